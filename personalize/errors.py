@@ -1,0 +1,60 @@
+"""Every error this package raises, and who hears of it.
+
+    PersonalizeError
+    ├─ ConfigError     at start or reload: file:line:column, what was meant, all problems at once
+    │  └─ PluginError  an import string that names nothing usable
+    ├─ ContentError    one slot falls back
+    │  ├─ SourceTimeout · SourceUnavailable · BadFragment
+    ├─ PageError       the rest of the page passes untouched
+    └─ StoreError      events are counted as dropped, and said so
+
+Operators hear early, visitors never: nothing below ConfigError leaves the middleware.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .model import Problem
+
+
+class PersonalizeError(Exception):
+    """The root: catch this to catch everything raised on purpose here."""
+
+
+class ConfigError(PersonalizeError):
+    """A configuration that cannot serve; `problems` holds every one found, sorted by place."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(p) for p in self.problems))
+
+
+class PluginError(ConfigError):
+    """An import string ("package.module:Name") that names nothing, or nothing that fits."""
+
+
+class ContentError(PersonalizeError):
+    """One slot's content could not be made; the slot falls back."""
+
+
+class SourceTimeout(ContentError):
+    """A source did not answer inside its deadline."""
+
+
+class SourceUnavailable(ContentError):
+    """A source refused, failed, or is not asked while its breaker is open."""
+
+
+class BadFragment(ContentError):
+    """A source answered with something that must not go into a page."""
+
+
+class PageError(PersonalizeError):
+    """A response that cannot be rewritten safely; the rest of it passes untouched."""
+
+
+class StoreError(PersonalizeError):
+    """The event log could not be read or written."""

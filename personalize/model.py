@@ -1,0 +1,246 @@
+"""Every value that crosses a floor. Read this first.
+
+Values are frozen unless their docstring says otherwise. Times are Unix seconds (float), durations are
+seconds (float), money is in the site's one currency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from .config.models import Content
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+# Google Consent Mode's vocabulary; a purpose that was not granted is denied.
+PURPOSES = (
+    "ad_storage", "ad_user_data", "ad_personalization", "analytics_storage",
+    "functionality_storage", "personalization_storage", "security_storage",
+)  # fmt: skip
+
+
+# --- config: where something was written, and what is wrong with it ------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a config file; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a config: where, a stable id (PZ101), what, and what may have been meant."""
+
+    mark: Mark
+    code: str
+    message: str
+    severity: Literal["error", "warning"] = "error"
+    hint: str = ""
+    source_line: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.mark}: {self.severity} {self.code}: {self.message}"
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+# --- the request and who makes it ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the door read from an ASGI scope. Header names are lower case; of repeated headers the values
+    are joined with b", " (cookies with b"; ")."""
+
+    method: str
+    path: str
+    query: bytes
+    scheme: str
+    headers: Mapping[bytes, bytes]
+    params: Mapping[str, str] = field(default_factory=dict)  # captured by the route's path pattern
+
+    @property
+    def host(self) -> str:
+        return self.headers.get(b"host", b"").decode("latin-1")
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """Purposes the visitor granted. Absent means denied."""
+
+    granted: frozenset[str] = frozenset()
+    gpc: bool = False  # Sec-GPC: 1
+
+    def allows(self, purpose: str) -> bool:
+        return purpose == "none" or purpose in self.granted
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who is asking. `id` is None without consent and for bots; then no profile is read or written."""
+
+    id: str | None
+    consent: Consent
+    fresh: bool = False  # the id was made for this request
+    bot: bool = False
+    set_cookie: bytes | None = None  # a Set-Cookie value to append to a personalized response
+    forged: bool = False  # an id cookie came whose signature is wrong
+
+
+# --- what happened: one log ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the log. `name` is canonical (Segment's ecommerce names; ours are "Page Viewed",
+    "Experience Viewed", "Segment Entered"). `seq` is the log's own order, 0 until stored."""
+
+    id: str
+    name: str
+    time: float
+    visitor: str
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    seq: int = 0
+
+
+@dataclass(slots=True)
+class Profile:
+    """What is known of one visitor: a fold over that visitor's events, made by `profiles` and read by others,
+    who never write to it. Every list is bounded by the fold; newest last."""
+
+    visitor: str
+    version: int = 0  # seq of the last event folded in
+    first_seen: float = 0.0
+    last_seen: float = 0.0
+    visits: int = 0  # a visit ends after 30 minutes without an event
+    views: list[tuple[float, str, str]] = field(default_factory=list)  # (time, item or "", path)
+    cart: dict[str, tuple[int, float]] = field(default_factory=dict)  # item -> (quantity, unit price)
+    orders: list[tuple[float, float, tuple[str, ...]]] = field(default_factory=list)  # (time, revenue, items)
+    traits: dict[str, Any] = field(default_factory=dict)
+    exposures: dict[str, list[float]] = field(default_factory=dict)  # "slot/experience" -> times shown
+    happened: dict[str, float] = field(default_factory=dict)  # event name -> last time
+    remembered: dict[str, float] = field(default_factory=dict)  # segment -> last time its condition held
+
+    def purchases(self, items: frozenset[str] | None = None) -> list[float]:
+        """Times at which any of `items` (None: anything) was ordered, oldest first."""
+        return [t for t, _, bought in self.orders if items is None or not items.isdisjoint(bought)]
+
+
+def due_at(times: Sequence[float]) -> float | None:
+    """When a repeated purchase is next due: the last time plus the median gap, or None below two gaps' worth
+    of evidence (three purchases, or two that are a day or more apart)."""
+    gaps = sorted(b - a for a, b in zip(times, times[1:], strict=False) if b - a >= 86_400)
+    if not gaps:
+        return None
+    middle = len(gaps) // 2
+    median = gaps[middle] if len(gaps) % 2 else (gaps[middle - 1] + gaps[middle]) / 2
+    return times[-1] + median
+
+
+# --- the catalogue -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One line of a Google-style product list; what has no field of its own is in `extra`."""
+
+    id: str
+    title: str
+    link: str = ""
+    image_link: str = ""
+    price: float = 0.0
+    sale_price: float | None = None
+    currency: str = ""
+    availability: str = "in_stock"
+    brand: str = ""
+    category: str = ""  # the last part of product_type, or of google_product_category
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+Catalogue = Mapping[str, Product]
+
+
+# --- decisions -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of an explanation: what was asked, whether it held, the values seen; `inner` are its parts."""
+
+    what: str
+    held: bool
+    saw: str = ""
+    inner: tuple[Step, ...] = ()
+    mark: Mark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What one slot shows. `experience` and `variant` name what won (None: nobody matched). When `held` is
+    True the visitor is held out: `content` is the page's own, and the names say what would have been shown."""
+
+    slot: str
+    content: Content
+    fallback: Content
+    experience: str | None = None
+    variant: str | None = None
+    experiment: str | None = None  # the experiment's key, when one split the visitor
+    held: bool = False
+    why: str = ""  # the visitor's sentence
+    exclude: tuple[str, ...] = ()
+    reason: str = "default"  # experience | default | consent | bot | holdout
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One choice per slot of the route, in the config's order."""
+
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """All that content could depend on. A source's `key` picks from it; `fetch` receives only the key."""
+
+    choice: Choice
+    request: Request
+    facts: Mapping[str, Any]
+    profile: Profile | None
+    now: float
+
+
+# --- content -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """What a source gives: finished HTML, or values for a template (such as {"items": [...]})."""
+
+    html: str | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+FillState = Literal["inline", "fresh", "stale", "fallback", "page"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """What goes into a slot; `html` None leaves the page's own markup. `state` says where it came from."""
+
+    slot: str
+    html: str | None
+    state: FillState = "inline"
+    note: str = ""  # for operators: why a fallback was taken
+
+    def encoded(self, charset: str) -> bytes | None:
+        """The HTML in the page's encoding; what it cannot express becomes a numeric reference. None keeps."""
+        return None if self.html is None else self.html.encode(charset, "xmlcharrefreplace")

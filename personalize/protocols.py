@@ -1,0 +1,86 @@
+"""The interfaces between floors, and the doors for plugins. Built-in parts come through the same doors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
+from typing import Any, Protocol
+
+from .model import Ask, Event, Fragment
+
+
+class Observer(Protocol):
+    """What operators see. Calls never raise and never block."""
+
+    def count(self, name: str, n: int = 1) -> None:
+        """Add to a counter, such as "events.dropped"."""
+
+    def changed(self, part: str, state: str, detail: str = "") -> None:
+        """Say once that a part changed state, such as ("source cms", "open", "5 failures")."""
+
+    def failed(self, where: str, error: BaseException) -> None:
+        """An error that was caught at one of the places that stand in for the visitor."""
+
+
+class Source(Protocol):
+    """Where a slot's content comes from. `key` names exactly what the content depends on, and the function
+    that makes the content receives nothing else, so that one visitor's content cannot reach another."""
+
+    def key(self, ask: Ask) -> Hashable:
+        """Everything the content depends on, as a tuple of plain values."""
+
+    def ready(self, key: Hashable) -> Fragment | None:
+        """The content if it can be made at once from memory, else None. Must not block."""
+
+    async def fetch(self, key: Hashable) -> Fragment:
+        """Make the content. Raises ContentError; called outside the request, never cancelled."""
+
+    async def close(self) -> None:
+        """Give back what is held (connections)."""
+
+
+class Fold(Protocol):
+    """State that is a pure function of the log's events, in order."""
+
+    def apply(self, event: Event) -> None:
+        """Take one stored event (its `seq` is set). The same event is never given twice."""
+
+
+class Recommender(Fold, Protocol):
+    """A recommendation engine that learns event by event."""
+
+    def recommend(
+        self, strategy: str, limit: int, *, items: Sequence[str] = (), now: float = 0.0, exclude: frozenset[str] = frozenset()
+    ) -> list[str]:
+        """At most `limit` product ids, best first; `items` are what the visitor saw or has, newest last."""
+
+
+class Store(Protocol):
+    """The event log. All methods are called on the event loop and must not block it."""
+
+    async def open(self) -> None:
+        """Make ready, migrating if need be. Raises StoreError."""
+
+    async def append(self, events: Sequence[Event]) -> int:
+        """Store the events whose id was not seen yet, in one transaction; returns how many were new."""
+
+    async def read(self, after: int = 0, limit: int = 1000) -> list[Event]:
+        """Events with seq > after, in order, at most `limit`."""
+
+    async def of_visitor(self, visitor: str) -> list[Event]:
+        """All events of one visitor, in order."""
+
+    async def last(self) -> int:
+        """The highest seq, 0 for an empty log."""
+
+    async def close(self) -> None:
+        """Finish what was accepted and give back what is held."""
+
+
+class SegmentLookup(Protocol):
+    """Membership that lives elsewhere (a CRM, a warehouse)."""
+
+    async def members(self, segment: str) -> AsyncIterator[str]:
+        """Visitor ids in a segment."""
+
+
+Json = Mapping[str, Any]
