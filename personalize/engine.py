@@ -1,0 +1,184 @@
+"""The composition root: Config -> immutable Engine. The floors know nothing of each other; here they meet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from .conditions import Behaviour
+from .config.models import Config, Content, SourceConfig
+from .content import Contents, HttpSource
+from .decision import Case, Decider
+from .errors import ConfigError
+from .history import History
+from .model import Ask, Choice, Fill, Plan, Problem, Profile, Request, Step, Visitor
+from .page import PageRules, Shapes, SlotTarget, compile_rules
+from .plugins import load_object
+from .profiles import PROFILE_FACTS, behaviour_holds
+from .protocols import Observer, Source
+from .recommend import ProofSource, RecommendationSource
+from .routes import Match, Routes
+from .segments import Segments
+from .visitor import VisitorReader
+
+BUILT_IN_SOURCES: Final = ("recommendations", "proof")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """All that is known about one set of slots before any request came."""
+
+    slots: tuple[str, ...]
+    rules: PageRules
+    decider: Decider
+    request_facts: tuple[tuple[str, Callable[[Request, float, Visitor], Any]], ...]
+    profile_facts: tuple[tuple[str, Callable[[Profile | None, float], Any]], ...]
+    behaviours: tuple[Behaviour, ...]
+    segments: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A plan, with what it was made from."""
+
+    plan: Plan
+    facts: Mapping[str, Any]
+    entered: tuple[str, ...] = ()  # segments to remember the visitor in
+
+
+class Engine:
+    """One config at work. Holds no state of any request; replaced as a whole when the config changes.
+
+    Raises ConfigError for what only the floors can tell (selectors, plugins).
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        history: History,
+        keys: tuple[str, ...],
+        observer: Observer,
+        *,
+        new_id: Callable[[], str],
+    ) -> None:
+        self.config = config
+        self.history = history
+        self.observer = observer
+        self.shapes = Shapes()
+        self.visitors = VisitorReader(config.site, keys, config.timezone, new_id=new_id)
+        self.segments = Segments(config)
+        self.contents = Contents(config, self._sources(), observer)
+        self._targets = {name: _targets(name, config) for name in config.slots}
+        self._refuse_bad_selectors()
+        self._routes: Routes[Route] = Routes(config, self._route)
+
+    # --- made once ---------------------------------------------------------------------------------
+
+    def _sources(self) -> dict[str, Source]:
+        declared = dict(self.config.sources)
+        for name in BUILT_IN_SOURCES:
+            declared.setdefault(name, SourceConfig(use=name))
+        return {name: self._source(name, source) for name, source in declared.items()}
+
+    def _source(self, name: str, source: SourceConfig) -> Source:
+        history = self.history
+        if source.use == "recommendations":
+            return RecommendationSource(history.recommender, history.products)
+        if source.use == "proof":
+            return ProofSource(history.proof, history.products)
+        if source.use == "http":
+            return HttpSource(name, source, self.observer)
+        made: Source = load_object(source.use, self.config.mark("sources", name, "use"))(name, source)
+        return made
+
+    def _refuse_bad_selectors(self) -> None:
+        problems: list[Problem] = []
+        for name, targets in self._targets.items():
+            try:
+                compile_rules(targets)
+            except ValueError as error:
+                mark = self.config.mark("slots", name, "match", "element")
+                problems.append(Problem(mark, "PZ150", f'slot "{name}" can\'t be found: {error}'))
+        if problems:
+            raise ConfigError(problems)
+
+    def _route(self, names: tuple[str, ...]) -> Route:
+        decider = Decider(self.config, names)
+        reads = set(decider.reads) | self._read_by_sources(names)
+        return Route(
+            slots=names,
+            rules=compile_rules([target for name in names for target in self._targets[name]]),
+            decider=decider,
+            request_facts=tuple((f, self.visitors.reader(f)) for f in sorted(reads & self.visitors.facts)),
+            profile_facts=tuple((f, PROFILE_FACTS[f]) for f in sorted(reads & PROFILE_FACTS.keys())),
+            behaviours=tuple(decider.behaviours.values()),
+            segments=frozenset(decider.segments),
+        )
+
+    def _read_by_sources(self, names: Collection[str]) -> set[str]:
+        """Top-level facts that a source of one of these slots varies by."""
+        used = {content.source for name in names for content in _contents(self.config, name) if content.source}
+        return {
+            fact.partition(".")[0]
+            for name in used
+            if name in self.config.sources
+            for fact in self.config.sources[name].vary_by
+        }
+
+    # --- each request ------------------------------------------------------------------------------
+
+    def match(self, path: str) -> Match[Route] | None:
+        return self._routes.get(path)
+
+    def facts(self, route: Route, request: Request, visitor: Visitor, profile: Profile | None, now: float) -> dict[str, Any]:
+        """The facts that this route's rules and sources read, and no others."""
+        facts: dict[str, Any] = {name: read(request, now, visitor) for name, read in route.request_facts}
+        for name, of_profile in route.profile_facts:
+            facts[name] = of_profile(profile, now)
+        for behaviour in route.behaviours:
+            facts[behaviour.key] = behaviour_holds(behaviour, profile, now, self.history.products)
+        return facts
+
+    def decide(
+        self, route: Route, request: Request, visitor: Visitor, profile: Profile | None, now: float, trace: list[Step] | None = None
+    ) -> Decision:
+        """The plan for one request, from nothing but its arguments and the config."""
+        facts = self.facts(route, request, visitor, profile, now)
+        entered: tuple[str, ...] = ()
+        remembered = profile.remembered if profile is not None else {}
+        if route.segments:
+            facts["segments"] = self.segments.memberships(route.segments, facts, remembered, now)
+            entered = tuple(self.segments.entered(route.segments, facts, remembered, now))
+        plan = route.decider.decide(Case(facts, visitor, profile, now), trace)
+        return Decision(plan, facts, entered)
+
+    def begin(self, choice: Choice, request: Request, decision: Decision, profile: Profile | None, now: float) -> tuple[Ask, Fill | asyncio.Future[Fill]]:
+        """Start what one slot shows; see Contents.begin."""
+        ask = Ask(choice, request, decision.facts, profile, now)
+        return ask, self.contents.begin(ask)
+
+    async def close(self) -> None:
+        await self.contents.close()
+
+
+def _targets(name: str, config: Config) -> list[SlotTarget]:
+    match = config.slots[name].match
+    if match.element is not None:
+        return [SlotTarget(name, selector=match.element)]
+    if match.comment is not None:
+        return [SlotTarget(name, comment=match.comment)]
+    return [SlotTarget(name, selector=f'[data-slot="{name}"]'), SlotTarget(name, comment=name)]
+
+
+def _contents(config: Config, name: str) -> Iterator[Content]:
+    """Everything a slot could show."""
+    slot = config.slots[name]
+    yield slot.default
+    yield slot.fallback
+    for experience in slot.experiences:
+        if experience.show is not None:
+            yield experience.show
+        if experience.experiment is not None:
+            yield from (variant.content for variant in experience.experiment.variants)

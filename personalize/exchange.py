@@ -1,0 +1,217 @@
+"""One request through the middleware: the app's messages in, the visitor's messages out.
+
+Rule 1  Until the first body message, the start message is held: only then is it known whether a slot is there.
+Rule 2  A whole page in one message is judged exactly: no slot found, and the app's own two messages leave.
+Rule 3  A page in several messages is treated as one that could vary, from its first message on.
+Rule 4  What is already found to be no page leaves at once, message for message.
+Rule 5  Once bytes have left, an error of the app stays an error: nothing here ends a response cleanly for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from .model import Ask, Choice, Fill, Profile, Request, Visitor
+from .page import WAIT, Splicer, WaitType, choose, decoder, encoder, judge, personalized
+
+if TYPE_CHECKING:
+    from .engine import Decision, Engine, Route
+    from .page import Decoder, Encoder, Verdict
+
+Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class Exchange:
+    """The mutable state of one response. `outcome` tells the door what was really sent."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        route: Route,
+        request: Request,
+        visitor: Visitor,
+        profile: Profile | None,
+        decision: Decision,
+        now: float,
+        send: Send,
+    ) -> None:
+        self.engine = engine
+        self.route = route
+        self.visitor = visitor
+        self.status = 0
+        self.found: list[str] = []
+        self.sent: dict[str, Fill] = {}  # slot -> what went into it
+        self.choices: dict[str, Choice] = {}
+        self._method = request.method
+        self._path = request.path
+        self._send = send
+        self._asks: dict[str, Ask] = {}
+        self._fills: dict[str, Fill | asyncio.Future[Fill]] = {}
+        self._budget = engine.config.site.budget
+        self._held: Message | None = None
+        self._after_start: list[Message] = []
+        self._pass = False  # Rule 4
+        self._verdict: Verdict | None = None
+        self._splicer: Splicer | None = None
+        self._charset = "utf-8"
+        self._decoder: Decoder | None = None
+        self._encoder: Encoder | None = None
+        for choice in decision.plan.choices:
+            self.choices[choice.slot] = choice
+            ask, fill = engine.begin(choice, request, decision, profile, now)
+            self._asks[choice.slot] = ask
+            self._fills[choice.slot] = fill
+
+    # --- what the app calls --------------------------------------------------------------------------
+
+    async def send(self, message: Message) -> None:
+        if self._pass:
+            await self._send(message)
+        elif message["type"] == "http.response.start":
+            await self._start(message)
+        elif message["type"] == "http.response.body":
+            await self._body(message)
+        elif self._held is not None:
+            self._after_start.append(message)
+        else:
+            await self._send(message)
+
+    async def finish(self) -> None:
+        """The app has returned. A start message without any body leaves as it came."""
+        if self._held is not None:
+            await self._release(self._held)
+
+    # --- the start -----------------------------------------------------------------------------------
+
+    async def _start(self, message: Message) -> None:
+        self.status = message["status"]
+        headers = [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
+        self._verdict = verdict = judge(self._method, self.status, headers)
+        if not verdict.rewrite:
+            self._pass = True
+            await self._send(message)
+        elif self._method == "HEAD":
+            self._pass = True
+            await self._send(self._personal(message, length=None))
+        else:
+            self._held = message
+
+    def _personal(self, message: Message, length: int | None) -> Message:
+        headers = [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
+        site = self.engine.config.site
+        changed = personalized(
+            headers, length=length, set_cookie=self.visitor.set_cookie, cache_control=site.cache_control
+        )
+        return {**message, "headers": changed}
+
+    async def _release(self, start: Message) -> None:
+        self._held = None
+        await self._send(start)
+        for message in self._after_start:
+            await self._send(message)
+        self._after_start.clear()
+
+    # --- the body ------------------------------------------------------------------------------------
+
+    async def _body(self, message: Message) -> None:
+        if self._splicer is None:
+            await self._first_body(message)
+        else:
+            await self._feed(message.get("body", b""), message.get("more_body", False))
+
+    async def _first_body(self, message: Message) -> None:
+        """Rules 1 to 3. Bytes are decoded and scanned before anything is promised in the headers."""
+        assert self._held is not None and self._verdict is not None
+        start, verdict = self._held, self._verdict
+        body: bytes = message.get("body", b"")
+        more: bool = message.get("more_body", False)
+        if verdict.coding != "identity":
+            self._decoder = decoder(verdict.coding)
+            body = self._decoder.feed(body)
+        charset = choose(verdict.charset, body)
+        if charset is None or (more and verdict.sniff):
+            await self._same(start, message)
+            return
+        self._charset = charset
+        self._splicer = splicer = Splicer(
+            self.route.rules, self._fill, shapes=self.engine.shapes, route=self.route.slots
+        )
+        if more:
+            await self._release(self._personal(start, length=None))
+            if verdict.coding != "identity":
+                self._encoder = encoder(verdict.coding)
+            await self._emit(splicer.feed(body, True), True)
+            return
+        pieces = splicer.feed(body, False)
+        if not splicer.found:
+            await self._same(start, message)
+            return
+        if splicer.waiting is not None:
+            await self._settle(splicer, pieces)
+        out = b"".join(pieces)
+        if verdict.coding != "identity":
+            coder = encoder(verdict.coding)
+            out = coder.feed(out) + coder.finish()
+        self.found = splicer.found
+        await self._release(self._personal(start, length=len(out)))
+        await self._send({**message, "body": out})
+
+    async def _same(self, start: Message, message: Message) -> None:
+        self._pass = True
+        await self._release(start)
+        await self._send(message)
+
+    async def _feed(self, data: bytes, more: bool) -> None:
+        splicer = self._splicer
+        assert splicer is not None
+        if self._decoder is not None:
+            data = self._decoder.feed(data)
+        await self._emit(splicer.feed(data, more), more)
+
+    async def _emit(self, pieces: list[bytes], more: bool) -> None:
+        """Send what may leave; where a slot waits for its content, what is before it leaves first."""
+        splicer = self._splicer
+        assert splicer is not None
+        while splicer.waiting is not None:
+            await self._out(b"".join(pieces), True)
+            await self._wait_for(splicer.waiting)
+            pieces = splicer.feed(b"", more)
+        self.found = splicer.found
+        await self._out(b"".join(pieces), more)
+
+    async def _out(self, data: bytes, more: bool) -> None:
+        if self._encoder is not None:
+            data = self._encoder.feed(data) + (b"" if more else self._encoder.finish())
+        if data or not more:
+            await self._send({"type": "http.response.body", "body": data, "more_body": more})
+
+    # --- fills ---------------------------------------------------------------------------------------
+
+    def _fill(self, slot: str) -> bytes | None | WaitType:
+        fill = self._fills[slot]
+        if isinstance(fill, asyncio.Future):
+            if not fill.done():
+                return WAIT
+            fill = self._fills[slot] = fill.result()
+        self.sent[slot] = fill
+        return fill.encoded(self._charset)
+
+    async def _settle(self, splicer: Splicer, pieces: list[bytes]) -> None:
+        while splicer.waiting is not None:
+            await self._wait_for(splicer.waiting)
+            pieces += splicer.feed(b"", False)
+
+    async def _wait_for(self, slot: str) -> None:
+        """Wait inside what is left of the page's budget, then walk away. The fetch goes on for others."""
+        fill = self._fills[slot]
+        assert isinstance(fill, asyncio.Future)
+        began = time.monotonic()
+        if self._budget > 0:
+            await asyncio.wait((fill,), timeout=self._budget)
+        self._budget -= time.monotonic() - began
+        if not fill.done():
+            self._fills[slot] = self.engine.contents.fallback(self._asks[slot], "late")

@@ -1,0 +1,58 @@
+"""The log and its folds: what a process has learned. It outlives a change of config; the engine reads from it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from .events import EventLog
+from .model import Catalogue, Event, Product, Profile
+from .profiles import Profiles
+from .protocols import Observer, Store
+from .recommend import Embedded, ProofCounts
+from .stores import open_store
+
+
+class History:
+    """One event log with its folds. `products` is one dict whose content follows the catalogue."""
+
+    def __init__(self, store: Store, products: Catalogue, observer: Observer) -> None:
+        self.products: dict[str, Product] = dict(products)
+        self.store = store
+        self.observer = observer
+        self.profiles = Profiles(store, self.products)
+        self.recommender = Embedded(self.products)
+        self.proof = ProofCounts()
+        self.log = EventLog(store, observer, folds=(self.profiles, self.recommender, self.proof))
+        self._starting: asyncio.Task[None] | None = None
+
+    @classmethod
+    def at(cls, url: str, base: Path, products: Catalogue, observer: Observer) -> History:
+        return cls(open_store(url, base), products, observer)
+
+    def start(self) -> asyncio.Task[None]:
+        """Begin to open the log and replay it, once; pages are served meanwhile. The task never raises."""
+        if self._starting is None:
+            self._starting = asyncio.get_running_loop().create_task(self._start(), name="personalize history")
+        return self._starting
+
+    async def _start(self) -> None:
+        try:
+            await self.log.start()
+        except Exception as error:  # a site stays up without its log
+            self.observer.failed("history", error)
+
+    def record(self, event: Event) -> None:
+        self.log.record(event)
+
+    def profile(self, visitor: str) -> Profile | None:
+        return self.profiles.get(visitor)
+
+    def follow(self, products: Catalogue) -> None:
+        """Take over a changed catalogue, in place, so that every fold sees it."""
+        if products != self.products:
+            self.products.clear()
+            self.products.update(products)
+
+    async def close(self) -> None:
+        await self.log.close()

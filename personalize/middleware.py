@@ -1,0 +1,124 @@
+"""The ASGI door: which requests are looked at, what is recorded of them, and how a config comes and goes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .observe import LogObserver
+
+if TYPE_CHECKING:
+    from .config import Config
+    from .engine import Engine, Route
+    from .model import Profile, Request, Visitor
+    from .protocols import Observer
+    from .reload import Watcher
+    from .routes import Match
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_PASSED = "personalize"  # in a scope that already went through this door (C39)
+
+
+class PersonalizeMiddleware:
+    """Wrap any ASGI 3 app: `PersonalizeMiddleware(app, "personalize.yaml")`.
+
+    `config` is a path to a YAML file (followed for edits while serving), a dict of the same shape, or a loaded
+    Config. `clock` gives Unix seconds. Raises ConfigError at once for a config that cannot serve.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        config: str | Path | Mapping[str, Any] | Config,
+        *,
+        observer: Observer | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        from .reload import Watcher
+
+        self.app = app
+        self.observer: Observer = observer or LogObserver()
+        self._clock = clock
+        self._watcher: Watcher = Watcher(config, self.observer)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that serves now. Replaced as a whole when the config changes."""
+        return self._watcher.engine
+
+    @property
+    def watcher(self) -> Watcher:
+        return self._watcher
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            match = self._watcher.engine.match(scope["path"])
+            if match is None or _PASSED in scope:
+                await self.app(scope, receive, send)
+            else:
+                await self._http(match, scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def start(self) -> None:
+        """Open the log and follow the config file. Called by itself at lifespan startup, or else at the first
+        personalized request; call it to be ready before that."""
+        await self._watcher.start()
+
+    async def close(self) -> None:
+        """Write what was accepted and stop. Called by itself when the app's lifespan ends."""
+        await self._watcher.close()
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # The same objects pass through (C26): the app's own call ends when its lifespan does.
+        await self._watcher.start()
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            await self._watcher.close()
+
+    async def _http(self, match: Match[Route], scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._watcher.started:
+            await self._watcher.start(patience=0.25)
+        visit = Visit(self._watcher.engine, match, scope, self._clock(), self.observer)
+        route = match.route if visit.request.method in ("GET", "HEAD") else None
+        if route is None:
+            await self._signals_only(visit, scope, receive, send)
+            return
+        try:
+            exchange = await visit.decide(route, send)
+        except Exception as error:  # a visitor never sees our mistakes: the plain page is served
+            self.observer.failed("decide", error)
+            await self.app(scope, receive, send)
+            return
+        from .page import request_scope
+
+        inner = request_scope(scope)
+        inner[_PASSED] = True
+        await self.app(inner, receive, exchange.send)
+        await exchange.finish()
+        visit.record_page(exchange)
+
+    async def _signals_only(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
+        status = 0
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        await self.app(scope, receive, watch)
+        visit.record_signals(status)

@@ -1,0 +1,145 @@
+"""From a config to the engine that serves it, and from an edit of its file to the next one.
+
+A file is followed by looking at it twice a second (its real path, size, times, and those of its templates and
+catalogue), which works for renames, symlink swaps, network mounts and containers alike. A bad edit leaves the
+last good engine serving and is said once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .config import Config, load_config
+from .engine import Engine
+from .errors import ConfigError
+from .history import History
+from .protocols import Observer
+from .visitor import secret_keys
+
+INTERVAL = 0.5  # seconds between two looks at the file
+
+
+class Watcher:
+    """Holds the engine that serves now, and the history it reads from.
+
+    `rejected` is the last edit's ConfigError while it is not mended; `revision` counts the engines so far.
+    """
+
+    def __init__(self, config: str | Path | Mapping[str, Any] | Config, observer: Observer) -> None:
+        self.observer = observer
+        self.rejected: ConfigError | None = None
+        self.revision = 1
+        self._source = config
+        loaded = config if isinstance(config, Config) else load_config(config)
+        self._seen = self._look(loaded)
+        self._keys = self._read_keys(loaded)
+        self.history = History.at(loaded.store, loaded.base, loaded.products, observer)
+        self.engine = self._make(loaded)
+        self._following: asyncio.Task[None] | None = None
+        self._retired: set[asyncio.Task[None]] = set()
+
+    @property
+    def started(self) -> bool:
+        return self._following is not None and self._following.get_loop() is asyncio.get_running_loop()
+
+    async def start(self, patience: float | None = None) -> None:
+        """Open the history (waiting for its replay at most `patience` seconds; None: to its end) and follow the
+        file. A second call does nothing."""
+        if self.started:
+            return
+        self._say_live()
+        self._following = asyncio.get_running_loop().create_task(self._follow(), name="personalize reload")
+        await asyncio.wait((self.history.start(),), timeout=patience)
+
+    async def close(self) -> None:
+        if self._following is not None:
+            self._following.cancel()
+            self._following = None
+        await self.history.close()
+        await self.engine.close()
+
+    # --- one engine after another --------------------------------------------------------------------
+
+    def _read_keys(self, config: Config) -> tuple[str, ...]:
+        if config.store == "memory" and not os.environ.get("PERSONALIZE_SECRET"):
+            return (secrets.token_hex(32),)  # nothing outlives this process, so no key has to
+        return secret_keys(os.environ, config.base)
+
+    def _make(self, config: Config) -> Engine:
+        return Engine(config, self.history, self._keys, self.observer, new_id=lambda: uuid.uuid4().hex)
+
+    async def _follow(self) -> None:
+        if not isinstance(self._source, str | Path):
+            return
+        while True:
+            await asyncio.sleep(INTERVAL)
+            try:
+                await self._follow_once(Path(self._source))
+            except Exception as error:  # following must outlive whatever a file system does
+                self.observer.failed("reload", error)
+
+    async def _follow_once(self, path: Path) -> None:
+        seen = await asyncio.to_thread(self._look, self.engine.config)
+        if seen == self._seen:
+            return
+        self._seen = seen
+        try:
+            config = await asyncio.to_thread(load_config, path)
+            engine = self._make(config)
+        except ConfigError as error:
+            self.rejected = error
+            self.observer.changed("config", "rejected", f"the last good one stays; {error}")
+            return
+        self.history.follow(config.products)
+        old, self.engine = self.engine, engine
+        self.rejected = None
+        self.revision += 1
+        self._seen = self._look(config)
+        self._say_live()
+        self._retire(old)
+
+    def _retire(self, old: Engine) -> None:
+        """Close the engine that served before, after the requests that still hold it have had their time."""
+
+        async def later() -> None:
+            await asyncio.sleep(30)
+            await old.close()
+
+        task = asyncio.get_running_loop().create_task(later(), name="personalize retire")
+        self._retired.add(task)
+        task.add_done_callback(self._retired.discard)
+
+    def _say_live(self) -> None:
+        config = self.engine.config
+        cookie = config.site.cookie.name
+        self.observer.changed(
+            "config",
+            "live",
+            f"{config.file}, revision {self.revision}, {len(config.slots)} slots; the id cookie is __Host-{cookie}, "
+            f"and {cookie} without Secure over plain http on localhost",
+        )
+
+    # --- looking at files ----------------------------------------------------------------------------
+
+    def _look(self, config: Config) -> tuple[object, ...]:
+        """What the followed files look like now; changes when any of them does."""
+        if not isinstance(self._source, str | Path):
+            return ()
+        files = [Path(self._source), *sorted((config.base / config.site.templates).rglob("*"))]
+        if config.catalogue is not None and config.catalogue.file:
+            files.append(config.base / config.catalogue.file)
+        return tuple(_look_at(file) for file in files)
+
+
+def _look_at(file: Path) -> tuple[object, ...]:
+    try:
+        stat = file.stat()
+    except OSError:
+        return (str(file), None)
+    return (str(file), os.path.realpath(file), stat.st_mtime_ns, stat.st_size, stat.st_ino)

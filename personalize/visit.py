@@ -1,0 +1,94 @@
+"""One visitor's one request: who it is, what is decided for them, and what goes to the log afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+from .engine import Engine, Route
+from .events import make_exposure, make_signal, make_page_view, segment_entered
+from .exchange import Exchange, Send
+from .model import Profile, Request, Visitor
+from .protocols import Observer
+from .routes import Match
+
+_PROFILE_PATIENCE = 0.02  # seconds a page waits for a profile that is not in memory
+
+
+class Visit:
+    """Made for each request on a path of the config; holds nothing that outlives it."""
+
+    def __init__(
+        self, engine: Engine, match: Match[Route], scope: MutableMapping[str, Any], now: float, observer: Observer
+    ) -> None:
+        self.engine = engine
+        self.match = match
+        self.now = now
+        self.observer = observer
+        self.request = read_request(scope, match.params)
+        self.visitor: Visitor = engine.visitors.identify(self.request, now)
+        self.entered: tuple[str, ...] = ()
+        self.profile: Profile | None = None
+        if self.visitor.forged:
+            observer.count("visitors.forged")
+            observer.changed("id cookie", "forged", "a signature did not verify; the visitor is treated as new")
+
+    async def decide(self, route: Route, send: Send) -> Exchange:
+        """Make the plan and start its content; the exchange carries both to the response."""
+        await self._read_profile()
+        decision = self.engine.decide(route, self.request, self.visitor, self.profile, self.now)
+        self.entered = decision.entered
+        return Exchange(self.engine, route, self.request, self.visitor, self.profile, decision, self.now, send)
+
+    def record_page(self, exchange: Exchange) -> None:
+        """The page view, and an exposure for each experience that was really sent or held back."""
+        visitor, record = self.visitor, self.engine.history.record
+        if visitor.id is None or exchange.method == "HEAD" or not 200 <= exchange.status < 300 or not exchange.is_page:
+            return
+        record(make_page_view(_new_id(), self.request, visitor.id, self.now))
+        self.record_signals(exchange.status)
+        for slot in exchange.found:
+            choice = exchange.choices[slot]
+            if choice.experience is not None:
+                how = exchange.sent[slot].state
+                record(make_exposure(_new_id(), choice, visitor.id, self.now, self.request.path, how))
+        for segment in self.entered:
+            record(segment_entered(_new_id(), segment, visitor.id, self.now))
+
+    def record_signals(self, status: int) -> None:
+        """Events that the config reads off the site's own traffic; only of what the app answered with success."""
+        if self.visitor.id is None or not 200 <= status < 400:
+            return
+        for signal, params in self.match.signals:
+            if signal.method == self.request.method:
+                self.engine.history.record(
+                    make_signal(_new_id(), signal, params, self.visitor.id, self.now, self.profile, self.engine.history.products)
+                )
+
+    async def _read_profile(self) -> None:
+        visitor = self.visitor
+        if visitor.id is None:
+            return
+        self.profile = self.engine.history.profile(visitor.id)
+        if self.profile is None and not visitor.fresh:
+            loading = self.engine.history.load(visitor.id)
+            done, _ = await asyncio.wait((loading,), timeout=_PROFILE_PATIENCE)
+            if done:
+                self.profile = loading.result()
+
+
+def read_request(scope: Mapping[str, Any], params: Mapping[str, str]) -> Request:
+    """The scope's request as a value. Repeated headers are joined as HTTP says (RFC 9110 5.3, 6265 5.4)."""
+    headers: dict[bytes, bytes] = {}
+    for raw, value in scope["headers"]:
+        name = raw.lower()
+        if name in headers:
+            value = headers[name] + (b"; " if name == b"cookie" else b", ") + value
+        headers[name] = value
+    return Request(scope["method"], scope["path"], scope.get("query_string", b""), scope.get("scheme", "http"), headers, params)
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
