@@ -1,0 +1,198 @@
+"""What a response's head says about rewriting it, and what that head becomes once its body is the visitor's.
+
+Pure functions over ASGI header pairs. Names may come in any case (Django sends title case), the headers may be
+any iterable, and names may repeat; the list that came in is never changed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Pairs = Iterable[tuple[bytes, bytes]]
+
+CODINGS = {b"gzip": "gzip", b"x-gzip": "gzip", b"deflate": "deflate", b"br": "br", b"zstd": "zstd"}
+
+_HTML = frozenset({"text/html", "application/xhtml+xml"})
+# 205, 226 (delta encoding, RFC 3229) and redirects carry no page that a browser shows.
+_NO_PAGE = frozenset({204, 205, 206, 226, 301, 302, 303, 304, 307, 308})
+# A proxy in front replaces the body of such a response by a file, so there is nothing to rewrite here.
+_HANDED_OVER = frozenset({b"x-sendfile", b"x-accel-redirect", b"x-lighttpd-send-file"})
+
+_PARAMETER = re.compile(r';[ \t\r\n]*([^=;]*)(?:=(?:"((?:[^"\\]|\\.)*)"?[^;]*|([^;]*)))?')
+_NO_TRANSFORM = re.compile(rb"(?:^|[,\s])no-transform(?:$|[,;\s])", re.I)
+_NO_STORE = re.compile(rb"(?:^|[,\s])no-store(?:$|[,;\s])", re.I)
+_SEALED_TRAILER = re.compile(rb"digest|content-md5|signature", re.I)
+
+# What speaks of the app's own bytes (RFC 9110, 9421, 9530), and what lets a cache in front keep them.
+_REMOVED = frozenset(
+    b"etag last-modified accept-ranges content-md5 digest repr-digest content-digest unencoded-digest signature"
+    b" signature-input expires surrogate-control cdn-cache-control edge-control x-accel-expires"
+    b" x-litespeed-cache-control".split()
+)
+_CONDITIONAL = frozenset({b"if-none-match", b"if-modified-since", b"if-range", b"range"})
+_BY_FILE = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """May a response be rewritten? `reason` is a short word for operators; `charset` is the Content-Type header's
+    label as it was written; `coding` is identity, gzip, deflate, br or zstd. With `sniff` the type is unknown:
+    the response counts as the app's own, head included, unless a slot is found in it."""
+
+    rewrite: bool
+    reason: str
+    charset: str | None = None
+    coding: str = "identity"
+    sniff: bool = False
+
+
+def content_type(value: str) -> tuple[str, str | None]:
+    """The essence, in lower case, and the charset of a Content-Type value (WHATWG MIME Sniffing, 4.4)."""
+    essence, semicolon, _ = value.partition(";")
+    if semicolon:
+        for match in _PARAMETER.finditer(value, len(essence)):
+            name, quoted, plain = match.groups()
+            if name.strip().lower() == "charset":
+                found = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else (plain or "").strip(" \t\r\n")
+                if found:
+                    return essence.strip().lower(), found
+    return essence.strip().lower(), None
+
+
+def judge(method: str, status: int, headers: Pairs) -> Verdict:
+    """Decide from the head alone. HEAD is judged as GET, so that both get the same headers. What is refused
+    passes exactly as the app sent it; a reason says why."""
+    if method not in ("GET", "HEAD"):
+        return Verdict(False, "method")
+    if status < 200 or status in _NO_PAGE:
+        return Verdict(False, "status")
+    types: set[tuple[str, str | None]] = set()
+    codings: list[bytes] = []
+    nosniff = False
+    for raw, value in headers:
+        name = raw.lower()
+        if name == b"content-type":
+            types.add(content_type(value.decode("latin-1")))
+        elif name == b"content-encoding":
+            codings += [c for c in (part.strip().lower() for part in value.split(b",")) if c not in (b"", b"identity")]
+        elif name == b"content-range":
+            return Verdict(False, "range")
+        elif name == b"content-disposition":
+            # RFC 6266: an unknown disposition is an attachment.
+            if value.partition(b";")[0].strip().lower() != b"inline":
+                return Verdict(False, "attachment")
+        elif name == b"cache-control":
+            if _NO_TRANSFORM.search(value):
+                return Verdict(False, "no-transform")
+        elif name == b"trailer":
+            if _SEALED_TRAILER.search(value):
+                return Verdict(False, "signed trailer")
+        elif name == b"x-content-type-options":
+            nosniff = nosniff or b"nosniff" in value.lower()
+        elif name in _HANDED_OVER:
+            return Verdict(False, "handed to the proxy")
+    if len(types) > 1:
+        return Verdict(False, "several content types")
+    essence, charset = types.pop() if types else ("", None)
+    if essence and essence not in _HTML:
+        return Verdict(False, "not html")
+    if not essence and nosniff:
+        return Verdict(False, "no content type")
+    if len(codings) > 1:
+        return Verdict(False, "stacked codings")
+    if codings and codings[0] not in CODINGS:
+        return Verdict(False, "unknown coding")
+    coding = CODINGS[codings[0]] if codings else "identity"
+    return Verdict(True, "html" if essence else "no content type", charset, coding, sniff=not essence)
+
+
+def personalized(
+    headers: Pairs, *, length: int | None, set_cookie: bytes | None, cache_control: str = "no-store"
+) -> list[tuple[bytes, bytes]]:
+    """The head of a response whose body is one visitor's, as a new list in the app's order.
+
+    `length` is the new body's length in bytes: it replaces the app's Content-Length, or that is removed where
+    `length` is None; where the app sent none, none is added. Validators, digests, signatures and ranges spoke of
+    the app's bytes and go; so does whatever lets a shared cache keep the page. Cache-Control becomes
+    "private, no-store", or "private, no-cache" for `cache_control` "no-cache" unless the app said no-store itself.
+    Set-Cookie lines stay, all of them, and `set_cookie` comes last. Raises ValueError for a line break or NUL in it.
+    """
+    kept: list[tuple[bytes, bytes]] = []
+    where: int | None = None  # the place of Cache-Control
+    no_store = cache_control != "no-cache"
+    for pair in headers:
+        raw, value = pair
+        name = raw.lower()
+        if name == b"content-length":
+            if length is not None:
+                kept.append((raw, b"%d" % length))
+                length = None  # a repeated Content-Length is written once
+        elif name == b"cache-control":
+            no_store = no_store or _NO_STORE.search(value) is not None
+            if where is None:
+                where = len(kept)
+                kept.append((raw, b""))
+        elif name not in _REMOVED and not name.endswith(b"-cdn-cache-control"):
+            kept.append((raw, value))
+    control = b"private, no-store" if no_store else b"private, no-cache"
+    if where is None:
+        kept.append((b"cache-control", control))
+    else:
+        kept[where] = (kept[where][0], control)
+    if set_cookie is not None:
+        if any(c in set_cookie for c in (b"\r", b"\n", b"\0")):
+            raise ValueError("a cookie with a line break or NUL is refused")
+        kept.append((b"set-cookie", set_cookie))
+    return kept
+
+
+def request_scope(scope: MutableMapping[str, Any]) -> dict[str, Any]:
+    """A shallow copy of an HTTP scope for a page that may be rewritten: without what could make the app answer
+    304 or 206 about bytes the visitor never had, and without ways of sending a file past us. The scope that
+    came in is not changed, and the copy's header list is its own."""
+    copy = dict(scope)
+    copy["headers"] = [pair for pair in scope.get("headers", ()) if pair[0].lower() not in _CONDITIONAL]
+    extensions = scope.get("extensions")
+    if extensions and not _BY_FILE.isdisjoint(extensions):
+        copy["extensions"] = {name: value for name, value in extensions.items() if name not in _BY_FILE}
+    return copy
+
+
+def return_scope(scope: MutableMapping[str, Any], copy: Mapping[str, Any]) -> None:
+    """What the app wrote into its copy of the scope, written into the server's: routers leave `route`, `endpoint`
+    and `path_params` there for tracing and metrics middleware outside. Headers and extensions stay the server's."""
+    for key, value in copy.items():
+        if key not in ("headers", "extensions") and (key not in scope or scope[key] is not value):
+            scope[key] = value
+
+
+_NONCE = re.compile(r"'nonce-([A-Za-z0-9+/_-]+={0,2})'", re.I)
+
+
+def csp_nonce(headers: Pairs, kind: Literal["script", "style"] = "script") -> str | None:
+    """The nonce that lets an inline script (or style) run under every enforced policy, or None where there is no
+    policy or no such nonce (Content Security Policy Level 3, 6.7.2). Report-only policies do not count."""
+    common: set[str] | None = None
+    order: list[str] = []
+    for policy in _policies(headers):
+        for directive in (f"{kind}-src-elem", f"{kind}-src", "default-src"):
+            if directive in policy:
+                found = _NONCE.findall(policy[directive])
+                order += found
+                common = set(found) if common is None else common & set(found)
+                break
+    return next((nonce for nonce in order if common and nonce in common), None)
+
+
+def _policies(headers: Pairs) -> Iterator[dict[str, str]]:
+    for name, value in headers:
+        if name.lower() == b"content-security-policy":
+            for text in value.decode("latin-1").split(","):
+                policy: dict[str, str] = {}
+                for part in text.split(";"):
+                    word, _, sources = part.strip().partition(" ")
+                    policy.setdefault(word.lower(), sources)  # of a repeated directive the first counts
+                yield policy
