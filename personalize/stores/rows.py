@@ -1,0 +1,70 @@
+"""An event as plain columns, and back. Every store keeps the same columns, so every store gives back the same event."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..model import Event
+
+Row = tuple[str, str, float, str, str]  # id, name, time, visitor, properties as JSON
+
+_DEPTH: Final = 20
+_LARGEST: Final = 2**63  # beyond it, other stores and other languages read a float anyway
+
+
+def row_of(event: Event) -> Row:
+    """The columns of an event. Total: whatever JSON cannot say becomes text or null, so that one strange
+    event never takes the rest of its batch with it."""
+    return _text(event.id), _text(event.name), _finite(event.time), _text(event.visitor), _json(event.properties)
+
+
+def event_of(seq: int, row: Row) -> Event:
+    """The event that `row_of` made these columns from, with its place in the log."""
+    id_, name, time, visitor, properties = row
+    return Event(id_, name, time, visitor, _properties(properties), seq)
+
+
+def _properties(text: str) -> dict[str, Any]:
+    """A row that somebody edited by hand must not stop every reader of the log: its text is kept as evidence."""
+    try:
+        properties = json.loads(text)
+    except ValueError:
+        properties = None
+    return properties if isinstance(properties, dict) else {"unreadable": text}
+
+
+def _json(properties: Mapping[str, Any]) -> str:
+    try:
+        # The plain way first: nearly every event takes it, and it runs in C.
+        return json.dumps(properties, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError):
+        return json.dumps(_plain(properties, _DEPTH), allow_nan=False, separators=(",", ":"))
+
+
+def _plain(value: Any, depth: int) -> Any:
+    """`value` with only what JSON has; deeper than `depth` is cut to null."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        return value if -_LARGEST <= value < _LARGEST else None
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if depth == 0:
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner, depth - 1) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(inner, depth - 1) for inner in value]
+    return str(value)
+
+
+def _text(value: str) -> str:
+    """UTF-8 has no lone surrogates; they become question marks (JSON can escape them, columns cannot)."""
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
+def _finite(time: float) -> float:
+    return float(time) if math.isfinite(time) else 0.0

@@ -1,0 +1,228 @@
+"""The log in one SQLite file, shared by all workers of one machine. The default store.
+
+Rule 1  A commit survives the death of the process: WAL with synchronous=NORMAL hands each commit to the operating
+        system (https://sqlite.org/wal.html). A power cut may lose the last commits, never the file.
+Rule 2  Every write begins with BEGIN IMMEDIATE: seq is given in the order of commits, so a reader that has seen
+        seq n will never find a smaller one later.
+Rule 3  Nothing runs on the event loop. Writes and reads have a thread and a connection each, so that a locked
+        database does not keep a page from reading a profile.
+Rule 4  A damaged file is moved aside and said, never overwritten. Whoever opens, repairs or replaces the file holds
+        the lock file beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from ..errors import StoreError
+from ..model import Event
+from ..protocols import Observer
+from .lane import Lane, is_damage
+from .rows import event_of, row_of
+
+try:
+    import fcntl
+except ImportError:  # Windows: the lock of Rule 4 is then left to SQLite's own
+    fcntl = None  # type: ignore[assignment]
+
+_APPLICATION: Final = 0x70657273  # "pers": marks the file as ours, so that another program's is left alone
+# Step n brings a file from version n to n + 1. Steps are only ever appended.
+_STEPS: Final[tuple[tuple[str, ...], ...]] = (
+    (
+        # AUTOINCREMENT: a seq is never given twice, not even after the newest events were erased.
+        "CREATE TABLE events (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,"
+        " time REAL NOT NULL, visitor TEXT NOT NULL, properties TEXT NOT NULL)",
+        # An index entry ends with the row's own seq, so this one is on (visitor, seq).
+        "CREATE INDEX events_of_visitor ON events (visitor)",
+    ),
+)
+_INSERT: Final = (
+    "INSERT INTO events (id, name, time, visitor, properties) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
+)
+_COLUMNS: Final = "SELECT seq, id, name, time, visitor, properties FROM events"
+
+
+class SqliteStore:
+    """`busy` is how many seconds a write waits for another process's write before it raises StoreError."""
+
+    def __init__(self, path: Path, observer: Observer | None = None, *, busy: float = 1.0) -> None:
+        self.path = path
+        self._observer = observer
+        self._busy = busy
+        self._open = False
+        self._had_file = False
+        self._suspect = False  # a call found damage; the next opening looks at the whole file
+        self._writer = Lane(path, lambda: self._connect(write=True), self._broke)
+        self._reader = Lane(path, lambda: self._connect(write=False), self._broke)
+
+    # --- the protocol --------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        await self._writer.run(lambda db: None)
+        self._open = True
+
+    async def append(self, events: Sequence[Event]) -> int:
+        self._check()
+        return await self._writer.run(lambda db: _append(db, events))
+
+    async def read(self, after: int = 0, limit: int = 1000) -> list[Event]:
+        self._check()
+        return await self._reader.run(lambda db: _events(db, "WHERE seq > ? ORDER BY seq LIMIT ?", after, limit))
+
+    async def of_visitor(self, visitor: str) -> list[Event]:
+        self._check()
+        return await self._reader.run(lambda db: _events(db, "WHERE visitor = ? ORDER BY seq", visitor))
+
+    async def last(self) -> int:
+        self._check()
+        return await self._reader.run(_last)
+
+    async def close(self) -> None:
+        self._open = False
+        await self._reader.close()
+        await self._writer.close()
+
+    def _check(self) -> None:
+        if not self._open:
+            raise StoreError("the store is not open")
+
+    # --- opening, on a lane's thread -----------------------------------------------------------------
+
+    def _connect(self, *, write: bool) -> sqlite3.Connection:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._lock_file():
+            replaced = self._had_file and not self.path.exists()
+            if self.path.exists() and self._is_damaged():
+                self._move_aside()
+                replaced = True
+            self._suspect = False
+            db = sqlite3.connect(self.path, timeout=self._busy, isolation_level=None)
+            try:
+                mode = db.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+                # Where the file system has no shared memory the old journal stays, and needs the careful setting.
+                db.execute(f"PRAGMA synchronous={'NORMAL' if mode == 'wal' else 'FULL'}")
+                db.execute("PRAGMA journal_size_limit=67108864")  # a WAL that once grew gives its space back
+                self._migrate(db, replaced)
+                if not write:
+                    db.execute("PRAGMA query_only=ON")
+            except BaseException:
+                db.close()
+                raise
+            self._had_file = True
+            return db
+
+    @contextlib.contextmanager
+    def _lock_file(self) -> Iterator[None]:
+        """Held by one process and lane at a time; waited for at most `busy` seconds and one more."""
+        if fcntl is None:
+            yield
+            return
+        with self.path.with_name(self.path.name + ".lock").open("ab") as lock:
+            until = time.monotonic() + self._busy + 1.0
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > until:
+                        raise StoreError(f"{self.path}: another process is opening it and does not finish")
+                    time.sleep(0.02)
+            yield
+
+    def _is_damaged(self) -> bool:
+        """Is the file no readable database? The whole of it is read only after a call found damage."""
+        db = sqlite3.connect(self.path, timeout=self._busy, isolation_level=None)
+        try:
+            db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            return self._suspect and db.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",)
+        except sqlite3.DatabaseError as error:
+            if is_damage(error):
+                return True
+            raise
+        finally:
+            db.close()
+
+    def _move_aside(self) -> None:
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+        aside = self.path.with_name(f"{self.path.name}.damaged-{stamp}")
+        for suffix in ("", "-wal", "-shm"):
+            part = self.path.with_name(self.path.name + suffix)
+            if part.exists():
+                part.rename(aside.with_name(aside.name + suffix))
+        detail = f"{self.path} could not be read and was moved to {aside.name}; a new log was begun"
+        if self._observer is not None:
+            self._observer.changed("store", "damaged", detail)
+        else:
+            logging.getLogger("personalize").warning("store: damaged (%s)", detail)
+
+    def _migrate(self, db: sqlite3.Connection, replaced: bool) -> None:
+        if _version(db) == len(_STEPS) and _pragma(db, "application_id") == _APPLICATION:
+            return
+        with _transaction(db):
+            version = _version(db)
+            if version > len(_STEPS):
+                raise StoreError(f"{self.path} was written by a newer version of this software")
+            if _pragma(db, "application_id") != _APPLICATION:
+                if version or db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                    raise StoreError(f"{self.path} belongs to another program; name a file of its own for the log")
+                db.execute(f"PRAGMA application_id={_APPLICATION}")
+            for step in _STEPS[version:]:
+                for statement in step:
+                    db.execute(statement)
+            if replaced:
+                # Readers remember how far they came in the old file. Milliseconds since 1970 are beyond that.
+                db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('events', ?)", (int(time.time() * 1000),))
+            db.execute(f"PRAGMA user_version={len(_STEPS)}")
+
+    def _broke(self, error: sqlite3.Error) -> None:
+        if is_damage(error):
+            self._suspect = True
+
+
+# --- statements, on a lane's thread ------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _append(db: sqlite3.Connection, events: Sequence[Event]) -> int:
+    rows = [row_of(event) for event in events]
+    before = db.total_changes
+    with _transaction(db):
+        db.executemany(_INSERT, rows)
+    return db.total_changes - before
+
+
+def _events(db: sqlite3.Connection, where: str, *values: object) -> list[Event]:
+    return [event_of(seq, row) for seq, *row in db.execute(f"{_COLUMNS} {where}", values)]
+
+
+def _last(db: sqlite3.Connection) -> int:
+    found: int = db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
+    return found
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return _pragma(db, "user_version")
+
+
+def _pragma(db: sqlite3.Connection, name: str) -> int:
+    value: int = db.execute(f"PRAGMA {name}").fetchone()[0]
+    return value
+
