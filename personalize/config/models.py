@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,16 +13,22 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from ..model import Catalogue, Mark, Problem
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+_LONGEST = 36_525 * 86_400.0
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
 
 
 def duration(value: object) -> float:
     """Seconds from "50ms", "90s", "10m", "12h", "7d" or "2w"; a plain number is seconds."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
-        return float(value)
-    if isinstance(value, str) and (m := _DURATION.fullmatch(value.strip())):
-        return float(m[1]) * _UNITS[m[2]]
-    raise ValueError('a duration such as "50ms", "90s", "10m", "12h" or "7d" is needed here')
+    seconds = -1.0
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        seconds = float(value)
+    elif isinstance(value, str) and (m := _DURATION.fullmatch(value.strip())):
+        seconds = float(m[1]) * _UNITS[m[2]]
+    if not 0 <= seconds < math.inf:
+        raise ValueError('a duration such as "50ms", "90s", "10m", "12h" or "7d" is needed here')
+    if seconds > _LONGEST:
+        raise ValueError("a duration of more than 100 years is not meant")
+    return seconds
 
 
 def share(value: object) -> float:
@@ -46,7 +53,8 @@ Condition = str | dict[str, Any] | list[Any]  # checked and compiled by `conditi
 
 
 class Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    # strict: "yes" is no boolean and "5" is no number, as the JSON schema that editors see says too
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
 
 # --- the site ------------------------------------------------------------------------------------------
@@ -148,6 +156,10 @@ class Holdout(Model):
 # --- slots ---------------------------------------------------------------------------------------------
 
 
+CONTENT_WORDS = ("page", "empty", "last_good")
+CONTENT_FORMS = "write page, empty, last_good, {html: ...}, {template: ...}, {parts: ...} or {source: ...}"
+
+
 class Content(Model):
     """What a slot can show. Written as "page", "empty", "last_good", or a mapping with html, template,
     parts or source; `kind` is worked out from what is there."""
@@ -171,13 +183,18 @@ class Content(Model):
     @classmethod
     def _kind(cls, raw: Any) -> Any:
         if isinstance(raw, str):
+            if raw not in CONTENT_WORDS:
+                raise ValueError(f'"{raw}" is nothing to show: {CONTENT_FORMS}')
             return {"kind": raw}
         if isinstance(raw, Mapping) and "kind" not in raw:
             for key, kind in (("source", "source"), ("html", "html"), ("template", "template"), ("parts", "template")):
                 if key in raw:
                     return {**raw, "kind": kind}
-            raise ValueError("name what to show: page, empty, {html: ...}, {template: ...}, {parts: ...} or {source: ...}")
+            raise ValueError(f"this names nothing to show: {CONTENT_FORMS}")
         return raw
+
+
+PAGE = Content(kind="page")
 
 
 class Match(Model):
@@ -230,7 +247,7 @@ class Variant(Model):
 
 class Namespace(Model):
     id: str
-    range: tuple[float, float]
+    range: tuple[float, float] = Field(strict=False)
 
 
 class Promote(Model):
@@ -271,8 +288,8 @@ class Slot(Model):
     match: Match
     consent: Literal["none", "ad_storage", "ad_user_data", "ad_personalization", "analytics_storage",
                      "functionality_storage", "personalization_storage", "security_storage"] = "personalization_storage"  # fmt: skip
-    default: Content = Content()
-    fallback: Content = Content()
+    default: Content = PAGE
+    fallback: Content = PAGE
     template: str | None = None
     cap: Cap | None = None
     experiences: list[Experience] = []

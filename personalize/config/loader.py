@@ -1,0 +1,55 @@
+"""From a file or a dict to a checked Config: read, parse, validate, cross-check, lint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError
+from ..model import Mark, Problem
+from .models import Config
+from .tree import Tree, from_mapping
+from .validate import validate
+from .yaml12 import MAX_BYTES, parse
+
+
+def load(source: str | Path | Mapping[str, Any], *, products: bool = True) -> Config:
+    """See `personalize.load_config`."""
+    if isinstance(source, Mapping):
+        tree, base = from_mapping(source), Path.cwd()
+    else:
+        tree, base = parse(_read(Path(source)), str(source)), Path(source).absolute().parent
+    config = validate(tree) if isinstance(tree.data, dict) else None
+    if config is None or tree.problems:
+        raise ConfigError(_sorted(tree))
+    config._file = tree.file
+    config._base = base
+    config._marks = dict(tree.keys)
+    return config
+
+
+def _sorted(tree: Tree) -> list[Problem]:
+    return sorted(tree.problems, key=lambda p: (p.mark.line, p.mark.column, p.code))
+
+
+def _read(path: Path) -> bytes:
+    """The file's bytes, one more than allowed at most. Raises ConfigError."""
+    name = str(path)
+    try:
+        if path.is_dir():
+            raise _unreadable(name, "this is a folder, not a file")
+        if path.exists() and not path.is_file():
+            raise _unreadable(name, "this is not an ordinary file")
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise _unreadable(name, "there is no such file") from None
+    except PermissionError:
+        raise _unreadable(name, "the file may not be read by this user") from None
+    except (OSError, ValueError):
+        raise _unreadable(name, "the file cannot be read") from None
+
+
+def _unreadable(name: str, message: str) -> ConfigError:
+    return ConfigError([Problem(Mark(name, 0, 0), "PZ101", message)])

@@ -1,0 +1,143 @@
+"""A config as plain values, with the place of every key and value, and the problems found in it so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..model import Mark, Problem
+from .problems import CODES, spoken
+
+Path = tuple[str | int, ...]
+
+MAX_DEPTH = 20
+MAX_NUMBER = 2**63
+_TYPES = (str, int, float, type(None))
+
+
+def spelled(path: Path) -> str:
+    """A path in words: slots.hero.experiences[0].when."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".")
+
+
+@dataclass(slots=True)
+class Tree:
+    """`keys` and `values` say where each path's key (or list item) and value begin; `lines` is the source text.
+    A dict has no places: then every mark's line is 0 and messages begin with the path."""
+
+    file: str
+    data: Any = None
+    keys: dict[Path, Mark] = field(default_factory=dict)
+    values: dict[Path, Mark] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    _covered: set[Path] = field(default_factory=set)
+
+    def report(
+        self, code: str, path: Path, message: str, hint: str = "", *, at: Literal["key", "value"] = "value"
+    ) -> None:
+        """Add an error at a path; the nearest known parent's place is taken for a path that was not written.
+        A path that has an error already, or lies inside one, is left alone: one slip, one complaint."""
+        if any(path[:end] in self._covered for end in range(len(path) + 1)):
+            return
+        self._covered.add(path)
+        self.problems.append(self.problem(code, path, message, hint, at=at))
+
+    def cover(self, path: Path) -> None:
+        """Leave a path alone: what is wrong with it was said already."""
+        self._covered.add(path)
+
+    def problem(
+        self,
+        code: str,
+        path: Path,
+        message: str,
+        hint: str = "",
+        *,
+        at: Literal["key", "value"] = "key",
+        severity: Literal["error", "warning"] = "error",
+    ) -> Problem:
+        """A problem with its place and source line, not yet reported."""
+        mark = self.place(path, at)
+        if not mark.line:
+            message = f"{spelled(path)}: {message}" if path else message
+        return self.problem_at(code, mark, message, hint, severity)
+
+    def problem_at(
+        self, code: str, mark: Mark, message: str, hint: str = "", severity: Literal["error", "warning"] = "error"
+    ) -> Problem:
+        assert code in CODES, code
+        line = self.lines[mark.line - 1] if 0 < mark.line <= len(self.lines) else ""
+        return Problem(mark, code, message, severity, hint, line)
+
+    def place(self, path: Path, at: Literal["key", "value"] = "key") -> Mark:
+        """Where a path was written, or its nearest known parent's key."""
+        if at == "value" and path in self.values:
+            return self.values[path]
+        for end in range(len(path), -1, -1):
+            if (found := self.keys.get(path[:end])) is not None:
+                return found
+        return Mark(self.file, 1 if self.lines else 0, 1 if self.lines else 0)
+
+    def get(self, path: Path) -> Any:
+        """The value at a path, None where there is none."""
+        value = self.data
+        for part in path:
+            if isinstance(part, str) and isinstance(value, Mapping):
+                value = value.get(part)
+            elif isinstance(part, int) and isinstance(value, list) and part < len(value):
+                value = value[part]
+            else:
+                return None
+        return value
+
+    def each(self, *pattern: str) -> Iterator[tuple[Path, Any]]:
+        """Every (path, value) that fits a pattern of keys, where "*" stands for any key or list item."""
+        found: list[tuple[Path, Any]] = [((), self.data)]
+        for part in pattern:
+            found = [inner for path, value in found for inner in _children(path, value, part)]
+        yield from found
+
+
+def _children(path: Path, value: Any, part: str) -> Iterator[tuple[Path, Any]]:
+    if isinstance(value, Mapping):
+        if part == "*":
+            yield from (((*path, k), v) for k, v in value.items())
+        elif part in value:
+            yield (*path, part), value[part]
+    elif isinstance(value, list) and part == "*":
+        yield from (((*path, i), v) for i, v in enumerate(value))
+
+
+def from_mapping(source: Mapping[Any, Any]) -> Tree:
+    """A tree of a dict that a program made: copied, so that later changes to the dict do not reach it."""
+    tree = Tree("<dict>")
+    tree.data = _plain(source, (), tree.report)
+    return tree
+
+
+def _plain(value: Any, path: Path, report: Callable[[str, Path, str], None]) -> Any:
+    if len(path) > MAX_DEPTH:
+        report("PZ109", path[:MAX_DEPTH], f"nested more than {MAX_DEPTH} deep")
+        return None
+    if isinstance(value, Mapping):
+        plain: dict[str, Any] = {}
+        for key, inner in value.items():
+            if isinstance(key, str):
+                plain[key] = _plain(inner, (*path, key), report)
+            else:
+                report("PZ110", (*path, str(key)), f"a key must be text, not {spoken(key)}")
+        return plain
+    if isinstance(value, list | tuple):
+        return [_plain(inner, (*path, i), report) for i, inner in enumerate(value)]
+    if isinstance(value, int | float) and not abs(value) < MAX_NUMBER:
+        report("PZ112", path, "a number this large is not meant")
+        return None
+    if not isinstance(value, _TYPES):
+        report("PZ110", path, f"only texts, numbers, true, false, lists and mappings fit here, not {type(value).__name__}")
+        return None
+    return value
