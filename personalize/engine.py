@@ -142,19 +142,29 @@ class Engine:
         return facts
 
     def decide(
-        self, route: Route, request: Request, visitor: Visitor, profile: Profile | None, now: float, trace: list[Step] | None = None
+        self,
+        route: Route,
+        request: Request,
+        visitor: Visitor,
+        profile: Profile | None,
+        now: float,
+        trace: list[Step] | None = None,
+        as_segments: frozenset[str] = frozenset(),
     ) -> Decision:
-        """The plan for one request, from nothing but its arguments and the config."""
+        """The plan for one request, from nothing but its arguments and the config. `trace` gets a step per slot;
+        `as_segments` are taken as memberships besides the visitor's own."""
         facts = self.facts(route, request, visitor, profile, now)
         entered: tuple[str, ...] = ()
         remembered = profile.remembered if profile is not None else {}
         if route.segments:
-            facts["segments"] = self.segments.memberships(route.segments, facts, remembered, now)
+            facts["segments"] = self.segments.memberships(route.segments, facts, remembered, now) | as_segments
             entered = tuple(self.segments.entered(route.segments, facts, remembered, now))
         plan = route.decider.decide(Case(facts, visitor, profile, now), trace)
         return Decision(plan, facts, entered)
 
-    def begin(self, choice: Choice, request: Request, decision: Decision, profile: Profile | None, now: float) -> tuple[Ask, Fill | asyncio.Future[Fill]]:
+    def begin(
+        self, choice: Choice, request: Request, decision: Decision, profile: Profile | None, now: float
+    ) -> tuple[Ask, Fill | asyncio.Future[Fill]]:
         """Start what one slot shows; see Contents.begin."""
         ask = Ask(choice, request, decision.facts, profile, now)
         return ask, self.contents.begin(ask)

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from .errors import PageError
 from .model import Ask, Choice, Fill, Profile, Request, Visitor
 from .page import WAIT, Splicer, WaitType, choose, decoder, encoder, judge, personalized
 
@@ -21,12 +23,14 @@ if TYPE_CHECKING:
     from .engine import Decision, Engine, Route
     from .page import Decoder, Encoder, Verdict
 
+_WHOLE = 4 * 1024 * 1024  # a decoded page up to this size is judged as a whole; the rest of a larger one streams
+
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
 
 class Exchange:
-    """The mutable state of one response. `outcome` tells the door what was really sent."""
+    """The mutable state of one response. `ended` is called once, with `found` and `sent` as they really were."""
 
     def __init__(
         self,
@@ -38,17 +42,19 @@ class Exchange:
         decision: Decision,
         now: float,
         send: Send,
+        ended: Callable[[Exchange], None],
     ) -> None:
         self.engine = engine
         self.route = route
         self.visitor = visitor
         self.status = 0
+        self.method = request.method
+        self.is_page = False
         self.found: list[str] = []
         self.sent: dict[str, Fill] = {}  # slot -> what went into it
         self.choices: dict[str, Choice] = {}
-        self._method = request.method
-        self._path = request.path
         self._send = send
+        self._ended = ended
         self._asks: dict[str, Ask] = {}
         self._fills: dict[str, Fill | asyncio.Future[Fill]] = {}
         self._budget = engine.config.site.budget
@@ -71,6 +77,8 @@ class Exchange:
     async def send(self, message: Message) -> None:
         if self._pass:
             await self._send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                self._end()
         elif message["type"] == "http.response.start":
             await self._start(message)
         elif message["type"] == "http.response.body":
@@ -85,16 +93,22 @@ class Exchange:
         if self._held is not None:
             await self._release(self._held)
 
+    def _end(self) -> None:
+        """The last byte is handed over: now, and not after the app's background tasks, is what was sent known."""
+        if self._splicer is not None:
+            self.found = self._splicer.found
+        self._ended(self)
+
     # --- the start -----------------------------------------------------------------------------------
 
     async def _start(self, message: Message) -> None:
         self.status = message["status"]
         headers = [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
-        self._verdict = verdict = judge(self._method, self.status, headers)
+        self._verdict = verdict = judge(self.method, self.status, headers)
         if not verdict.rewrite:
             self._pass = True
             await self._send(message)
-        elif self._method == "HEAD":
+        elif self.method == "HEAD":
             self._pass = True
             await self._send(self._personal(message, length=None))
         else:
@@ -118,10 +132,14 @@ class Exchange:
     # --- the body ------------------------------------------------------------------------------------
 
     async def _body(self, message: Message) -> None:
+        body: bytes = message.get("body", b"")
         if self._splicer is None:
             await self._first_body(message)
+        elif self._decoder is None:
+            more: bool = message.get("more_body", False)
+            await self._emit(self._splicer.feed(body, more), more)
         else:
-            await self._feed(message.get("body", b""), message.get("more_body", False))
+            await self._feed(self._decoder.feed(body), message.get("more_body", False))
 
     async def _first_body(self, message: Message) -> None:
         """Rules 1 to 3. Bytes are decoded and scanned before anything is promised in the headers."""
@@ -129,48 +147,68 @@ class Exchange:
         start, verdict = self._held, self._verdict
         body: bytes = message.get("body", b"")
         more: bool = message.get("more_body", False)
+        pieces: Iterator[bytes] = iter((body,))
         if verdict.coding != "identity":
             self._decoder = decoder(verdict.coding)
-            body = self._decoder.feed(body)
+            pieces = self._decoder.feed(body)
+            try:
+                body = b"".join(_up_to(_WHOLE, pieces))
+            except PageError:
+                await self._same(start, message)
+                return
+        rest = next(pieces, None) if self._decoder is not None else None
         charset = choose(verdict.charset, body)
         if charset is None or (more and verdict.sniff):
             await self._same(start, message)
             return
         self._charset = charset
-        self._splicer = splicer = Splicer(
-            self.route.rules, self._fill, shapes=self.engine.shapes, route=self.route.slots
-        )
-        if more:
-            await self._release(self._personal(start, length=None))
-            if verdict.coding != "identity":
-                self._encoder = encoder(verdict.coding)
-            await self._emit(splicer.feed(body, True), True)
+        self._splicer = Splicer(self.route.rules, self._fill, shapes=self.engine.shapes, route=self.route.slots)
+        self.is_page = True
+        if not more and rest is None:
+            await self._whole(start, message, body)
             return
+        if self._decoder is not None:
+            self._encoder = encoder(verdict.coding)
+        await self._release(self._personal(start, length=None))
+        await self._emit(self._splicer.feed(body, True), True)
+        if rest is not None:
+            await self._feed(chain((rest,), pieces), more)
+
+    async def _whole(self, start: Message, message: Message, body: bytes) -> None:
+        """Rule 2: the page is known to its end, so its head can tell the truth."""
+        splicer = self._splicer
+        assert splicer is not None and self._verdict is not None
         pieces = splicer.feed(body, False)
         if not splicer.found:
+            self.is_page = not self._verdict.sniff
             await self._same(start, message)
             return
-        if splicer.waiting is not None:
-            await self._settle(splicer, pieces)
+        while splicer.waiting is not None:
+            await self._wait_for(splicer.waiting)
+            pieces += splicer.feed(b"", False)
         out = b"".join(pieces)
-        if verdict.coding != "identity":
-            coder = encoder(verdict.coding)
-            out = coder.feed(out) + coder.finish()
-        self.found = splicer.found
+        if self._decoder is not None:
+            out = encoder(self._verdict.coding).encode(out, end=self._decoder.complete)
         await self._release(self._personal(start, length=len(out)))
         await self._send({**message, "body": out})
+        self._end()
 
     async def _same(self, start: Message, message: Message) -> None:
         self._pass = True
         await self._release(start)
-        await self._send(message)
+        await self.send(message)
 
-    async def _feed(self, data: bytes, more: bool) -> None:
+    async def _feed(self, pieces: Iterable[bytes], more: bool) -> None:
+        """Rule 3. What can't be decoded any more ends as the app's own body does: cut short."""
         splicer = self._splicer
         assert splicer is not None
-        if self._decoder is not None:
-            data = self._decoder.feed(data)
-        await self._emit(splicer.feed(data, more), more)
+        try:
+            for piece in pieces:
+                await self._emit(splicer.feed(piece, True), True)
+        except PageError as error:
+            self.engine.observer.failed("page", error)
+        if not more:
+            await self._emit(splicer.feed(b"", False), False)
 
     async def _emit(self, pieces: list[bytes], more: bool) -> None:
         """Send what may leave; where a slot waits for its content, what is before it leaves first."""
@@ -180,14 +218,15 @@ class Exchange:
             await self._out(b"".join(pieces), True)
             await self._wait_for(splicer.waiting)
             pieces = splicer.feed(b"", more)
-        self.found = splicer.found
         await self._out(b"".join(pieces), more)
 
     async def _out(self, data: bytes, more: bool) -> None:
-        if self._encoder is not None:
-            data = self._encoder.feed(data) + (b"" if more else self._encoder.finish())
+        if self._encoder is not None and self._decoder is not None:
+            data = self._encoder.encode(data, end=not more and self._decoder.complete)
         if data or not more:
             await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        if not more:
+            self._end()
 
     # --- fills ---------------------------------------------------------------------------------------
 
@@ -200,11 +239,6 @@ class Exchange:
         self.sent[slot] = fill
         return fill.encoded(self._charset)
 
-    async def _settle(self, splicer: Splicer, pieces: list[bytes]) -> None:
-        while splicer.waiting is not None:
-            await self._wait_for(splicer.waiting)
-            pieces += splicer.feed(b"", False)
-
     async def _wait_for(self, slot: str) -> None:
         """Wait inside what is left of the page's budget, then walk away. The fetch goes on for others."""
         fill = self._fills[slot]
@@ -215,3 +249,13 @@ class Exchange:
         self._budget -= time.monotonic() - began
         if not fill.done():
             self._fills[slot] = self.engine.contents.fallback(self._asks[slot], "late")
+
+
+def _up_to(limit: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Pieces until their sizes add up to `limit`; the rest stays in the iterator."""
+    size = 0
+    for piece in pieces:
+        yield piece
+        size += len(piece)
+        if size >= limit:
+            return

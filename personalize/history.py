@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from .errors import StoreError
 from .events import EventLog
 from .model import Catalogue, Event, Product, Profile
 from .profiles import Profiles
@@ -46,7 +47,16 @@ class History:
         self.log.record(event)
 
     def profile(self, visitor: str) -> Profile | None:
+        """The visitor's profile if it is in memory."""
         return self.profiles.get(visitor)
+
+    async def load(self, visitor: str) -> Profile | None:
+        """The visitor's profile, read from the log if need be; None (and said) where the log can't be read."""
+        try:
+            return await self.profiles.load(visitor)
+        except StoreError as error:
+            self.observer.failed("profile", error)
+            return None
 
     def follow(self, products: Catalogue) -> None:
         """Take over a changed catalogue, in place, so that every fold sees it."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +12,10 @@ from .observe import LogObserver
 if TYPE_CHECKING:
     from .config import Config
     from .engine import Engine, Route
-    from .model import Profile, Request, Visitor
     from .protocols import Observer
     from .reload import Watcher
     from .routes import Match
+    from .visit import Visit
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -92,6 +89,9 @@ class PersonalizeMiddleware:
     async def _http(self, match: Match[Route], scope: Scope, receive: Receive, send: Send) -> None:
         if not self._watcher.started:
             await self._watcher.start(patience=0.25)
+        from .page import request_scope, return_scope
+        from .visit import Visit
+
         visit = Visit(self._watcher.engine, match, scope, self._clock(), self.observer)
         route = match.route if visit.request.method in ("GET", "HEAD") else None
         if route is None:
@@ -103,13 +103,14 @@ class PersonalizeMiddleware:
             self.observer.failed("decide", error)
             await self.app(scope, receive, send)
             return
-        from .page import request_scope
-
         inner = request_scope(scope)
         inner[_PASSED] = True
-        await self.app(inner, receive, exchange.send)
+        try:
+            await self.app(inner, receive, exchange.send)
+        finally:
+            del inner[_PASSED]
+            return_scope(scope, inner)
         await exchange.finish()
-        visit.record_page(exchange)
 
     async def _signals_only(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
         status = 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import os
 import uuid
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from .engine import Engine, Route
-from .events import make_exposure, make_signal, make_page_view, segment_entered
+from .events import make_exposure, make_page_view, make_signal, segment_entered
 from .exchange import Exchange, Send
 from .model import Profile, Request, Visitor
 from .protocols import Observer
@@ -40,7 +42,8 @@ class Visit:
         await self._read_profile()
         decision = self.engine.decide(route, self.request, self.visitor, self.profile, self.now)
         self.entered = decision.entered
-        return Exchange(self.engine, route, self.request, self.visitor, self.profile, decision, self.now, send)
+        made_from = (self.request, self.visitor, self.profile, decision, self.now)
+        return Exchange(self.engine, route, *made_from, send, self.record_page)
 
     def record_page(self, exchange: Exchange) -> None:
         """The page view, and an exposure for each experience that was really sent or held back."""
@@ -73,7 +76,8 @@ class Visit:
             return
         self.profile = self.engine.history.profile(visitor.id)
         if self.profile is None and not visitor.fresh:
-            loading = self.engine.history.load(visitor.id)
+            # A task of its own: the page walks away from a slow log, others may wait for the same profile.
+            loading = asyncio.ensure_future(self.engine.history.load(visitor.id))
             done, _ = await asyncio.wait((loading,), timeout=_PROFILE_PATIENCE)
             if done:
                 self.profile = loading.result()
@@ -90,5 +94,12 @@ def read_request(scope: Mapping[str, Any], params: Mapping[str, str]) -> Request
     return Request(scope["method"], scope["path"], scope.get("query_string", b""), scope.get("scheme", "http"), headers, params)
 
 
+_ids = (uuid.uuid4().hex, itertools.count(), os.getpid())
+
+
 def _new_id() -> str:
-    return uuid.uuid4().hex
+    """An event id no other process makes: random per process, then counted, which costs no system call."""
+    global _ids
+    if _ids[2] != os.getpid():  # forked since
+        _ids = (uuid.uuid4().hex, itertools.count(), os.getpid())
+    return f"{_ids[0]}-{next(_ids[1])}"

@@ -1,0 +1,202 @@
+"""What the whole middleware adds: `python -m benchmarks.asgi [--seconds 3]`.
+
+In process: microseconds added to a request for an unruled path, a page seen before, the same page unseen. Over
+uvicorn: requests per second against the bare app, with an A/A twin (the bare app twice) that shows the noise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import multiprocessing
+import socket
+import statistics
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.pages import config, page
+from benchmarks.timing import interleaved
+from personalize import PersonalizeMiddleware
+
+SIZE = 56_000
+BODY = page(SIZE)
+CONSENT = (b"cookie", b"consent=granted")
+Message = MutableMapping[str, Any]
+
+
+class Bare:
+    """An app that answers the page at once; under /fresh/ each answer is a page never seen before."""
+
+    def __init__(self) -> None:
+        self.serial = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        body = BODY
+        if "fresh" in scope["path"]:
+            self.serial += 1
+            body = BODY.replace(b"<title>Shop 0", b"<title>Shop %d" % self.serial, 1)
+        headers = [(b"content-type", b"text/html; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+def scope(path: str, cookie: bytes) -> dict[str, Any]:
+    """A scope as uvicorn makes it for a browser's request."""
+    headers = [
+        (b"host", b"shop.example"), (b"user-agent", b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+        (b"accept", b"text/html,application/xhtml+xml"), (b"accept-language", b"en-US,en;q=0.5"),
+        (b"accept-encoding", b"gzip, deflate, br, zstd"), (b"referer", b"https://search.example/"), (b"cookie", cookie),
+        (b"sec-fetch-dest", b"document"), (b"sec-fetch-mode", b"navigate"), (b"dnt", b"1"),
+    ]  # fmt: skip
+    return {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "https",
+        "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "headers": headers,
+        "client": ("127.0.0.1", 50000), "server": ("127.0.0.1", 443), "extensions": {},
+    }  # fmt: skip
+
+
+async def receive() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+async def in_process() -> dict[str, float]:
+    """Median microseconds of each kind of request, bare and wrapped."""
+    bare, twin = Bare(), Bare()
+    wrapped = PersonalizeMiddleware(Bare(), config())
+    await wrapped.start()
+    cookie = await signed_cookie(wrapped)
+
+    async def send(message: Message) -> None:
+        return
+
+    def call(app: Callable[..., Awaitable[None]], path: str) -> Callable[[], Awaitable[None]]:
+        made = scope(path, cookie)
+        return lambda: app(made, receive, send)
+
+    out = await interleaved(
+        {
+            "bare": call(bare, "/about"),
+            "bare, twin": call(twin, "/about"),
+            "unruled path": call(wrapped, "/about"),
+            "seen page, 4 slots": call(wrapped, "/shop/home"),
+            "bare, fresh page": call(bare, "/fresh/home"),
+            "unseen page, 4 slots": call(wrapped, "/shop/fresh"),
+        }
+    )
+    await wrapped.close()
+    return out
+
+
+async def signed_cookie(app: PersonalizeMiddleware) -> bytes:
+    """The cookies of a visitor who consented and came before."""
+    got: list[Message] = []
+
+    async def send(message: Message) -> None:
+        got.append(message)
+
+    await app(scope("/shop/home", b"consent=granted"), receive, send)
+    made = next(value for name, value in got[0]["headers"] if name == b"set-cookie")
+    return b"consent=granted; " + bytes(made).partition(b";")[0]
+
+
+# --- over uvicorn --------------------------------------------------------------------------------------
+
+
+def serve(kind: str, port: int) -> None:
+    import uvicorn
+
+    logging.disable(logging.CRITICAL)
+    app: Any = Bare()
+    if kind == "wrapped":
+        app = PersonalizeMiddleware(app, config())
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="critical", access_log=False, http="httptools", lifespan="off")
+
+
+async def load(port: int, seconds: float, connections: int = 16) -> float:
+    """Requests per second over keep-alive connections, each asking again as soon as it was answered."""
+    request = b"GET /shop/home HTTP/1.1\r\nHost: localhost\r\nCookie: consent=granted%s\r\nAccept: text/html\r\n\r\n"
+    end = time.perf_counter() + seconds
+    done = 0
+
+    async def one() -> None:
+        nonlocal done
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        cookie = b""
+        while time.perf_counter() < end:
+            writer.write(request % cookie)
+            head = await reader.readuntil(b"\r\n\r\n")
+            if not cookie and b"set-cookie: " in head:
+                cookie = b"; " + head.partition(b"set-cookie: ")[2].partition(b";")[0]
+            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
+            await reader.readexactly(length)
+            done += 1
+        writer.close()
+
+    began = time.perf_counter()
+    await asyncio.gather(*(one() for _ in range(connections)))
+    return done / (time.perf_counter() - began)
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port: int = s.getsockname()[1]
+        return port
+
+
+def over_uvicorn(seconds: float, rounds: int = 5) -> dict[str, float]:
+    """Median requests per second of the bare app, its twin, and the wrapped app, taken in turn."""
+    ports = {kind: free_port() for kind in ("bare", "twin", "wrapped")}
+    servers = [multiprocessing.Process(target=serve, args=(k, p), daemon=True) for k, p in ports.items()]
+    for server in servers:
+        server.start()
+    rates: dict[str, list[float]] = {kind: [] for kind in ports}
+    try:
+        for port in ports.values():
+            wait_for(port)
+        for _ in range(rounds):
+            for kind, port in ports.items():
+                rates[kind].append(asyncio.run(load(port, seconds)))
+    finally:
+        for server in servers:
+            server.terminate()
+            server.join()
+    return {kind: statistics.median(all_) for kind, all_ in rates.items()}
+
+
+def wait_for(port: int) -> None:
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise SystemExit(f"no server on port {port}")
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--seconds", type=float, default=2.0, help="length of each uvicorn measurement")
+    seconds: float = arguments.parse_args().seconds
+    console = Console()
+    t = asyncio.run(in_process())
+    table = Table("request", "µs, whole", "µs added", title=f"In process, a {len(BODY) // 1000} KB page")
+    for name, base in (("bare, twin", "bare"), ("unruled path", "bare"), ("seen page, 4 slots", "bare"), ("unseen page, 4 slots", "bare, fresh page")):
+        table.add_row(name, f"{t[name]:.1f}", f"{t[name] - t[base]:+.1f}")
+    console.print(table)
+    r = over_uvicorn(seconds)
+    rates = Table("app", "requests/s", "of bare", title="Over uvicorn (httptools), 16 connections, a page seen before")
+    for kind in r:
+        rates.add_row(kind, f"{r[kind]:.0f}", f"{r[kind] / r['bare']:.3f}")
+    console.print(rates)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""The command line: check · schema · explain · report."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import click
+
+if TYPE_CHECKING:
+    from .config import Config
+    from .errors import ConfigError
+    from .explain import Explanation
+
+FILE = click.argument("file", type=click.Path(path_type=Path), default="personalize.yaml")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="personalize")
+def main() -> None:
+    """personalize: a segment of one, for any ASGI site.
+
+    \b
+    Write a config:       personalize check personalize.yaml
+    See why:              personalize explain personalize.yaml /  --as returning-mobile
+    See what was shown:   personalize report personalize.yaml
+    Help your editor:     personalize schema > personalize.schema.json
+    """
+
+
+@main.command()
+@FILE
+@click.option("--format", "style", type=click.Choice(["text", "json", "github"]), default="text", help="For people, for programs, for a pull request.")
+@click.option("--strict", is_flag=True, help="Warnings count as errors.")
+def check(file: Path, style: str, strict: bool) -> None:
+    """Say everything that is wrong with FILE, each with its line. Exit status 1 if it can't serve."""
+    from .config import render
+    from .errors import ConfigError
+
+    try:
+        config = _serving(file)
+        problems = config.warnings
+    except ConfigError as error:
+        config, problems = None, error.problems
+    render(problems, style, file, config)
+    if config is None or (strict and problems):
+        sys.exit(1)
+
+
+@main.command()
+def schema() -> None:
+    """Print a JSON Schema of the config, for the YAML plugin of your editor."""
+    from .config.schema import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+
+
+@main.command()
+@FILE
+@click.argument("url")
+@click.option("--cookie", "cookies", multiple=True, metavar="NAME=VALUE", help="A cookie the visitor sends. May be repeated.")
+@click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A request header. May be repeated.")
+@click.option("--as", "segments", multiple=True, metavar="SEGMENT", help="Take the visitor to be in a segment, and to consent. May be repeated.")
+@click.option("--at", "moment", metavar="TIME", help='Decide as of then: "2026-12-24 18:00" in the config\'s timezone.')
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def explain(
+    file: Path, url: str, cookies: tuple[str, ...], headers: tuple[str, ...], segments: tuple[str, ...], moment: str | None, as_json: bool
+) -> None:
+    """Show what each slot of URL would show, why this, and why not the others."""
+    from .errors import ConfigError
+
+    try:
+        told = asyncio.run(_explain(file, url, cookies, headers, segments, moment))
+    except ConfigError as error:
+        _refuse(error, file)
+    if as_json:
+        click.echo(json.dumps(told.as_json(), indent=2, ensure_ascii=False))
+    else:
+        _draw(told, segments)
+
+
+@main.command()
+@FILE
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def report(file: Path, as_json: bool) -> None:
+    """Count what was shown: exposures and visitors per slot, experience and variant, from the log."""
+    from .errors import ConfigError, StoreError
+    from .reports import as_json as to_json
+    from .reports import table
+
+    try:
+        rows = asyncio.run(_report(file))
+    except ConfigError as error:
+        _refuse(error, file)
+    except StoreError as error:
+        raise click.ClickException(str(error))
+    if as_json:
+        click.echo(json.dumps(to_json(rows), indent=2, ensure_ascii=False))
+    else:
+        from rich.console import Console
+
+        Console().print(table(rows))
+
+
+# --- what the commands do ------------------------------------------------------------------------------
+
+
+def _serving(file: Path) -> Config:
+    """A config that was also put together, so that what only the floors can tell is told too."""
+    from .config import load_config
+    from .engine import Engine
+    from .history import History
+    from .observe import LogObserver
+
+    config = load_config(file)
+    observer = LogObserver()
+    Engine(config, History.at("memory", config.base, config.products, observer), ("check" * 8,), observer, new_id=str)
+    return config
+
+
+async def _explain(
+    file: Path, url: str, cookies: tuple[str, ...], headers: tuple[str, ...], segments: tuple[str, ...], moment: str | None
+) -> Explanation:
+    from .explain import explain as explain_request
+    from .explain import read_url
+    from .observe import LogObserver
+    from .reload import Watcher
+
+    watcher = Watcher(file, LogObserver())
+    config = watcher.engine.config
+    if unknown := [s for s in segments if s not in config.segments]:
+        raise click.BadParameter(f'there is no segment "{unknown[0]}"; there are: {", ".join(config.segments) or "none"}', param_hint="--as")
+    now = _moment(moment, config.timezone) if moment else time.time()
+    pairs = [_header(h) for h in headers]
+    await watcher.history.start()
+    try:
+        return await explain_request(watcher.engine, read_url(url, pairs, cookies), now, segments)
+    finally:
+        await watcher.close()
+
+
+async def _report(file: Path) -> list[object]:
+    from .config import load_config
+    from .reports import ExposureReport
+    from .stores import open_store
+
+    config = load_config(file, products=False)
+    store = open_store(config.store, config.base)
+    await store.open()
+    counted = ExposureReport()
+    try:
+        after = 0
+        while events := await store.read(after, 5000):
+            for event in events:
+                counted.apply(event)
+            after = events[-1].seq
+    finally:
+        await store.close()
+    return list(counted.rows())
+
+
+def _moment(text: str, timezone: str) -> float:
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f'"{text}" is no time; write "2026-12-24 18:00"', param_hint="--at")
+    return (when if when.tzinfo else when.replace(tzinfo=ZoneInfo(timezone))).timestamp()
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise click.BadParameter(f'"{text}" is no header; write "Name: value"', param_hint="--header")
+    return name.strip(), value.strip()
+
+
+def _refuse(error: ConfigError, file: Path) -> None:
+    from .config import render
+
+    render(error.problems, "text", file, None)
+    sys.exit(1)
+
+
+# --- drawing -------------------------------------------------------------------------------------------
+
+
+def _draw(told: Explanation, segments: tuple[str, ...]) -> None:
+    from rich.console import Console
+    from rich.tree import Tree
+
+    console = Console(highlight=False)
+    root = Tree(f"[bold]{told.path}[/]")
+    _grow(root, told.identity)
+    if not told.slots:
+        root.add("[yellow]no slot is on this path: the page passes untouched[/]")
+    for slot in told.slots:
+        shown = slot.experience or slot.reason
+        if slot.variant:
+            shown += f" / {slot.variant}"
+        if slot.held:
+            shown += " (held out: the page's own markup is shown)"
+        branch = root.add(f"[bold cyan]{slot.slot}[/] → [bold]{shown}[/]  [dim]{slot.mark} · {slot.state} · {slot.took_us:.0f} µs[/]")
+        if slot.why:
+            branch.add(f"[italic]“{slot.why}”[/]")
+        if slot.note:
+            branch.add(f"[yellow]{slot.note}[/]")
+        for step in slot.steps.inner:
+            _grow(branch, step)
+    console.print(root)
+
+
+def _grow(branch: object, step: object) -> None:
+    from rich.markup import escape
+    from rich.tree import Tree
+
+    from .model import Step
+
+    assert isinstance(branch, Tree) and isinstance(step, Step)
+    sign = "[green]✓[/]" if step.held else "[red]✗[/]"
+    saw = f" [dim]({escape(step.saw)})[/]" if step.saw else ""
+    place = f" [dim]{step.mark.file}:{step.mark.line}[/]" if step.mark and step.mark.line else ""
+    leaf = branch.add(f"{sign} {escape(step.what)}{saw}{place}")
+    for inner in step.inner:
+        _grow(leaf, inner)

@@ -1,0 +1,152 @@
+"""Why a page shows what it shows: one record for the editor's tree and the visitor's sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from .engine import Engine, Route
+from .model import PURPOSES, Choice, Consent, Fill, Mark, Profile, Request, Step, Visitor
+
+
+@dataclass(frozen=True, slots=True)
+class SlotExplanation:
+    """One slot: what won, where that was written, how long it took, and each gate that was asked."""
+
+    slot: str
+    experience: str | None
+    variant: str | None
+    reason: str
+    held: bool
+    why: str  # the visitor's sentence
+    state: str  # where the content came from: inline, fresh, stale, fallback, page
+    note: str
+    took_us: float  # decision share and content, microseconds
+    mark: Mark
+    steps: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """All slots of one page for one visitor at one moment; `identity` says how the visitor was told."""
+
+    path: str
+    now: float
+    identity: Step
+    segments: tuple[str, ...]
+    facts: Mapping[str, Any]
+    slots: tuple[SlotExplanation, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, ready for json.dumps; marks are "file:line:column"."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        for told, slot in zip(plain["slots"], self.slots, strict=True):
+            told["mark"] = str(slot.mark)
+            told["steps"] = _step(slot.steps)
+        plain["identity"] = _step(self.identity)
+        return plain
+
+
+def read_url(url: str, headers: Sequence[tuple[str, str]] = (), cookies: Sequence[str] = ()) -> Request:
+    """A GET request as a browser would make it for `url`; cookies are "name=value"."""
+    parts = urlsplit(url if "://" in url else f"http://localhost{'' if url.startswith('/') else '/'}{url}")
+    found = {b"host": parts.netloc.encode("latin-1", "replace")}
+    found |= {name.lower().encode("latin-1"): value.encode("utf-8") for name, value in headers}
+    if cookies:
+        found[b"cookie"] = b"; ".join([c.encode("utf-8") for c in cookies])
+    return Request("GET", parts.path or "/", parts.query.encode(), parts.scheme, found)
+
+
+async def explain(engine: Engine, request: Request, now: float, as_segments: Sequence[str] = ()) -> Explanation:
+    """Decide this request again, keeping every reason. Nothing is recorded and no cookie is made.
+
+    `as_segments` puts the visitor into these segments, as one who consented to everything.
+    Content that is not in memory is asked for once, inside the page's budget.
+    """
+    match = engine.match(request.path)
+    visitor = engine.visitors.identify(request, now)
+    if as_segments:
+        visitor = Visitor(visitor.id or "preview", Consent(frozenset(PURPOSES)), fresh=visitor.fresh)
+    identity = _identity(visitor, as_segments)
+    if match is None or match.route is None:
+        return Explanation(request.path, now, identity, (), {}, ())
+    request = Request(request.method, request.path, request.query, request.scheme, request.headers, match.params)
+    profile = None if visitor.id is None else await engine.history.load(visitor.id)
+    trace: list[Step] = []
+    began = time.perf_counter()
+    decision = engine.decide(match.route, request, visitor, profile, now, trace, frozenset(as_segments))
+    share = (time.perf_counter() - began) * 1e6 / max(1, len(trace))
+    slots = [
+        await _slot(engine, choice, step, (request, decision, profile, now), share)
+        for choice, step in zip(decision.plan.choices, trace, strict=True)
+    ]
+    segments = decision.facts.get("segments", ())
+    return Explanation(request.path, now, identity, tuple(sorted(segments)), dict(decision.facts), tuple(slots))
+
+
+async def _slot(engine: Engine, choice: Choice, step: Step, made_from: tuple[Any, ...], share: float) -> SlotExplanation:
+    began = time.perf_counter()
+    ask, fill = engine.begin(choice, *made_from)
+    if not isinstance(fill, Fill):
+        done, _ = await asyncio.wait((fill,), timeout=engine.config.site.budget)
+        fill = fill.result() if done else engine.contents.fallback(ask, "late")
+    took = share + (time.perf_counter() - began) * 1e6
+    return SlotExplanation(
+        slot=choice.slot,
+        experience=choice.experience,
+        variant=choice.variant,
+        reason=choice.reason,
+        held=choice.held,
+        why=choice.why,
+        state=fill.state,
+        note=fill.note,
+        took_us=round(took, 1),
+        mark=where(engine, choice),
+        steps=step,
+    )
+
+
+def where(engine: Engine, choice: Choice) -> Mark:
+    """The line of the config that won a slot."""
+    slot = engine.config.slots[choice.slot]
+    for index, experience in enumerate(slot.experiences):
+        if experience.id == choice.experience:
+            return engine.config.mark("slots", choice.slot, "experiences", index)
+    return engine.config.mark("slots", choice.slot, "default")
+
+
+def _identity(visitor: Visitor, as_segments: Sequence[str]) -> Step:
+    told = (
+        Step("is not a bot", not visitor.bot),
+        Step("consents to personalization_storage", visitor.consent.allows("personalization_storage"),
+             ", ".join(sorted(visitor.consent.granted)) or "nothing granted"),
+        Step("does not send Sec-GPC: 1", not visitor.consent.gpc),
+        Step("brought a valid id", visitor.id is not None and not visitor.fresh, "forged" if visitor.forged else ""),
+    )  # fmt: skip
+    if as_segments:
+        told = (*told, Step(f"is taken to be in {', '.join(as_segments)}", True, "and to consent to everything"))
+    return Step("visitor", visitor.id is not None, inner=told)
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "what": step.what,
+        "held": step.held,
+        "saw": step.saw,
+        "mark": str(step.mark) if step.mark else None,
+        "inner": [_step(s) for s in step.inner],
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, frozenset | set):
+        return sorted(_plain(v) for v in value)
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
