@@ -3,6 +3,7 @@
     PersonalizeError
     ├─ ConfigError     at start or reload: file:line:column, what was meant, all problems at once
     │  └─ PluginError  an import string that names nothing usable
+    ├─ ConditionError  one slip in a condition; `config` turns it into a ConfigError's problem
     ├─ ContentError    one slot falls back
     │  ├─ SourceTimeout · SourceUnavailable · BadFragment
     ├─ PageError       the rest of the page passes untouched
@@ -36,6 +37,20 @@ class PluginError(ConfigError):
     """An import string ("package.module:Name") that names nothing, or nothing that fits."""
 
 
+class ConditionError(PersonalizeError):
+    """A condition that cannot be compiled. `path` are the keys inside the condition that lead to the slip,
+    `hint` what may have been meant, `others` every further slip of the same condition (each without others)."""
+
+    def __init__(
+        self, path: Sequence[str | int], message: str, hint: str = "", others: Sequence[ConditionError] = ()
+    ) -> None:
+        self.path = tuple(path)
+        self.message = message
+        self.hint = hint
+        self.others = tuple(others)
+        super().__init__(f"{message} ({hint})" if hint else message)
+
+
 class ContentError(PersonalizeError):
     """One slot's content could not be made; the slot falls back."""
 
@@ -45,7 +60,13 @@ class SourceTimeout(ContentError):
 
 
 class SourceUnavailable(ContentError):
-    """A source refused, failed, or is not asked while its breaker is open."""
+    """A source refused, failed, or is not asked while its breaker is open. `retry_after` is how many seconds it asked to be
+    left alone; `sick` is False when it works but has nothing for this key (such as HTTP's 404)."""
+
+    def __init__(self, message: str = "", *, retry_after: float = 0.0, sick: bool = True) -> None:
+        self.retry_after = retry_after
+        self.sick = sick
+        super().__init__(message)
 
 
 class BadFragment(ContentError):

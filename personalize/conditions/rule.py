@@ -1,0 +1,70 @@
+"""A compiled rule, and the parts it is put together from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..model import Step
+from .behaviours import Behaviour
+from .growthbook import Test, all_of, any_of, none_of
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A condition in our language, compiled. `test` says whether facts meet it and depends on nothing but `paths`: the
+    keys that lead to each value it reads (a behaviour's path is its key alone). `reads` are their first words, so what
+    the engine has to work out. `signals` are the behaviours, and `signal_segments` the segments, that stand under no "not":
+    what the visitor did to be meant."""
+
+    test: Callable[[Facts], bool]
+    reads: frozenset[str]
+    segments: frozenset[str]
+    behaviours: Mapping[str, Behaviour]
+    paths: tuple[tuple[str, ...], ...]
+    signals: tuple[str, ...]
+    signal_segments: tuple[str, ...]
+    steps: Callable[[Facts], Step]
+
+    def explain(self, facts: Facts) -> Step:
+        """Every part with whether it held and the values it saw; also the parts that no longer mattered."""
+        return self.steps(facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a rule: its test and its explanation."""
+
+    test: Test
+    explain: Callable[[Facts], Step]
+
+
+def leaf(what: str, test: Test, saw: Callable[[Facts], str]) -> Part:
+    return Part(test, lambda facts: Step(what, test(facts), saw(facts)))
+
+
+def every(parts: Sequence[Part]) -> Part:
+    if len(parts) == 1:
+        return parts[0]
+    return _joined("all of", all_of([p.test for p in parts]), parts)
+
+
+def some(parts: Sequence[Part]) -> Part:
+    if len(parts) == 1:
+        return parts[0]
+    return _joined("any of", any_of([p.test for p in parts]), parts)
+
+
+def none(parts: Sequence[Part]) -> Part:
+    return _joined("none of" if len(parts) > 1 else "not", none_of(any_of([p.test for p in parts])), parts)
+
+
+def _joined(what: str, test: Test, parts: Sequence[Part]) -> Part:
+    def explain(facts: Facts) -> Step:
+        inner = tuple(part.explain(facts) for part in parts)
+        return Step(what, test(facts), f"{sum(step.held for step in inner)} of {len(inner)} held", inner)
+
+    return Part(test, explain)
