@@ -1,0 +1,85 @@
+"""The events that the middleware itself makes from a request and what was sent. Pure: ids and times are arguments.
+
+Names and properties are those of Segment's ecommerce specification (https://segment.com/docs/connections/spec/
+ecommerce/v2/) where it has them; "Experience Viewed", "Segment Entered" and "Page Viewed" are ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..config.models import Signal
+from ..model import Catalogue, Choice, Event, FillState, Profile, Request
+
+_NAME: Final = re.compile(r"\{([^{}]+)\}")
+
+
+def make_exposure(id_: str, choice: Choice, visitor: str, now: float, path: str, how: FillState) -> Event:
+    """An experience was shown; or, with `held`, would have been shown to a visitor who is held out, which is
+    written down in the same way so that the two groups stay comparable.
+
+    The properties answer: what (slot, experience, variant, experiment), how it was made (`how`), and why (reason).
+    """
+    properties = {
+        "slot": choice.slot,
+        "experience": choice.experience,
+        "variant": choice.variant,
+        "experiment": choice.experiment,
+        "held": choice.held,
+        "reason": choice.reason,
+        "path": path,
+        "how": how,
+    }
+    return Event(id_, "Experience Viewed", now, visitor, properties)
+
+
+def make_page_view(id_: str, request: Request, visitor: str, now: float) -> Event:
+    """A page was sent. The query string is left out: sites put names, mails and tokens into it."""
+    return Event(id_, "Page Viewed", now, visitor, {"path": request.path})
+
+
+def segment_entered(id_: str, segment: str, visitor: str, now: float) -> Event:
+    """The condition of a segment with `remember_for` held for this visitor."""
+    return Event(id_, "Segment Entered", now, visitor, {"segment": segment})
+
+
+def make_signal(
+    id_: str,
+    signal: Signal,
+    params: Mapping[str, str],
+    visitor: str,
+    now: float,
+    profile: Profile | None,
+    products: Catalogue,
+) -> Event:
+    """An event read off the site's own traffic; `params` are what the signal's path captured.
+
+    An event with an item carries Segment's `product_id`, and `price` and `quantity` where the name says that it was
+    put into the cart. "Order Completed" carries `products` and `revenue` of the profile's cart, at the catalogue's
+    prices; a visitor without a known cart leaves them out, and the profile's fold then takes the cart as it stands.
+    """
+    properties: dict[str, Any] = {}
+    if signal.event == "Order Completed" and signal.item is None:
+        if profile is not None and profile.cart:
+            lines = [_line(item, quantity, price, products) for item, (quantity, price) in profile.cart.items()]
+            revenue = round(sum(line["quantity"] * line["price"] for line in lines), 2)
+            properties = {"products": lines, "revenue": revenue}
+    elif signal.item is not None:
+        item = _NAME.sub(lambda found: params.get(found[1], ""), signal.item)
+        properties = {"product_id": item}
+        if signal.event == "Product Added":
+            properties = _line(item, 1, 0.0, products)
+        elif signal.event == "Order Completed":
+            line = _line(item, 1, 0.0, products)
+            properties = {"products": [line], "revenue": line["price"]}
+    return Event(id_, signal.event, now, visitor, properties)
+
+
+def _line(item: str, quantity: int, price: float, products: Catalogue) -> dict[str, Any]:
+    """One product of a cart or an order; `price` stands where the catalogue has none."""
+    product = products.get(item)
+    if product is not None:
+        price = product.price if product.sale_price is None else product.sale_price
+    return {"product_id": item, "quantity": quantity, "price": price}

@@ -1,0 +1,237 @@
+"""The event log at work: a queue in front of the store, and a tail that feeds the folds.
+
+Rule 1  `record` never waits. What does not fit into the queue is counted as dropped, and said once.
+Rule 2  Folds get events from the tail only: stored, in the log's order, each once. So every worker folds the same
+        log, whoever wrote it, and a rebuild from the log comes to the same state.
+Rule 3  What was accepted is written, or counted as dropped: a failing store is tried again for `patience` seconds.
+Rule 4  Nothing that the store or a fold raises leaves this file; the Observer hears of it, once per change of state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from itertools import islice
+from typing import Final
+
+from ..errors import StoreError
+from ..model import Event
+from ..protocols import Fold, Observer, Store
+
+_BATCH: Final = 1000  # events in one transaction
+_SLICE: Final = 200  # events folded before other tasks get their turn: about a millisecond
+_POLL: Final = 0.25  # seconds between looks for what other workers wrote
+_FIRST_PAUSE: Final = 0.05  # seconds before the second try; doubled up to _LONGEST_PAUSE
+_LONGEST_PAUSE: Final = 2.0
+_LAST_PATIENCE: Final = 3.0  # seconds that closing waits for a store that fails
+
+
+class EventLog:
+    """All methods are called on one event loop. `interval` (seconds) is how long events gather before they are
+    written together, `capacity` how many may wait, `patience` for how many seconds a failing store is tried again
+    before what it refused is dropped."""
+
+    def __init__(
+        self,
+        store: Store,
+        observer: Observer,
+        *,
+        folds: Sequence[Fold] = (),
+        interval: float = 0.05,
+        capacity: int = 20_000,
+        patience: float = 30.0,
+    ) -> None:
+        self._store = store
+        self._observer = observer
+        self._folds = tuple(folds)
+        self._interval = interval
+        self._capacity = capacity
+        self._patience = patience
+        self._queue: deque[Event] = deque()
+        self._seq = 0
+        self._open = False
+        self._closed = False
+        self._close_by = 0.0
+        self._troubles: set[str] = set()  # parts of which a bad state was said
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._belong_to_no_loop()
+
+    @property
+    def seq(self) -> int:
+        """The last event that the folds know."""
+        return self._seq
+
+    @property
+    def waiting(self) -> int:
+        """How many events are recorded and not yet written."""
+        return len(self._queue)
+
+    # --- for the request path --------------------------------------------------------------------------
+
+    def record(self, event: Event) -> None:
+        """Rule 1. Under a microsecond; the event is stored after `interval`, and in the folds right after that."""
+        if len(self._queue) >= self._capacity or self._closed:
+            self._drop(1, f"{len(self._queue)} events wait to be written" if not self._closed else "the log is closed")
+        else:
+            self._queue.append(event)
+            self._recorded.set()
+
+    # --- its life --------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the store, replay the log into the folds, and begin to write and to follow it. Never raises: a store
+        that cannot be opened is said and tried again in the background, while recorded events wait.
+
+        Calling it again does nothing; on another event loop (test clients make one per request) it goes on there.
+        """
+        loop = asyncio.get_running_loop()
+        if self._closed or self._loop is loop:
+            return
+        if self._loop is not None:
+            self._belong_to_no_loop()
+        self._loop = loop
+        self._tasks.append(loop.create_task(self._write_on(), name="personalize log, writing"))
+        await self._follow()
+        self._tasks.append(loop.create_task(self._follow_on(), name="personalize log, following"))
+
+    async def flush(self) -> None:
+        """Returns when everything recorded so far is in the log and in the folds, or was given up."""
+        await self._write()
+        await self._follow()
+
+    async def close(self) -> None:
+        """Write what was accepted, stop, and close the store. A store that fails is given a few seconds more; what
+        it then refuses is dropped and counted. A second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._close_by = time.monotonic() + _LAST_PATIENCE
+        for event in (self._stopping, self._recorded, self._committed):
+            event.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._write()
+        async with self._folding:
+            if self._open:
+                try:
+                    await self._store.close()
+                except StoreError as error:
+                    self._observer.failed("store.close", error)
+
+    def _belong_to_no_loop(self) -> None:
+        self._tasks: list[asyncio.Task[None]] = []
+        self._recorded = asyncio.Event()
+        self._committed = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._opening = asyncio.Lock()
+        self._writing = asyncio.Lock()
+        self._folding = asyncio.Lock()
+
+    async def _ready(self) -> None:
+        async with self._opening:
+            if not self._open:
+                await self._store.open()
+                self._open = True
+
+    # --- writing ---------------------------------------------------------------------------------------
+
+    async def _write_on(self) -> None:
+        while not self._stopping.is_set():
+            await self._recorded.wait()
+            await _until(self._stopping, self._interval)
+            self._recorded.clear()
+            await self._write()
+
+    async def _write(self) -> None:
+        """Rule 3. Events stay in the queue until they are stored, so that `capacity` bounds all that wait."""
+        async with self._writing:
+            while self._queue:
+                batch = list(islice(self._queue, _BATCH))
+                stored = await self._append(batch)
+                for _ in batch:
+                    self._queue.popleft()
+                if stored:
+                    self._committed.set()
+                    if len(self._queue) <= self._capacity // 2:
+                        self._well("event queue")
+                else:
+                    self._drop(len(batch), "the store did not take them")
+
+    async def _append(self, batch: list[Event]) -> bool:
+        began, pause = time.monotonic(), _FIRST_PAUSE
+        while not self._closed or time.monotonic() < self._close_by:
+            try:
+                await self._ready()
+                new = await self._store.append(batch)
+            except StoreError as error:
+                self._trouble("store", "failing", str(error))
+            except Exception as error:  # a store's own bug must not end the writing of everything after it
+                self._observer.failed("store.append", error)
+                return False
+            else:
+                self._well("store")
+                self._observer.count("events.stored", new)
+                return True
+            if time.monotonic() - began > self._patience:
+                return False
+            await _until(self._stopping, pause) if not self._closed else await asyncio.sleep(_FIRST_PAUSE)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        return False
+
+    def _drop(self, n: int, why: str) -> None:
+        self._observer.count("events.dropped", n)
+        self._trouble("event queue", "dropping", why)
+
+    # --- following -------------------------------------------------------------------------------------
+
+    async def _follow_on(self) -> None:
+        while not self._stopping.is_set():
+            await _until(self._committed, _POLL)
+            self._committed.clear()
+            await self._follow()
+
+    async def _follow(self) -> None:
+        """Rule 2: give the folds whatever the log has beyond the last event they know."""
+        async with self._folding:
+            try:
+                await self._ready()
+                while not self._stopping.is_set() and (events := await self._store.read(self._seq, _SLICE)):
+                    self._fold(events)
+                    await asyncio.sleep(0)
+            except StoreError as error:
+                self._trouble("store, reading", "failing", str(error))
+            except Exception as error:  # a store's own bug must not end the following for good
+                self._observer.failed("store.read", error)
+            else:
+                self._well("store, reading")
+
+    def _fold(self, events: Sequence[Event]) -> None:
+        for event in events:
+            for fold in self._folds:
+                try:
+                    fold.apply(event)
+                except Exception as error:  # one fold's bug must not keep events from the others
+                    self._observer.failed(f"fold {type(fold).__name__}", error)
+            self._seq = event.seq
+
+    # --- what is said ----------------------------------------------------------------------------------
+
+    def _trouble(self, part: str, state: str, why: str) -> None:
+        if part not in self._troubles:
+            self._troubles.add(part)
+            self._observer.changed(part, state, why)
+
+    def _well(self, part: str) -> None:
+        if part in self._troubles:
+            self._troubles.discard(part)
+            self._observer.changed(part, "ok")
+
+
+async def _until(event: asyncio.Event, seconds: float) -> None:
+    """Wait for the event, at most so long."""
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        pass

@@ -1,0 +1,10 @@
+"""What is known of each visitor: a fold over that visitor's events, and the facts that rules read from it."""
+
+from __future__ import annotations
+
+from .behaviours import behaviour_holds
+from .facts import PROFILE_FACTS
+from .fold import apply_event
+from .profiles import Profiles
+
+__all__ = ["PROFILE_FACTS", "Profiles", "apply_event", "behaviour_holds"]

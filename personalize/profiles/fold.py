@@ -1,0 +1,207 @@
+"""One event into one profile. Pure: the profile depends on the events and the catalogue, on no clock.
+
+Event names and properties are those of Segment's ecommerce specification (https://segment.com/docs/connections/spec/
+ecommerce/v2/). Properties come from the outside: whatever has the wrong type is passed over, never raised.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from ..model import Catalogue, Event, Profile
+
+VISIT_GAP: Final = 1800.0  # seconds without an event that end a visit (the web's own convention)
+
+# What one visitor may take up. Beyond it the oldest goes.
+_VIEWS: Final = 200
+_CART: Final = 100
+_ORDERS: Final = 200
+_ITEMS_OF_AN_ORDER: Final = 100
+_TRAITS: Final = 100
+_TRAIT_LENGTH: Final = 2000  # characters of JSON
+_TEXT: Final = 500  # characters of an id, a path, a name
+_EXPOSURES: Final = 200
+_TIMES_OF_AN_EXPOSURE: Final = 50
+_HAPPENED: Final = 200
+_REMEMBERED: Final = 200
+
+# Said about a visitor, not done by one: no sign that somebody is there.
+_NO_ACTIVITY: Final = frozenset({"User Identified", "Segment Entered"})
+
+
+def apply_event(profile: Profile, event: Event, products: Catalogue) -> None:
+    """Fold one event into its visitor's profile, in place. `products` gives the price of an item that was put into
+    the cart without one. Events must come in the log's order; their times need not be in order."""
+    profile.version = event.seq
+    if event.name not in _NO_ACTIVITY:
+        _be_active(profile, event.time)
+    name = event.name[:_TEXT]
+    _put(profile.happened, name, max(event.time, profile.happened.get(name, 0.0)), _HAPPENED)
+    special = _FOLDS.get(event.name)
+    if special is not None:
+        special(profile, event, products)
+
+
+# --- visits and views ----------------------------------------------------------------------------------
+
+
+def _be_active(profile: Profile, time: float) -> None:
+    if not profile.visits:
+        profile.visits, profile.first_seen, profile.last_seen = 1, time, time
+        return
+    if time - profile.last_seen > VISIT_GAP:
+        profile.visits += 1
+    profile.first_seen = min(profile.first_seen, time)
+    profile.last_seen = max(profile.last_seen, time)
+
+
+def _viewed(profile: Profile, event: Event, products: Catalogue) -> None:
+    item, path = _item(event.properties), _text(event.properties.get("path"))
+    views = profile.views
+    if views and views[-1][0] == event.time:
+        # A page view and the product view read off the same request are one view.
+        _, seen, where = views[-1]
+        if (not item or not seen) and (not path or not where or path == where):
+            views[-1] = (event.time, item or seen, path or where)
+            return
+    _insert(views, (event.time, item, path), _VIEWS)
+
+
+# --- cart and orders -----------------------------------------------------------------------------------
+
+
+def _added(profile: Profile, event: Event, products: Catalogue) -> None:
+    item = _item(event.properties)
+    if not item:
+        return
+    before, price = profile.cart.get(item, (0, 0.0))
+    product = products.get(item)
+    if product is not None:
+        price = product.price if product.sale_price is None else product.sale_price
+    quantity = before + _quantity(event.properties.get("quantity"))
+    _put(profile.cart, item, (quantity, _money(event.properties.get("price"), price)), _CART)
+
+
+def _removed(profile: Profile, event: Event, products: Catalogue) -> None:
+    """Without a quantity the whole line goes, as in Segment's own destinations."""
+    item = _item(event.properties)
+    before, price = profile.cart.get(item, (0, 0.0))
+    left = before - _quantity(event.properties["quantity"]) if "quantity" in event.properties else 0
+    if left > 0:
+        profile.cart[item] = (left, price)
+    else:
+        profile.cart.pop(item, None)
+
+
+def _ordered(profile: Profile, event: Event, products: Catalogue) -> None:
+    """An order without products is the cart as it stands here in the log."""
+    lines = list(_lines(event.properties.get("products")))
+    if "products" not in event.properties:
+        lines = [(item, quantity, price) for item, (quantity, price) in profile.cart.items()]
+    revenue = _money(event.properties.get("revenue"), _money(event.properties.get("total"), math.nan))
+    if math.isnan(revenue):
+        revenue = round(sum(quantity * price for _, quantity, price in lines), 2)
+    items = tuple(dict.fromkeys(item for item, _, _ in lines))[:_ITEMS_OF_AN_ORDER]
+    _insert(profile.orders, (event.time, revenue, items), _ORDERS)
+    profile.cart.clear()
+
+
+def _lines(products: object) -> Iterator[tuple[str, int, float]]:
+    for line in products if isinstance(products, list | tuple) else ():
+        if isinstance(line, Mapping) and (item := _item(line)):
+            yield item, _quantity(line.get("quantity")), _money(line.get("price"), 0.0)
+
+
+# --- what was said, shown, remembered ------------------------------------------------------------------
+
+
+def _identified(profile: Profile, event: Event, products: Catalogue) -> None:
+    traits = event.properties.get("traits")
+    for name, value in traits.items() if isinstance(traits, Mapping) else ():
+        if value is None:
+            profile.traits.pop(name, None)
+        elif isinstance(name, str) and len(name) <= _TEXT and len(json.dumps(value)) <= _TRAIT_LENGTH:
+            _put(profile.traits, name, value, _TRAITS)
+
+
+def _shown(profile: Profile, event: Event, products: Catalogue) -> None:
+    """A held-out visitor's would-have-been exposure counts alike, so that caps stop both groups at the same point.
+    A fallback does not: the experience was not seen."""
+    slot, experience = _text(event.properties.get("slot")), _text(event.properties.get("experience"))
+    if not slot or not experience or event.properties.get("how") == "fallback":
+        return
+    key = f"{slot}/{experience}"
+    times = profile.exposures.get(key, [])
+    _insert(times, event.time, _TIMES_OF_AN_EXPOSURE)
+    _put(profile.exposures, key, times, _EXPOSURES)
+
+
+def _entered(profile: Profile, event: Event, products: Catalogue) -> None:
+    segment = _text(event.properties.get("segment"))
+    if segment:
+        _put(profile.remembered, segment, max(event.time, profile.remembered.get(segment, 0.0)), _REMEMBERED)
+
+
+_FOLDS: Final[Mapping[str, Callable[[Profile, Event, Catalogue], None]]] = {
+    "Page Viewed": _viewed,
+    "Product Viewed": _viewed,
+    "Product Added": _added,
+    "Product Removed": _removed,
+    "Order Completed": _ordered,
+    "User Identified": _identified,
+    "Experience Viewed": _shown,
+    "Segment Entered": _entered,
+}
+
+
+# --- bounded lists and mappings, and properties as they come -------------------------------------------
+
+
+def _insert(kept: list[Any], value: Any, most: int) -> None:
+    """Into a list sorted by time, newest last; an event that arrives late goes to its own place."""
+    if not kept or value >= kept[-1]:
+        kept.append(value)
+    else:
+        kept.insert(bisect_right(kept, value), value)
+    if len(kept) > most:
+        del kept[0]
+
+
+def _put(kept: dict[str, Any], key: str, value: Any, most: int) -> None:
+    """Set a key and make it the newest; above `most`, the one not set for the longest goes."""
+    kept.pop(key, None)
+    kept[key] = value
+    if len(kept) > most:
+        del kept[next(iter(kept))]
+
+
+def _item(properties: Mapping[str, Any]) -> str:
+    return _text(properties.get("product_id"))
+
+
+def _text(value: object) -> str:
+    """Ids also come as numbers."""
+    if isinstance(value, str):
+        return value[:_TEXT]
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+
+
+def _quantity(value: object) -> int:
+    number = _money(value, 1.0)
+    return max(1, min(int(number), 1_000_000))
+
+
+def _money(value: object, otherwise: float) -> float:
+    """A finite number that is not negative, also where it was sent as text; else `otherwise`."""
+    if isinstance(value, str) and len(value) <= 30:
+        try:
+            value = float(value)
+        except ValueError:
+            return otherwise
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e12:
+        return float(value)
+    return otherwise
