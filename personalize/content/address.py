@@ -1,0 +1,127 @@
+"""What a request to an HTTP source is made of: the key picks exactly the declared values, the address is made from the
+key alone.
+
+A url's `{path}` is the page's path (or the content's own `path`); `{name}` is what the route captured under that name, or
+a fact named in vary_by. What vary_by names and the url does not is sent as a query parameter. Placeholders stand in
+the path and the query, never in scheme, host or port, so no visitor's value can choose who is asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from ..errors import ContentError
+from ..model import Ask
+
+Value = str | tuple[str, ...] | None
+Key = tuple[Value, ...]
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_NAME = re.compile(r"[A-Za-z_][\w.-]*")
+LONGEST = 1024  # characters of one value; a longer one is a stranger's play
+
+
+class UnfitValue(ContentError):
+    """A visitor's value that cannot be put into an address."""
+
+
+class Address:
+    """A source's url with its placeholders, taken apart once. Raises ValueError for one that cannot be used."""
+
+    def __init__(self, url: str, vary_by: list[str]) -> None:
+        head, placeholder, _ = url.partition("{")
+        parts = urlsplit(_PLACEHOLDER.sub("x", url))
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{url!r} is no http or https address")
+        if parts.username is not None or parts.fragment:
+            raise ValueError(f"{url!r} may hold neither a user name nor a fragment")
+        if placeholder and (head.count("/") < 3):
+            raise ValueError(f"{url!r}: a placeholder may stand in the path and the query only")
+        self.secure = parts.scheme == "https"
+        self.names: tuple[str, ...] = tuple(dict.fromkeys([*_PLACEHOLDER.findall(url), *vary_by]))
+        for name in self.names:
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"{{{name}}} is no name of a captured value or a fact")
+        self._declared = frozenset(vary_by)
+        origin_end = len(parts.scheme) + 3 + len(parts.netloc)
+        self._origin = url[:origin_end]
+        path, self._question, query = url[origin_end:].partition("?")
+        self._path = _PLACEHOLDER.split(path or "/")
+        self._query = _PLACEHOLDER.split(query)
+        in_url = {*self._path[1::2], *self._query[1::2]}
+        self._extra = tuple(name for name in self.names if name not in in_url)
+
+    def key(self, ask: Ask) -> Key:
+        """The declared values, in the order of `names`, as text: nothing else of the request gets further."""
+        return tuple(self._value(ask, name) for name in self.names)
+
+    def url(self, key: Key) -> str:
+        """The address for a key. Raises UnfitValue for a path that would climb (`.` and `..` segments)."""
+        values = dict(zip(self.names, key, strict=True))
+        path = "".join(
+            text if i % 2 == 0 else "/".join(_quoted(part) for part in _one(values[text]).split("/")) if text == "path"
+            else _quoted(_one(values[text]))
+            for i, text in enumerate(self._path)
+        )  # fmt: skip
+        if any(segment in (".", "..") for segment in path.split("/")):
+            raise UnfitValue("a path with . or .. segments is not asked for")
+        query = "".join(text if i % 2 == 0 else _quoted(_one(values[text])) for i, text in enumerate(self._query))
+        extra = "&".join(f"{_quoted(name)}={_quoted(v)}" for name in self._extra for v in _many(values[name]))
+        question = self._question or ("?" if extra else "")
+        return f"{self._origin}{path}{question}{query}{'&' if query and extra else ''}{extra}"
+
+    def _value(self, ask: Ask, name: str) -> Value:
+        if name == "path" and name not in self._declared:
+            own = ask.choice.content.path
+            return _text((ask.request.path if own is None else own).removeprefix("/"))
+        if name not in self._declared:
+            return _text(ask.request.params.get(name))
+        if name.startswith("params."):
+            return _text(ask.request.params.get(name[7:]))
+        if name == "path":
+            return _text(ask.request.path.removeprefix("/"))
+        return _text(_fact(ask.facts, name))
+
+
+def _fact(facts: Mapping[str, Any], name: str) -> Any:
+    """The fact of this name: facts are nested by their first word, a query parameter's name is taken whole, traits go
+    one level down at every dot."""
+    family, dot, rest = name.partition(".")
+    found = facts.get(family)
+    keys = () if not dot else rest.split(".") if family == "traits" else (rest,)
+    for key in keys:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found
+
+
+def _text(value: Any) -> Value:
+    """A value as it goes into a key: text, several texts in a fixed order, or None for nothing known."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return tuple(_checked(str(v)) for v in value)
+    if isinstance(value, set | frozenset):
+        return tuple(sorted(_checked(str(v)) for v in value))
+    return _checked(str(value))
+
+
+def _checked(text: str) -> str:
+    if len(text) > LONGEST:
+        raise UnfitValue(f"a value of {len(text)} characters is not sent to a source")
+    return text
+
+
+def _one(value: Value) -> str:
+    return "" if value is None else value if isinstance(value, str) else ",".join(value)
+
+
+def _many(value: Value) -> tuple[str, ...]:
+    return () if value is None else (value,) if isinstance(value, str) else value
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="", errors="surrogatepass")

@@ -1,0 +1,125 @@
+"""Templates: minijinja over the site's own folder, for people who write HTML and not Python.
+
+- Every name is autoescaped, `autoescape` blocks are refused, and `safe` means "through the allow-list".
+- Fuel bounds the time (an endless loop ends in milliseconds), 256 KB bounds the output.
+- What is undefined, at any depth, prints as nothing ("chainable"): an experience that leaves out a part, or a
+  product without a brand, must not take its slot down. Calling or calculating with it is an error all the same.
+- A file is read once per environment; a reload makes a new environment.
+- Values are plain data: a template cannot call a method of a Python object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import BadFragment
+from ..model import Product
+from .holes import guard
+from .sanitize import SCHEMES, sanitize
+
+if TYPE_CHECKING:
+    from minijinja import Environment
+
+LARGEST = 256 * 1024  # characters of a template, and of what it renders
+FUEL = 100_000  # minijinja instructions: about 4 ms
+_PRODUCT = tuple(f.name for f in fields(Product) if f.name != "extra")
+
+
+class Templates:
+    """The templates of one folder. `render` raises BadFragment with a message for the person who wrote the template."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._environment: Environment | None = None
+
+    def render(self, name: str, variables: Mapping[str, Any]) -> str:
+        """The template's output. Text in `variables` is escaped where it is printed; `Html` is not."""
+        if self._environment is None:
+            self._environment = self._make()
+        from minijinja import TemplateError
+
+        try:
+            html = self._environment.render_template(name, **{k: plain(v) for k, v in variables.items()})
+        except TemplateError as error:
+            raise BadFragment(f"template {name}: {_told(error)}") from error
+        except (OSError, UnicodeDecodeError, BadFragment) as error:
+            raise BadFragment(f"template {name}: {error}") from error
+        if len(html) > LARGEST:
+            raise BadFragment(f"template {name}: its output is larger than {LARGEST // 1024} KB")
+        return html
+
+    def _make(self) -> Environment:
+        from minijinja import Environment, safe
+
+        return Environment(
+            loader=self._read,
+            fuel=FUEL,
+            undefined_behavior="chainable",
+            auto_escape_callback=lambda _name: True,
+            debug=False,
+            filters={"url": url, "safe": lambda value: safe(sanitize(_text(value)))},
+        )
+
+    def _read(self, name: str) -> str | None:
+        """A template's source by its name below the folder, or None when there is none. A name that leads out of the
+        folder (.., an absolute path, a symlink) is refused."""
+        folder = self._folder.resolve()
+        file = (folder / name).resolve()
+        if "\0" in name or not file.is_relative_to(folder):
+            raise BadFragment(f"{name!r} lies outside the templates folder")
+        if not file.is_file():
+            return None
+        if file.stat().st_size > LARGEST:
+            raise BadFragment(f"{name} is larger than {LARGEST // 1024} KB")
+        return guard(file.read_text("utf-8"))
+
+
+class Html(str):
+    """Text that is HTML already and is printed as it is."""
+
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        return self
+
+
+def url(value: object) -> str:
+    """The template filter that blanks a URL whose scheme could run a script: relative ones and http, https, mailto
+    and tel pass (WHATWG URL: tabs, line ends and leading control characters are ignored by browsers, so here too)."""
+    text = _text(value)
+    bare = "".join(c for c in text if c > " " and c != "\x7f")
+    head, colon, _ = bare.partition(":")
+    if colon and not any(c in head for c in "/?#") and head.lower() not in SCHEMES:
+        return ""
+    return text
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """`value` as data only: mappings, lists, text, numbers and booleans. A Product becomes a mapping of its fields
+    and its extra ones; anything else becomes its text."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if depth > 20:
+        raise BadFragment("values nested more than 20 deep")
+    if isinstance(value, Product):
+        found: dict[str, Any] = {str(k): plain(v, depth + 1) for k, v in value.extra.items()}
+        found.update((name, getattr(value, name)) for name in _PRODUCT)
+        return found
+    if isinstance(value, Mapping):
+        return {str(k): plain(v, depth + 1) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(v, depth + 1) for v in value]
+    return str(value)
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _told(error: Any) -> str:
+    """minijinja's short message with the line, and the folder's way of saying that a file is missing."""
+    kind = "does not exist" if error.kind == "TemplateNotFound" else error.detail or error.message
+    return f"{kind} (line {error.line})" if error.line else str(kind)
