@@ -131,15 +131,16 @@ async def call(
     on_send: Callable[[Message], Awaitable[None]] | None = None,
     keep_error: bool = False,
     strict: bool = True,
-    timeout: float = 10.0,
+    within: float = 10.0,
 ) -> Response:
     """Send one HTTP request to an ASGI app, in the current task, and keep what it answers.
 
     `body` may be several chunks, one message each. `scope` adds to the scope or replaces parts of it. The client
     goes away after `gone_after` messages or `gone_in` seconds: `receive` then says http.disconnect, what is sent is
-    no longer kept, and with `send_fails` sending raises OSError. `send_takes` seconds per message make a slow client;
-    `on_send` is awaited at each message before it is kept. An exception of the app is raised, or with `keep_error` kept
-    in the response; one that takes longer than `timeout` seconds ends in TimeoutError. Unless `strict` is off, raises BrokenRule where the app broke the protocol or its Content-Length.
+    no longer kept, and with `send_fails` sending raises OSError. `send_takes` seconds per message make a slow
+    client; `on_send` is awaited at each message before it is kept. An exception of the app is raised, or with
+    `keep_error` kept in the response. Raises TimeoutError after `within` seconds, and unless `strict` is off
+    BrokenRule where the app broke the protocol or its own Content-Length.
     """
     chunks = [body] if isinstance(body, bytes) else list(body)
     pairs = [(b"host", host.encode()), *headers]
@@ -197,7 +198,7 @@ async def call(
         gone.set()
     timer = asyncio.get_running_loop().call_later(gone_in, gone.set) if gone_in is not None else None
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(within):
             await app(full, receive, send)
     except BrokenRule:
         raise

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from .codings import available
+
 Pairs = Iterable[tuple[bytes, bytes]]
 
 CODINGS = {b"gzip": "gzip", b"x-gzip": "gzip", b"deflate": "deflate", b"br": "br", b"zstd": "zstd"}
@@ -103,9 +105,9 @@ def judge(method: str, status: int, headers: Pairs) -> Verdict:
         return Verdict(False, "no content type")
     if len(codings) > 1:
         return Verdict(False, "stacked codings")
-    if codings and codings[0] not in CODINGS:
+    coding = CODINGS.get(codings[0], "") if codings else "identity"
+    if not available(coding):
         return Verdict(False, "unknown coding")
-    coding = CODINGS[codings[0]] if codings else "identity"
     return Verdict(True, "html" if essence else "no content type", charset, coding, sniff=not essence)
 
 
