@@ -1,15 +1,15 @@
 """What a request to an HTTP source is made of: the key picks exactly the declared values, the address is made from the
 key alone.
 
-A url's `{path}` is the page's path (or the content's own `path`); `{name}` is what the route captured under that name, or
-a fact named in vary_by. What vary_by names and the url does not is sent as a query parameter. Placeholders stand in
-the path and the query, never in scheme, host or port, so no visitor's value can choose who is asked.
+A url's `{path}` is the page's path (or the content's own `path`); `{name}` is what the route captured under that name,
+or a fact named in vary_by. What vary_by names and the url does not is sent as a query parameter. Placeholders stand
+in the path and the query, never in scheme, host or port, so no visitor's value can choose who is asked.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -45,6 +45,7 @@ class Address:
             if not _NAME.fullmatch(name):
                 raise ValueError(f"{{{name}}} is no name of a captured value or a fact")
         self._declared = frozenset(vary_by)
+        self._readers = tuple(self._reader(name) for name in self.names)
         origin_end = len(parts.scheme) + 3 + len(parts.netloc)
         self._origin = url[:origin_end]
         path, self._question, query = url[origin_end:].partition("?")
@@ -55,7 +56,7 @@ class Address:
 
     def key(self, ask: Ask) -> Key:
         """The declared values, in the order of `names`, as text: nothing else of the request gets further."""
-        return tuple(self._value(ask, name) for name in self.names)
+        return tuple([read(ask) for read in self._readers])
 
     def url(self, key: Key) -> str:
         """The address for a key. Raises UnfitValue for a path that would climb (`.` and `..` segments)."""
@@ -72,34 +73,43 @@ class Address:
         question = self._question or ("?" if extra else "")
         return f"{self._origin}{path}{question}{query}{'&' if query and extra else ''}{extra}"
 
-    def _value(self, ask: Ask, name: str) -> Value:
-        if name == "path" and name not in self._declared:
-            own = ask.choice.content.path
-            return _text((ask.request.path if own is None else own).removeprefix("/"))
-        if name not in self._declared:
-            return _text(ask.request.params.get(name))
-        if name.startswith("params."):
-            return _text(ask.request.params.get(name[7:]))
+    def _reader(self, name: str) -> Callable[[Ask], Value]:
+        """How the value of one name is read off an Ask. Facts are nested by their first word; a query parameter's
+        name is taken whole, traits go one level down at every dot."""
         if name == "path":
-            return _text(ask.request.path.removeprefix("/"))
-        return _text(_fact(ask.facts, name))
+            return self._page_path if name in self._declared else self._content_path
+        param = name.removeprefix("params.") if name.startswith("params.") else name
+        if name not in self._declared or param != name:
+            return lambda ask: _text(ask.request.params.get(param))
+        family, dot, rest = name.partition(".")
+        if not dot:
+            return lambda ask: _text(ask.facts.get(family))
+        keys = rest.split(".") if family == "traits" else [rest]
 
+        def below(ask: Ask) -> Value:
+            found = ask.facts.get(family)
+            for key in keys:
+                found = found.get(key) if isinstance(found, Mapping) else None
+            return _text(found)
 
-def _fact(facts: Mapping[str, Any], name: str) -> Any:
-    """The fact of this name: facts are nested by their first word, a query parameter's name is taken whole, traits go
-    one level down at every dot."""
-    family, dot, rest = name.partition(".")
-    found = facts.get(family)
-    keys = () if not dot else rest.split(".") if family == "traits" else (rest,)
-    for key in keys:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found
+        return below
+
+    @staticmethod
+    def _page_path(ask: Ask) -> Value:
+        return _text(ask.request.path.removeprefix("/"))
+
+    @staticmethod
+    def _content_path(ask: Ask) -> Value:
+        own = ask.choice.content.path
+        return _text((ask.request.path if own is None else own).removeprefix("/"))
 
 
 def _text(value: Any) -> Value:
     """A value as it goes into a key: text, several texts in a fixed order, or None for nothing known."""
     if value is None:
         return None
+    if type(value) is str and len(value) <= LONGEST:
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple):

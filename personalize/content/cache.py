@@ -106,7 +106,15 @@ class Cache:
         return self._entries.get((source, key))
 
     def put(
-        self, source: str, key: Hashable, fragment: Fragment, now: float, *, fresh: float, revalidate: float, if_error: float
+        self,
+        source: str,
+        key: Hashable,
+        fragment: Fragment,
+        now: float,
+        *,
+        fresh: float,
+        revalidate: float,
+        if_error: float,
     ) -> None:
         """Keep a fragment for `fresh` seconds (less a share that depends on the key alone), then the two stale times,
         both counted from the end of `fresh`."""

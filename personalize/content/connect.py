@@ -1,9 +1,9 @@
 """Connections to HTTP sources: httpcore's pool over a network backend that checks addresses and keeps a total deadline.
 
-- The host's name is resolved in a thread of its own, one at a time per host: a resolver that hangs holds up neither the
-  event loop nor the site's thread pool, and the wait for it ends with the deadline.
-- Every address is checked, and the connection goes to the address that was checked, so a name that resolves to something
-  else a moment later (DNS rebinding) cannot lead inside. TLS still proves the host's name.
+- The host's name is resolved in a thread of its own, one at a time per host: a resolver that hangs holds up neither
+  the event loop nor the site's thread pool, and the wait for it ends with the deadline.
+- Every address is checked, and the connection goes to the address that was checked, so a name that resolves to
+  something else a moment later (DNS rebinding) cannot lead inside. TLS still proves the host's name.
 - Each wait on the network (connect, TLS, write, read) is cut to what is left of the fetch's deadline, so that a
   backend that sends a byte a second is left in time without cancelling anything.
 - No proxies from the environment, no cookies kept, no redirects followed, nothing tried twice: this is a transport, and
@@ -62,7 +62,8 @@ class Resolver:
             loop = asyncio.get_running_loop()
             answer = self._asking[name] = loop.create_future()
             answer.add_done_callback(lambda _: self._asking.pop(name, None))
-            threading.Thread(target=_resolve, args=(host, port, loop, answer), daemon=True, name="personalize-dns").start()
+            asked = (host, port, loop, answer)
+            threading.Thread(target=_resolve, args=asked, daemon=True, name="personalize-dns").start()
         await asyncio.wait({answer}, timeout=left())
         if not answer.done():
             raise httpcore.ConnectTimeout(f"the name {host} was not resolved in time")
@@ -96,7 +97,7 @@ class Network(httpcore.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's own signature, here and below
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
@@ -117,7 +118,10 @@ class Network(httpcore.AsyncNetworkBackend):
         raise error
 
     async def connect_unix_socket(
-        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
+        self,
+        path: str,
+        timeout: float | None = None,  # noqa: ASYNC109
+        socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         raise httpcore.ConnectError("unix sockets are not used")
 
@@ -131,17 +135,20 @@ class _Stream(httpcore.AsyncNetworkStream):
     def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
         self._inner = inner
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
         return await self._inner.read(max_bytes, left(timeout))
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
         await self._inner.write(buffer, left(timeout))
 
     async def aclose(self) -> None:
         await self._inner.aclose()
 
     async def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
     ) -> httpcore.AsyncNetworkStream:
         return _Stream(await self._inner.start_tls(ssl_context, server_hostname, left(timeout)))
 

@@ -77,8 +77,8 @@ class Contents:
     # --- the three doors -------------------------------------------------------------------------------
 
     def begin(self, ask: Ask) -> Fill | asyncio.Future[Fill]:
-        """The slot's fill if it is known now, else a future of it, made by a task of its own. The future never raises and
-        must not be cancelled: wait for it with `asyncio.wait` inside the page's budget, then call `fallback`."""
+        """The slot's fill if it is known now, else a future of it, made by a task of its own. The future never raises
+        and must not be cancelled: wait for it with `asyncio.wait` inside the page's budget, then call `fallback`."""
         choice = ask.choice
         content = choice.content
         made = self._made.get((choice.slot, id(content)))
@@ -244,9 +244,9 @@ class Contents:
     def _shown(
         self, made: _Made, ask: Ask, fragment: Fragment | None, key: Hashable, state: FillState, *, raw: bool = False
     ) -> Fill:
-        """The fill of a fragment (or of a template without one); `raw` if it was not admitted yet. What was made is kept
-        under all it was made from: the content, the source's key, what the template sees of the request, and the fragment
-        itself, which is compared. Raises ContentError."""
+        """The fill of a fragment (or of a template without one); `raw` if it was not admitted yet. What was made is
+        kept under all it was made from: the content, the source's key, what the template sees of the request, and the
+        fragment itself, which is compared. Raises ContentError."""
         memo = (made.number, key, moment(ask))
         known = self._rendered.get(memo)
         if known is None or (known[0] is not fragment and known[0] != fragment):

@@ -42,7 +42,13 @@ class Flights:
     """The way to one source. `look` never blocks; `fly` tells each waiter exactly once, on the event loop."""
 
     def __init__(
-        self, name: str, source: Source, config: SourceConfig, cache: Cache, observer: Observer, clock: Callable[[], float]
+        self,
+        name: str,
+        source: Source,
+        config: SourceConfig,
+        cache: Cache,
+        observer: Observer,
+        clock: Callable[[], float],
     ) -> None:
         self.name = name
         self.source = source
@@ -127,9 +133,14 @@ class Flights:
             raise
         now = self._clock()
         if isinstance(outcome, Fragment):
-            c = self.config
             self._cache.put(
-                self.name, key, outcome, now, fresh=c.fresh, revalidate=c.stale_while_revalidate, if_error=c.stale_if_error
+                self.name,
+                key,
+                outcome,
+                now,
+                fresh=self.config.fresh,
+                revalidate=self.config.stale_while_revalidate,
+                if_error=self.config.stale_if_error,
             )
         self._land(key, flight, outcome)
 
@@ -151,7 +162,8 @@ class Flights:
         return Fragment(sanitize(fragment.html), fragment.values)
 
     def _overdue(self, key: Hashable, flight: _Flight) -> None:
-        """A source that keeps no deadline: its waiters are told, its task goes on and keeps its place in the bulkhead."""
+        """A source that keeps no deadline: its waiters are told, its task goes on and keeps its place in the
+        bulkhead."""
         self._land(key, flight, SourceTimeout(f"source {self.name} gave nothing in {self.config.deadline:g} s"))
 
     def _land(self, key: Hashable, flight: _Flight, outcome: Outcome) -> None:

@@ -1,8 +1,9 @@
 """Where a template prints: each `{{ ... }}` is judged by the HTML around it, once, when the template is read.
 
 Escaping is right for text and for quoted attribute values only, so a hole anywhere else is refused with its line:
-in a tag outside quotes, in a comment, in `script` (but for `|tojson`), `style`, an event handler (`onclick`) or a `style`
-attribute. A hole that can give the scheme of a URL attribute is led through the `url` filter. `autoescape` blocks are refused.
+in a tag outside quotes, in a comment, in `script` (but for `|tojson`), `style`, an event handler (`onclick`) or a
+`style` attribute. A hole that can give the scheme of a URL attribute is led through the `url` filter, and `autoescape`
+blocks are refused.
 
 The source is read from top to bottom as if every branch were printed; that is how templates are written, and a
 template that opens a quote in one branch and closes it in another is told so.
@@ -19,15 +20,16 @@ _CODE = {"{{": re.compile(r"""(?:[^"'}]|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\}(?
     r"""(?:[^"'%]|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|%(?!\}))*+""")}  # fmt: skip
 _RAW_END = re.compile(r"\{%[-+]?\s*endraw\s*[-+]?%\}")
 _TO_JSON = re.compile(r"\|\s*tojson\s*(?:\(\s*\))?\s*$")
-URL_ATTRIBUTES = frozenset(
-    "href src action formaction poster cite background data manifest ping longdesc usemap xlink:href srcset icon".split()
-)
+_URLS = frozenset({
+    "href", "src", "action", "formaction", "poster", "cite", "background", "data", "manifest", "ping", "longdesc",
+    "usemap", "xlink:href", "srcset", "icon",
+})  # fmt: skip
 _RAW_TEXT = frozenset({"script", "style", "textarea", "title", "iframe", "noembed", "noframes", "xmp", "plaintext"})
 _SCRIPTS = frozenset({"script", "style"})
 
 
 def guard(source: str) -> str:
-    """The template's source with URL holes led through `url`; raises BadFragment for a hole that cannot be made safe."""
+    """The template's source with URL holes led through `url`. Raises BadFragment for a hole that cannot be safe."""
     html = _Html()
     out: list[str] = []
     at = 0
@@ -77,7 +79,7 @@ def _hole(code: str, html: _Html, line: int) -> str:
     if state == "value":
         if html.attribute.startswith("on") or html.attribute in ("style", "srcdoc"):
             raise BadFragment(f"a value cannot be printed in the attribute {html.attribute} (line {line})")
-        if html.attribute in URL_ATTRIBUTES and not any(c in html.value for c in ":/?#"):
+        if html.attribute in _URLS and not any(c in html.value for c in ":/?#"):
             start = "-" if code.startswith("-") else "+" if code.startswith("+") else ""
             stop = code[-1] if code.endswith(("-", "+")) else ""
             return "{{" + start + " (" + code[len(start) : len(code) - len(stop)] + ")|url " + stop
@@ -87,8 +89,8 @@ def _hole(code: str, html: _Html, line: int) -> str:
 
 
 class _Html:
-    """Where in HTML the text fed so far ends. States: text, raw (inside `element`), comment, tag, value (of `attribute`,
-    of which `value` was seen)."""
+    """Where in HTML the text fed so far ends. States: text, raw (inside `element`), comment, tag, value (of
+    `attribute`, of which `value` was seen)."""
 
     _OPEN = re.compile(r"<(?:!--|/?([a-zA-Z][^\s/>]*)|[!?])")
     _NAME = re.compile(r"[^\s/>=\"'<]+")

@@ -1,7 +1,7 @@
 """The source `use: http`: fragments from a backend. The only IO of this floor, with `connect`.
 
-httpx is loaded when the first source is made. One transport per process and event loop: a connection made before a fork or on
-another loop is never used.
+httpx is loaded when the first source is made. One transport per process and event loop: a connection made before a
+fork or on another loop is never used.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import ssl
 from collections.abc import Hashable
 from contextlib import suppress
+from importlib import import_module
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
@@ -90,15 +91,15 @@ class HttpSource:
                 body.feed(chunk)
             return fragment(response.headers.get("content-type", ""), body.end())
         except SourceUnavailable as error:
-            raise SourceUnavailable(f"source {self._name} {error}", retry_after=error.retry_after, sick=error.sick) from error
+            told = f"source {self._name} {error}"
+            raise SourceUnavailable(told, retry_after=error.retry_after, sick=error.sick) from error
         except (BadFragment, SourceTimeout) as error:
             raise type(error)(f"source {self._name} {error}") from error
 
     def _warm(self) -> None:
         """Load what a fetch needs, and the trusted certificates, now: the first visitor's page must not wait for it."""
-        import anyio._backends._asyncio
-
-        from . import connect  # noqa: F401
+        import_module(".connect", __package__)
+        import_module("anyio._backends._asyncio")
 
         if self._address.secure and self._given is None:
             self._tls = ssl.create_default_context()

@@ -1,7 +1,7 @@
 """A backend's answer, judged and turned into a Fragment.
 
-Bodies are asked for uncoded (`Accept-Encoding: identity`: fragments are small and near). A backend that gzips all the same is
-inflated step by step under the same cap; any other coding is refused.
+Bodies are asked for uncoded (`Accept-Encoding: identity`: fragments are small and near). A backend that gzips all the
+same is inflated step by step under the same cap; any other coding is refused.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ def fragment(content_type: str, body: bytes) -> Fragment:
         return Fragment(html=text)
     if kind == "application/json":
         return _of_json(text)
-    raise BadFragment(f"answered with {content_type[:80] or 'no content type'}; text/html or application/json is needed")
+    given = content_type[:80] or "no content type"
+    raise BadFragment(f"answered with {given}; text/html or application/json is needed")
 
 
 def _of_json(text: str) -> Fragment:

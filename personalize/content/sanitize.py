@@ -12,11 +12,13 @@ from collections import Counter
 
 from ..errors import BadFragment
 
-_TAGS = frozenset(
-    "a abbr article aside b bdi bdo blockquote br caption cite code col colgroup data dd del dfn div dl dt em figcaption figure "
-    "footer h1 h2 h3 h4 h5 h6 header hr i img ins kbd li main mark nav ol p picture pre q rp rt ruby s samp section small source "
-    "span strong sub sup table tbody td tfoot th thead time tr u ul var wbr".split()
-)
+_TAGS = frozenset({
+    "a", "abbr", "article", "aside", "b", "bdi", "bdo", "blockquote", "br", "caption", "cite", "code", "col",
+    "colgroup", "data", "dd", "del", "dfn", "div", "dl", "dt", "em", "figcaption", "figure", "footer", "h1", "h2",
+    "h3", "h4", "h5", "h6", "header", "hr", "i", "img", "ins", "kbd", "li", "main", "mark", "nav", "ol", "p",
+    "picture", "pre", "q", "rp", "rt", "ruby", "s", "samp", "section", "small", "source", "span", "strong", "sub",
+    "sup", "table", "tbody", "td", "tfoot", "th", "thead", "time", "tr", "u", "ul", "var", "wbr",
+})  # fmt: skip
 _ATTRIBUTES: dict[str, set[str]] = {
     "*": {"class", "title", "lang", "dir", "role", "aria-label", "aria-hidden", "aria-describedby"},
     "a": {"href", "hreflang"},
@@ -34,7 +36,10 @@ SCHEMES = frozenset({"http", "https", "mailto", "tel"})
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)")
 # Elements that never nest by themselves: void ones, and those that the next of their kind closes.
-_FLAT = frozenset("area br col embed hr img input link meta source track wbr p li dt dd option tr td th tbody thead tfoot".split())
+_FLAT = frozenset({
+    "area", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr", "p", "li", "dt",
+    "dd", "option", "tr", "td", "th", "tbody", "thead", "tfoot",
+})  # fmt: skip
 DEEPEST = 256
 
 
@@ -48,7 +53,9 @@ def sanitize(html: str) -> str:
 
     if html.count("<") > DEEPEST and _depth(html) > DEEPEST:
         raise BadFragment(f"HTML nested more than {DEEPEST} deep")
-    return nh3.clean(html, tags=set(_TAGS), attributes=_ATTRIBUTES, url_schemes=set(SCHEMES), link_rel="noopener noreferrer")
+    return nh3.clean(
+        html, tags=set(_TAGS), attributes=_ATTRIBUTES, url_schemes=set(SCHEMES), link_rel="noopener noreferrer"
+    )
 
 
 def _depth(html: str) -> int:
