@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
 from ..model import Mark, Problem
+from .checks import check
+from .environment import expand
 from .models import Config
 from .tree import Tree, from_mapping
 from .validate import validate
@@ -20,7 +23,11 @@ def load(source: str | Path | Mapping[str, Any], *, products: bool = True) -> Co
         tree, base = from_mapping(source), Path.cwd()
     else:
         tree, base = parse(_read(Path(source)), str(source)), Path(source).absolute().parent
-    config = validate(tree) if isinstance(tree.data, dict) else None
+    if not isinstance(tree.data, dict):
+        raise ConfigError(tree.problems)
+    expand(tree, os.environ)
+    config = validate(tree)
+    check(tree, base)
     if config is None or tree.problems:
         raise ConfigError(_sorted(tree))
     config._file = tree.file

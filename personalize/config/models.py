@@ -1,55 +1,28 @@
-"""The shape of a checked config. What an editor writes, field by field; cross-checks live in `checks`."""
+"""The shape of a checked config. What an editor writes, field by field; cross-checks live in `checks`.
+
+The descriptions are what an editor's YAML plugin shows on hover, and what the reference page is made from.
+"""
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from ..model import Catalogue, Mark, Problem
+from .quantities import Duration as Duration
+from .quantities import Share as Share
+from .quantities import duration as duration
+from .quantities import share as share
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
-_LONGEST = 36_525 * 86_400.0
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
-
-
-def duration(value: object) -> float:
-    """Seconds from "50ms", "90s", "10m", "12h", "7d" or "2w"; a plain number is seconds."""
-    seconds = -1.0
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = float(value)
-    elif isinstance(value, str) and (m := _DURATION.fullmatch(value.strip())):
-        seconds = float(m[1]) * _UNITS[m[2]]
-    if not 0 <= seconds < math.inf:
-        raise ValueError('a duration such as "50ms", "90s", "10m", "12h" or "7d" is needed here')
-    if seconds > _LONGEST:
-        raise ValueError("a duration of more than 100 years is not meant")
-    return seconds
-
-
-def share(value: object) -> float:
-    """A share of one from "100%", "12.5%" or a number between 0 and 1."""
-    if isinstance(value, str) and value.endswith("%"):
-        try:
-            number = float(value[:-1]) / 100
-        except ValueError:
-            number = -1.0
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        number = float(value)
-    else:
-        number = -1.0
-    if not 0 <= number <= 1:
-        raise ValueError('a share such as "50%" or 0.5 is needed here')
-    return number
-
-
-Duration = Annotated[float, BeforeValidator(duration, json_schema_input_type=str | float)]
-Share = Annotated[float, BeforeValidator(share, json_schema_input_type=str | float)]
 Condition = str | dict[str, Any] | list[Any]  # checked and compiled by `conditions`
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Purpose = Literal[
+    "none", "ad_storage", "ad_user_data", "ad_personalization", "analytics_storage",
+    "functionality_storage", "personalization_storage", "security_storage",
+]  # fmt: skip
 
 
 class Model(BaseModel):
@@ -61,86 +34,125 @@ class Model(BaseModel):
 
 
 class Cookie(Model):
-    name: str = Field("pz", pattern=r"^[A-Za-z0-9_-]{1,40}$")
-    days: int = Field(180, ge=1, le=400)
-    partitioned: bool = False  # for a site that lives in other sites' frames
+    """The visitor's id cookie. It is signed with the keys in PERSONALIZE_SECRET, which never stand in this file."""
+
+    name: str = Field(
+        default="pz", pattern=r"^[A-Za-z0-9_-]{1,40}$", description="Its name; over https it becomes __Host-NAME."
+    )
+    days: int = Field(default=180, ge=1, le=400, description="How long the browser keeps it, in days.")
+    partitioned: bool = Field(default=False, description="For a site that lives in other sites' frames (CHIPS).")
 
 
 class ConsentRules(Model):
-    cookie: str = "consent"
-    default: Literal["denied", "granted"] = "denied"
-    honour_gpc: bool = True
+    """Where the visitor's consent is read. Without consent there is no id, no profile and no personalization."""
+
+    cookie: str = Field(default="consent", description="The cookie in which the consent banner keeps the answer.")
+    default: Literal["denied", "granted"] = Field(
+        default="denied", description="What holds while the visitor has not answered."
+    )
+    honour_gpc: bool = Field(default=True, description="Whether the browser's Sec-GPC: 1 counts as a refusal.")
 
 
 class Signal(Model):
     """An event read off the site's own traffic: a request on `path` that the app answered with success."""
 
-    path: str
-    method: Literal["GET", "POST", "PUT", "DELETE"] = "GET"
-    event: str
-    item: str | None = None  # "{product}": a segment captured by the path; Order Completed takes the cart
+    path: str = Field(description="A path pattern: literal text, {name} one segment, * one segment, ** the rest.")
+    method: Literal["GET", "POST", "PUT", "DELETE"] = Field(default="GET", description="The request's method.")
+    event: str = Field(description="The event's name, such as Product Viewed or Order Completed.")
+    item: str | None = Field(
+        default=None, description='The product: "{product}" is what the path captured; Order Completed takes the cart.'
+    )
 
 
 class Site(Model):
-    cookie: Cookie = Cookie()
-    consent: ConsentRules = ConsentRules()
-    geo_headers: list[str] = []
-    budget: Duration = 0.05
-    templates: str = "templates"  # a folder beside this file
-    prefix: str = "/_personalize"
-    cache_control: Literal["no-store", "no-cache"] = "no-store"
-    signals: list[Signal] = []
+    """What holds for the whole site."""
+
+    cookie: Cookie = Field(default=Cookie(), description="The visitor's id cookie.")
+    consent: ConsentRules = Field(default=ConsentRules(), description="Where the visitor's consent is read.")
+    geo_headers: list[str] = Field(
+        default=[], description="Headers in which your CDN tells the visitor's country; the first that is there counts."
+    )
+    budget: Duration = Field(default=0.05, description="How long a page may wait for all its slots together.")
+    templates: str = Field(default="templates", description="The folder of the templates, beside this file.")
+    prefix: str = Field(default="/_personalize", description="Below this path are the middleware's own addresses.")
+    cache_control: Literal["no-store", "no-cache"] = Field(
+        default="no-store", description="Cache-Control of pages that were personalized."
+    )
+    signals: list[Signal] = Field(default=[], description="Events read off the site's own traffic.")
 
 
 # --- sources -------------------------------------------------------------------------------------------
 
 
 class Breaker(Model):
-    failures: int = Field(5, ge=1)
-    open_for: Duration = 30.0
+    """When a source that keeps failing is left alone."""
+
+    failures: int = Field(default=5, ge=1, description="So many failures in a row open it: the source is not asked.")
+    open_for: Duration = Field(default=30.0, description="How long it stays open before one request tries again.")
 
 
 class SourceConfig(Model):
-    """`use` is recommendations, proof, http, or "package.module:Name" of a class that fits protocols.Source."""
+    """Where slots' content comes from."""
 
-    use: str
-    url: str | None = None
-    timeout: Duration = 0.04
-    deadline: Duration = 2.0  # a fetch the page no longer waits for still fills the cache until then
-    fresh: Duration = 60.0
-    stale_while_revalidate: Duration = 600.0
-    stale_if_error: Duration = 86_400.0
-    vary_by: list[str] = []
-    trust: Literal["sanitize", "trusted"] = "sanitize"
-    breaker: Breaker = Breaker()
-    concurrency: int = Field(20, ge=1, le=1000)
-    allow_private: bool = False  # may the host be a private address
-    options: dict[str, Any] = {}  # handed to a plugin
+    use: str = Field(description='recommendations, proof, http, or a plugin\'s class: "package.module:Name".')
+    url: str | None = Field(
+        default=None,
+        description="For http: the address. {path}, a slot path's captures and what vary_by names are filled in.",
+    )
+    timeout: Duration = Field(default=0.04, description="How long a page waits for an answer.")
+    deadline: Duration = Field(
+        default=2.0, description="How long a fetch may take that no page waits for any more; it still fills the cache."
+    )
+    fresh: Duration = Field(default=60.0, description="How long an answer is used without asking again.")
+    stale_while_revalidate: Duration = Field(
+        default=600.0, description="After that: how long the old answer is used while a new one is fetched."
+    )
+    stale_if_error: Duration = Field(
+        default=86_400.0, description="After that: how long the old answer is used while the source fails."
+    )
+    vary_by: list[str] = Field(
+        default=[], description="The facts the content depends on, such as locale. No other reaches the fetch."
+    )
+    trust: Literal["sanitize", "trusted"] = Field(
+        default="sanitize", description="sanitize lets only harmless HTML through; trusted takes it as it is."
+    )
+    breaker: Breaker = Field(default=Breaker(), description="When a source that keeps failing is left alone.")
+    concurrency: int = Field(default=20, ge=1, le=1000, description="At most so many fetches at a time.")
+    allow_private: bool = Field(default=False, description="Whether the host may be a private address.")
+    options: dict[str, Any] = Field(default={}, description="Handed to a plugin as they are.")
 
 
 class CatalogueConfig(Model):
-    file: str | None = None
-    url: str | None = None
+    """The product list."""
+
+    file: str | None = Field(default=None, description="A Google-style product list as JSON lines, beside this file.")
+    url: str | None = Field(default=None, description="The same list at an address.")
 
 
 class Goal(Model):
-    event: str
-    value: str | None = None
-    window: Duration = 14 * 86_400.0
-    nth: int = Field(1, ge=1)
-    direction: Literal["increase", "decrease"] = "increase"
+    """What an experiment is measured by."""
+
+    event: str = Field(description="The event that counts, such as Order Completed.")
+    value: str | None = Field(default=None, description="The event's property to add up, such as revenue.")
+    window: Duration = Field(default=14 * 86_400.0, description="How long after the first exposure an event counts.")
+    nth: int = Field(default=1, ge=1, description="2: the second such event counts, as in repeat orders.")
+    direction: Literal["increase", "decrease"] = Field(default="increase", description="Which way is better.")
 
 
 # --- segments ------------------------------------------------------------------------------------------
 
 
 class Segment(Model):
-    label: str = ""
-    all: list[Any] | None = None
-    any: list[Any] | None = None
-    not_: list[Any] | None = Field(None, alias="not")
-    remember_for: Duration | None = None
-    value: float | None = None
+    """A group of visitors, by conditions. With more than one of all, any and not, each of them must hold."""
+
+    label: str = Field(default="", description="The name that people see.")
+    all: list[Any] | None = Field(default=None, description="Every one of these conditions must hold.")
+    any: list[Any] | None = Field(default=None, description="At least one of these conditions must hold.")
+    not_: list[Any] | None = Field(default=None, alias="not", description="None of these conditions may hold.")
+    remember_for: Duration | None = Field(
+        default=None, description="A visitor who was in the segment stays in it for this long."
+    )
+    value: float | None = Field(default=None, description="What a member is worth, in the site's currency.")
 
     @property
     def condition(self) -> dict[str, Any]:
@@ -149,35 +161,38 @@ class Segment(Model):
 
 
 class Holdout(Model):
-    percent: float = Field(ge=0, le=100)
-    salt: str = "holdout"
+    """Visitors who see the site as it is; everything is measured against them."""
+
+    percent: float = Field(ge=0, le=100, description="How many of a hundred visitors are held out.")
+    salt: str = Field(default="holdout", description="Change it to draw other visitors.")
 
 
 # --- slots ---------------------------------------------------------------------------------------------
-
 
 CONTENT_WORDS = ("page", "empty", "last_good")
 CONTENT_FORMS = "write page, empty, last_good, {html: ...}, {template: ...}, {parts: ...} or {source: ...}"
 
 
 class Content(Model):
-    """What a slot can show. Written as "page", "empty", "last_good", or a mapping with html, template,
-    parts or source; `kind` is worked out from what is there."""
+    """What a slot can show: page (the page's own markup), empty, last_good (what the source gave last), or a mapping
+    with html, template, parts or source. `kind` is worked out from what is there."""
 
     kind: Literal["page", "empty", "last_good", "html", "template", "source"] = "page"
-    html: str | None = None
-    template: str | None = None
-    parts: dict[str, str] = {}  # template variable -> a part's name, or plain text
-    source: str | None = None
-    strategy: str | None = None
-    limit: int = Field(8, ge=1, le=100)
-    novelty: float | None = Field(None, ge=0, le=1)
-    metric: str | None = None
-    item: str | None = None
-    window: Duration = 86_400.0
-    min_count: int = Field(0, ge=0)
-    path: str | None = None  # fills {path} in a source's url instead of the page's own
-    vars: dict[str, str | int | float | bool] = {}  # more template variables
+    html: str | None = Field(default=None, description="HTML to show as it is.")
+    template: str | None = Field(default=None, description="A template's file name; else the slot's template is used.")
+    parts: dict[str, str] = Field(
+        default={}, description="A template's variables: the name of a part, such as headlines.points, or plain text."
+    )
+    source: str | None = Field(default=None, description="A source's name; it gives the HTML or a template's values.")
+    strategy: str | None = Field(default=None, description="How recommendations are chosen, such as popular.")
+    limit: int = Field(default=8, ge=1, le=100, description="At most so many products.")
+    novelty: float | None = Field(default=None, ge=0, le=1, description="The share outside the visitor's habits.")
+    metric: str | None = Field(default=None, description="For the source proof: what is counted, such as bought.")
+    item: str | None = Field(default=None, description='The product, such as "{product}" from the slot\'s path.')
+    window: Duration = Field(default=86_400.0, description="For the source proof: how far back it counts.")
+    min_count: int = Field(default=0, ge=0, description="For the source proof: below this nothing is shown.")
+    path: str | None = Field(default=None, description="Fills {path} in a source's url instead of the page's own path.")
+    vars: dict[str, str | int | float | bool] = Field(default={}, description="More variables for the template.")
 
     @model_validator(mode="before")
     @classmethod
@@ -201,9 +216,11 @@ class Match(Model):
     """Where a slot is: a path pattern, and an element by CSS selector or a comment pair. With neither, both
     [data-slot=NAME] and <!-- slot:NAME --> are looked for."""
 
-    path: str | list[str]
-    element: str | None = None
-    comment: str | None = None
+    path: str | list[str] = Field(
+        description="The pages, as path patterns: literal text, {name} one segment, * one segment, ** the rest."
+    )
+    element: str | None = Field(default=None, description="A CSS selector; the first element that fits is it.")
+    comment: str | None = Field(default=None, description="NAME of <!-- slot:NAME --> ... <!-- /slot:NAME -->.")
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -211,30 +228,40 @@ class Match(Model):
 
 
 class Schedule(Model):
-    """All times are in the config's one timezone. `from` is inclusive, `until` exclusive."""
+    """When an experience is live. All times are in the config's one timezone."""
 
-    from_: str | None = Field(None, alias="from")
-    until: str | None = None
-    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = []
-    hours: str | None = None  # "08:00-22:00"; past midnight where the second is smaller
+    from_: str | None = Field(
+        default=None, alias="from", description='The first moment, as "2026-12-01 09:00" or a date (its first minute).'
+    )
+    until: str | None = Field(default=None, description="The moment it ends, written in the same way; exclusive.")
+    days: list[Weekday] = Field(default=[], description="Only on these days of the week.")
+    hours: str | None = Field(
+        default=None, description='Only in these hours, as "08:00-22:00"; past midnight where the second is smaller.'
+    )
 
 
 class Cap(Model):
-    max: int = Field(ge=1)
-    within: Duration
+    """At most so many exposures to one visitor in a time."""
+
+    max: int = Field(ge=1, description="At most so many times.")
+    within: Duration = Field(description="In this time.")
 
 
 class CoolDown(Model):
-    after: str  # an event's name
-    for_: Duration = Field(alias="for")
+    """A pause after something happened."""
+
+    after: str = Field(description="An event's name, such as Order Completed.")
+    for_: Duration = Field(alias="for", description="How long nothing is shown after it.")
 
 
 class Variant(Model):
-    id: str
-    weight: float = Field(1, ge=0)
-    show: Content | None = None
-    parts: dict[str, str] | None = None
-    html: str | None = None
+    """One arm of an experiment. It names what to show by exactly one of show, parts and html."""
+
+    id: str = Field(description="The variant's name, such as control.")
+    weight: float = Field(default=1, ge=0, description="Its share, relative to the other variants' weights.")
+    show: Content | None = Field(default=None, description="What it shows.")
+    parts: dict[str, str] | None = Field(default=None, description="Short for show: {parts: ...}.")
+    html: str | None = Field(default=None, description="Short for show: {html: ...}.")
 
     @property
     def content(self) -> Content:
@@ -246,69 +273,85 @@ class Variant(Model):
 
 
 class Namespace(Model):
-    id: str
-    range: tuple[float, float] = Field(strict=False)
+    """Experiments that share a namespace and have ranges apart never meet in one visitor."""
+
+    id: str = Field(description="The namespace's name.")
+    range: tuple[float, float] = Field(strict=False, description="The share of visitors it may take, such as [0, 0.5].")
 
 
 class Promote(Model):
-    probability: float = Field(0.95, gt=0.5, lt=1)
-    min_visitors: int = 0
-    min_days: int = 0
-    approval: Literal["required", "none"] = "required"
+    """When the best variant wins for good."""
+
+    probability: float = Field(default=0.95, gt=0.5, lt=1, description="How sure it must be.")
+    min_visitors: int = Field(default=0, ge=0, description="After at least so many visitors.")
+    min_days: int = Field(default=0, ge=0, description="After at least so many days.")
+    approval: Literal["required", "none"] = Field(default="required", description="Whether a person must agree.")
 
 
 class Experiment(Model):
-    key: str
-    iteration: int = 1
-    coverage: Share = 1.0
-    namespace: Namespace | None = None
-    goal: str | None = None
-    guardrails: list[str] = []
-    promote: Promote | None = None
-    variants: list[Variant] = Field(min_length=2)
+    """Variants that share an experience's visitors, each visitor always in the same one."""
+
+    key: str = Field(description="Visitors are split by this and their id. Keep it while the experiment runs.")
+    iteration: int = Field(default=1, ge=1, description="Raise it to split the visitors anew.")
+    coverage: Share = Field(default=1.0, description="The share of visitors that takes part.")
+    namespace: Namespace | None = Field(default=None, description="Keeps its visitors apart from other experiments'.")
+    goal: str | None = Field(default=None, description="The goal it is measured by.")
+    guardrails: list[str] = Field(default=[], description="Goals that must not suffer.")
+    promote: Promote | None = Field(default=None, description="When the best variant wins for good.")
+    variants: list[Variant] = Field(min_length=2, description="What is compared; the first is the control.")
 
 
 class Experience(Model):
-    id: str
-    owner: str = ""
-    status: Literal["draft", "preview", "live", "paused", "archived"] = "live"
-    when: Condition = "everyone"
-    schedule: Schedule | None = None
-    cap: Cap | None = None
-    cool_down: CoolDown | None = None
-    delay: Duration | None = None
-    expire: Duration | None = None
-    experiment: Experiment | None = None
-    show: Content | None = None
-    exclude: list[str] = []
-    why: str = ""
+    """Something to show to some visitors. Of a slot's experiences the first match from the top wins."""
+
+    id: str = Field(description="Its name: a-z, 0-9, - and _. Reports go by it.")
+    owner: str = Field(default="", description="Who looks after it.")
+    status: Literal["draft", "preview", "live", "paused", "archived"] = Field(
+        default="live", description="Only a live experience is shown; a preview one only in previews."
+    )
+    when: Condition = Field(default="everyone", description="A segment's name, a condition, or a list that must hold.")
+    schedule: Schedule | None = Field(default=None, description="When it is live.")
+    cap: Cap | None = Field(default=None, description="How often one visitor may see it.")
+    cool_down: CoolDown | None = Field(default=None, description="A pause after something happened.")
+    delay: Duration | None = Field(default=None, description="The signal must be at least this old.")
+    expire: Duration | None = Field(default=None, description="The signal must be at most this old.")
+    experiment: Experiment | None = Field(default=None, description="Variants to compare, in place of show.")
+    show: Content | None = Field(default=None, description="What it shows.")
+    exclude: list[str] = Field(default=[], description="Products to leave out: bought, in_cart, out_of_stock.")
+    why: str = Field(default="", description='What a visitor reads under "why am I seeing this?".')
 
 
 class Slot(Model):
-    match: Match
-    consent: Literal["none", "ad_storage", "ad_user_data", "ad_personalization", "analytics_storage",
-                     "functionality_storage", "personalization_storage", "security_storage"] = "personalization_storage"  # fmt: skip
-    default: Content = PAGE
-    fallback: Content = PAGE
-    template: str | None = None
-    cap: Cap | None = None
-    experiences: list[Experience] = []
+    """A place in the pages, and what may stand there."""
+
+    match: Match = Field(description="The pages, and the element in them.")
+    consent: Purpose = Field(
+        default="personalization_storage",
+        description="The purpose a visitor must have granted; none for content that is about no one.",
+    )
+    default: Content = Field(default=PAGE, description="What is shown when no experience matches.")
+    fallback: Content = Field(default=PAGE, description="What is shown when a source fails or is late.")
+    template: str | None = Field(default=None, description="The template for parts and sources that name none.")
+    cap: Cap | None = Field(default=None, description="How often one visitor may see any of its experiences.")
+    experiences: list[Experience] = Field(default=[], description="The first match from the top wins.")
 
 
 class Config(Model):
     """A whole config, checked. `base` is the folder that relative names start from."""
 
-    version: Literal[1]
-    timezone: str = "UTC"
-    store: str = "sqlite"  # sqlite (beside this file), sqlite:///path, memory
-    site: Site = Site()
-    sources: dict[str, SourceConfig] = {}
-    catalogue: CatalogueConfig | None = None
-    goals: dict[str, Goal] = {}
-    segments: dict[str, Segment] = {}
-    holdout: Holdout | None = None
-    slots: dict[str, Slot] = {}
-    parts: dict[str, dict[str, Any]] = {}
+    version: Literal[1] = Field(description="The version of this language.")
+    timezone: str = Field(default="UTC", description="The zone of every time here, such as Europe/Istanbul.")
+    store: str = Field(default="sqlite", description="The log: sqlite (beside this file), sqlite:///path, memory.")
+    site: Site = Field(default=Site(), description="What holds for the whole site.")
+    sources: dict[str, SourceConfig] = Field(default={}, description="Where content comes from, by name.")
+    catalogue: CatalogueConfig | None = Field(default=None, description="The product list.")
+    goals: dict[str, Goal] = Field(default={}, description="What experiments are measured by, by name.")
+    segments: dict[str, Segment] = Field(default={}, description="Groups of visitors, by name.")
+    holdout: Holdout | None = Field(default=None, description="Visitors who see the site as it is.")
+    slots: dict[str, Slot] = Field(default={}, description="Places in the pages, by name.")
+    parts: dict[str, dict[str, Any]] = Field(
+        default={}, description="Texts, pictures and offers that templates combine: a group, then a name."
+    )
 
     _file: str = PrivateAttr(default="<dict>")
     _base: Path = PrivateAttr(default_factory=Path.cwd)

@@ -50,6 +50,7 @@ CODES: Mapping[str, str] = {
     "PZ316": "an environment variable that is not set",
     "PZ317": "a catalogue that cannot be read",
     "PZ318": "a bad line in the catalogue",
+    "PZ319": "an unknown fact",
     # warnings
     "PZ401": "an experience that can never be shown",
     "PZ402": "defined and never used",

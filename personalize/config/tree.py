@@ -72,7 +72,9 @@ class Tree:
     ) -> Problem:
         assert code in CODES, code
         line = self.lines[mark.line - 1] if 0 < mark.line <= len(self.lines) else ""
-        return Problem(mark, code, message, severity, hint, line)
+        # One character for one, so that the column stays right; a terminal must not get control characters.
+        shown = "".join(c if c.isprintable() else " " if c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in line)
+        return Problem(mark, code, message, severity, hint, shown)
 
     def place(self, path: Path, at: Literal["key", "value"] = "key") -> Mark:
         """Where a path was written, or its nearest known parent's key."""
@@ -138,6 +140,6 @@ def _plain(value: Any, path: Path, report: Callable[[str, Path, str], None]) -> 
         report("PZ112", path, "a number this large is not meant")
         return None
     if not isinstance(value, _TYPES):
-        report("PZ110", path, f"only texts, numbers, true, false, lists and mappings fit here, not {type(value).__name__}")
+        report("PZ110", path, f"a text, number, list or mapping is needed here, not {type(value).__name__}")
         return None
     return value

@@ -6,9 +6,9 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from .models import CONTENT_WORDS, Config, Content
+from .models import CONTENT_WORDS, Condition, Config, Content
 from .problems import did_you_mean, nearest, quoted, spoken
-from .shape import branches, expected, keys_at, words
+from .shape import branches, expected, fields, keys_at, words
 from .tree import Path, Tree
 
 _YES = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
@@ -54,9 +54,9 @@ def _report_unknown(tree: Tree, path: Path, missing: set[Path]) -> None:
     *_, key = path
     known = keys_at(path[:-1])
     absent = [str(p[-1]) for p in missing if p[:-1] == path[:-1]]
-    # A key that looks like a missing one is that key misspelt: one slip, so the missing one is not said again.
-    meant = nearest(str(key), absent)
+    meant = nearest(str(key), absent) or nearest(str(key), known)
     if meant is not None:
+        # The key is that one misspelt: one slip, so nobody has to hear that the other is missing.
         tree.cover((*path[:-1], meant))
     hint = f'did you mean "{meant}"?' if meant is not None else did_you_mean(str(key), known)
     tree.report("PZ201", path, f"unknown key {quoted(str(key))}", hint, at="key")
@@ -83,9 +83,12 @@ def _report_value(tree: Tree, path: Path, detail: Any) -> None:
     name = label(path)
     if kind == "value_error":
         sentence = str(context["error"])
-        if wanted is Content or Content in branches(wanted):
-            hint = did_you_mean(value, CONTENT_WORDS) if isinstance(value, str) and nearest(value, CONTENT_WORDS) else ""
-            tree.report("PZ208", path, sentence, hint)
+        if Content in branches(wanted) and isinstance(value, dict) and (slips := _misspelt(value)):
+            for key in slips:
+                _report_unknown(tree, (*path, key), set())
+        elif Content in branches(wanted):
+            near = nearest(value, CONTENT_WORDS) if isinstance(value, str) else None
+            tree.report("PZ208", path, sentence, f'did you mean "{near}"?' if near else "")
         else:
             tree.report("PZ203", path, f"{name} is {spoken(value)}: {sentence}")
     elif kind == "literal_error":
@@ -105,6 +108,13 @@ def _report_value(tree: Tree, path: Path, detail: Any) -> None:
         tree.report("PZ203", path, f"{name} must be {words(wanted)}, not {spoken(value)}", _mend(wanted, value))
 
 
+def _misspelt(content: dict[str, Any]) -> list[str]:
+    """Keys of a content that names nothing to show which look like a key that would."""
+    return [
+        key for key in content if key not in fields(Content) and nearest(key, ("html", "template", "parts", "source"))
+    ]
+
+
 _BOUNDS = {
     "greater_than_equal": "at least", "less_than_equal": "at most",
     "greater_than": "more than", "less_than": "less than",
@@ -113,7 +123,7 @@ _BOUNDS = {
 
 def _mend(wanted: Any, value: Any) -> str:
     kinds = branches(wanted)
-    if str in kinds and isinstance(value, bool | int | float):
+    if str in kinds and wanted != Condition and isinstance(value, bool | int | float):
         return f'put it in quotes: "{str(value).lower()}"'
     if bool in kinds and isinstance(value, str) and value.lower() in _YES:
         return f"write {_YES[value.lower()]}"

@@ -41,7 +41,8 @@ def parse(data: bytes, file: str) -> Tree:
     if tree.lines[-1] == "" and len(tree.lines) > 1:
         tree.lines.pop()
     if found := _FORBIDDEN.search(text):
-        _at(tree, "PZ104", text, found.start(), f"an invisible character, U+{ord(found[0]):04X}, is not allowed", "remove it")
+        message = f"an invisible character, U+{ord(found[0]):04X}, is not allowed"
+        _at(tree, "PZ104", text, found.start(), message, "remove it")
         return tree
     try:
         _Reader(tree, text).read()
@@ -127,7 +128,7 @@ class _Reader:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    self.fail("PZ111", event, "a second document begins here", "one file holds one config; remove the ---")
+                    self.fail("PZ111", event, "a second document begins here", "one file holds one config")
                 if event.version == (1, 1):
                     self.fail("PZ105", event, "the file asks for YAML 1.1", "this is read as YAML 1.2; remove the line")
                 self.root(self.next())
@@ -234,7 +235,7 @@ def _empty(tree: Tree) -> Problem:
 
 # libyaml's words -> (what to say, what to do). The first that occurs in its message counts.
 _SAYINGS = (
-    ("mapping values are not allowed", "a colon is not expected here", 'put a text with ": " in quotes, and check the indentation'),
+    ("mapping values are", "a colon is not expected here", 'check the indentation; a text with ": " needs quotes'),
     ("unexpected end of stream", "a quote is opened here and never closed", "add the closing quote"),
     ("unexpected document indicator", "a quote is opened here and never closed", "add the closing quote"),
     ("expected ',' or ']'", "a [ is opened here and never closed, or a comma is missing", "add the ] or the comma"),

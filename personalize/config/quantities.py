@@ -1,0 +1,47 @@
+"""Quantities as editors write them: "50ms", "7d", "12.5%"."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+_LONGEST = 36_525 * 86_400.0
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
+
+
+def duration(value: object) -> float:
+    """Seconds from "50ms", "90s", "10m", "12h", "7d" or "2w"; a plain number is seconds."""
+    seconds = -1.0
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        seconds = float(value)
+    elif isinstance(value, str) and (m := _DURATION.fullmatch(value.strip())):
+        seconds = float(m[1]) * _UNITS[m[2]]
+    if not 0 <= seconds < math.inf:
+        raise ValueError('a duration such as "50ms", "90s", "10m", "12h" or "7d" is needed here')
+    if seconds > _LONGEST:
+        raise ValueError("a duration of more than 100 years is not meant")
+    return seconds
+
+
+def share(value: object) -> float:
+    """A share of one from "100%", "12.5%" or a number between 0 and 1."""
+    if isinstance(value, str) and value.endswith("%"):
+        try:
+            number = float(value[:-1]) / 100
+        except ValueError:
+            number = -1.0
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        number = float(value)
+    else:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise ValueError('a share such as "50%" or 0.5 is needed here')
+    return number
+
+
+Duration = Annotated[float, BeforeValidator(duration, json_schema_input_type=str | float)]
+Share = Annotated[float, BeforeValidator(share, json_schema_input_type=str | float)]
