@@ -182,7 +182,7 @@ class _Brotli:
             # The limit is a hint: the library may go past it to the end of a block.
             for start in range(0, len(piece), self._cap):
                 yield piece[start : start + self._cap]
-            if self._stream.can_accept_more_data():
+            if self._stream.can_accept_more_data() and len(piece) < self._cap:
                 return
 
 

@@ -55,7 +55,7 @@ REFUSED: list[tuple[str, str, int, list[Pair]]] = [
     ("attachment", "GET", 200, [HTML, (b"Content-Disposition", b"ATTACHMENT; filename=a.html")]),
     ("odd disposition", "GET", 200, [HTML, (b"content-disposition", b"form-data")]),
     ("no-transform", "GET", 200, [HTML, (b"Cache-Control", b"public, No-Transform")]),
-    ("no-transform in a second line", "GET", 200, [HTML, (b"cache-control", b"a"), (b"cache-control", b"no-transform")]),
+    ("no-transform, second line", "GET", 200, [HTML, (b"cache-control", b"a"), (b"cache-control", b"no-transform")]),
     ("unknown coding", "GET", 200, [HTML, (b"content-encoding", b"dcb")]),
     ("stacked codings", "GET", 200, [HTML, (b"content-encoding", b"gzip, br")]),
     ("stacked over lines", "GET", 200, [HTML, (b"content-encoding", b"gzip"), (b"Content-Encoding", b"gzip")]),
@@ -74,7 +74,7 @@ def test_what_is_refused(method: str, status: int, headers: list[Pair]) -> None:
 
 @pytest.mark.parametrize(
     ("value", "coding"),
-    [(b"gzip", "gzip"), (b"X-GZIP", "gzip"), (b"identity, deflate", "deflate"), (b"", "identity"), (b"identity", "identity")],
+    [(b"gzip", "gzip"), (b"X-GZIP", "gzip"), (b"identity, deflate", "deflate"), (b"", "identity")],
 )
 def test_codings_that_are_undone(value: bytes, coding: str) -> None:
     """One known coding is named; identity says nothing."""
@@ -115,12 +115,10 @@ def test_head_is_judged_as_get(case: tuple[int, list[Pair]]) -> None:
 
 def test_what_speaks_of_the_apps_bytes_is_removed() -> None:
     """Validators, digests, signatures, ranges and what feeds shared caches go; everything else stays in order."""
-    names = (
-        "ETag Last-Modified Accept-Ranges Content-MD5 Digest Repr-Digest Content-Digest Signature Signature-Input "
-        "Expires Surrogate-Control CDN-Cache-Control Cloudflare-CDN-Cache-Control Edge-Control X-Accel-Expires"
-    ).split()
+    names = b"""ETag Last-Modified Accept-Ranges Content-MD5 Digest Repr-Digest Content-Digest Signature Signature-Input
+        Expires Surrogate-Control CDN-Cache-Control Cloudflare-CDN-Cache-Control Edge-Control X-Accel-Expires"""
     kept = [HTML, (b"X-A", b"1"), (b"age", b"5"), (b"vary", b"accept"), (b"link", b"</a>"), (b"X-A", b"2")]
-    headers = [pair for at, name in enumerate(names) for pair in (kept[at : at + 1] + [(name.encode(), b'"v"')])]
+    headers = [pair for at, name in enumerate(names.split()) for pair in [*kept[at : at + 1], (name, b'"v"')]]
     out = personalized(headers, length=None, set_cookie=None)
     assert out == [*kept, (b"cache-control", b"private, no-store")]
 
@@ -194,11 +192,12 @@ def test_other_headers_pass_in_order_and_the_apps_list_is_not_changed(headers: l
 
 def test_the_scope_for_a_page_has_no_conditions() -> None:
     """The copy lacks validators, Range and ways past us; the server's scope stays as it was."""
-    headers = [(b"If-None-Match", b"x"), (b"if-modified-since", b"x"), (b"accept", b"*/*"), (b"range", b"x"), (b"If-Range", b"x")]
+    names = [b"If-None-Match", b"if-modified-since", b"accept", b"range", b"If-Range"]
+    headers = [(name, b"x") for name in names]
     extensions = {"http.response.pathsend": {}, "http.response.zerocopysend": {}, "http.response.push": {}}
     scope = {"type": "http", "headers": headers, "extensions": extensions, "state": {}}
     copy = request_scope(scope)
-    assert copy["headers"] == [(b"accept", b"*/*")]
+    assert copy["headers"] == [(b"accept", b"x")]
     assert copy["extensions"] == {"http.response.push": {}}
     assert copy["state"] is scope["state"]
     assert scope["headers"] is headers and len(headers) == 5
