@@ -14,7 +14,7 @@ _MOST_QUERY_BYTES: Final = 4096
 _MOST_QUERY_FIELDS: Final = 64
 _LONGEST_VALUE: Final = 256
 _LONGEST_LANGUAGES: Final = 512
-_UTM: Final = {f"utm_{part}": part for part in ("source", "medium", "campaign", "term", "content")}
+_UTM: Final = {f"utm_{part}": part for part in ("source", "medium", "campaign", "term", "content", "id")}
 _WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _TAG: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,3}")
 _QUALITY: Final = re.compile(r"[01](?:\.[0-9]{0,3})?")
@@ -45,9 +45,12 @@ def _text(raw: bytes) -> str:
 
 
 def utm_of(query: bytes) -> Mapping[str, str]:
-    """{"source", "medium", "campaign", "term", "content"}: those that the query has, at most 256 characters each."""
-    if b"utm_" not in query:
-        return {}
+    """{"source", "medium", "campaign", "term", "content", "id"}: those that the query has, cut to 256 characters."""
+    return _utm(query[:_MOST_QUERY_BYTES]) if b"utm_" in query else {}
+
+
+@lru_cache(maxsize=1024)
+def _utm(query: bytes) -> Mapping[str, str]:
     fields = query_of(query)
     return {part: fields[field][:_LONGEST_VALUE] for field, part in _UTM.items() if field in fields}
 
@@ -102,7 +105,7 @@ def _canonical(tag: str) -> str:
 
 def language_of(accepted: bytes) -> str | None:
     """The language alone ("tr") of the most wanted tag."""
-    locale = locale_of(accepted)
+    locale = _locale(accepted[:_LONGEST_LANGUAGES])
     return None if locale is None else locale.partition("-")[0]
 
 

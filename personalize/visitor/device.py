@@ -71,8 +71,7 @@ def _light_parsers() -> ModuleType:
     """
     if _SLOW in sys.modules or "user_agents" in sys.modules:
         return importlib.import_module("user_agents.parsers")
-    import ua_parser
-
+    ua_parser: Any = importlib.import_module("ua_parser")
     ua_parser.user_agent_parser = _Later(_SLOW)
     try:
         return importlib.import_module("user_agents.parsers")

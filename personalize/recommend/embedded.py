@@ -1,0 +1,158 @@
+"""The embedded engine: learns from the log event by event, in bounded memory, and answers from dictionaries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, Final
+
+from ..model import Catalogue, Event
+from .pairs import Pairs, pointed_to
+from .popularity import Popularity
+from .products import is_available
+from .signals import ADDED, ORDERED, VIEWED, items_of
+
+STRATEGIES: Final = frozenset(
+    {"popular", "related", "bought_together", "next_product", "recently_viewed", "replenishment"}
+)
+
+_WEIGHTS: Final = {VIEWED: 1.0, ADDED: 3.0, ORDERED: 5.0}
+_VISIT_GAP: Final = 1800.0  # seconds without an event that end a visit
+_MOST_OF_A_VISIT: Final = 30  # items
+_MOST_OF_A_BUYER: Final = 60  # items
+_MOST_VISITORS: Final = 50_000  # remembered at once, those longest away are forgotten first
+_MOST_ITEMS: Final = 100_000
+_SEEDS: Final = 5  # of the visitor's items, the newest
+_FADE: Final = 0.8  # what one item further back counts
+_CATEGORY_DEPTH: Final = 600  # places of the ranking searched for a category's own
+
+
+class Embedded:
+    """Fits protocols.Recommender. `products` is read at each call, so a catalogue that changes in place is followed;
+    learning does not depend on it, so that a rebuild from the log gives the same engine.
+
+    Strategies: `popular`; `related` to `items` (seen in the same visits, bought by the same people);
+    `bought_together` with `items` (in the same orders); `next_product` (related to the visitor's last `items`,
+    counting the newest most); `recently_viewed` (`items` themselves, newest first) and `replenishment` (`items`
+    themselves, as given: whoever asks knows what is due). Where data is thin, the first four fall back to
+    other links, then to the last item's category, then to what is popular, then to the catalogue's own order.
+    """
+
+    def __init__(self, products: Catalogue) -> None:
+        self._products = products
+        self._popularity = Popularity()
+        self._viewed = Pairs()  # in one visit
+        self._together = Pairs()  # in one order
+        self._bought = Pairs()  # by one buyer
+        self._visits: dict[str, tuple[float, list[str]]] = {}
+        self._buyers: dict[str, list[str]] = {}
+        self.revision = 0  # moves with each event that was learned from
+
+    # --- learning ------------------------------------------------------------------------------------
+
+    def apply(self, event: Event) -> None:
+        """Learn from a view, an addition to the cart or an order; other events are passed over."""
+        weight = _WEIGHTS.get(event.name)
+        items = items_of(event) if weight is not None else []
+        if weight is None or not items:
+            return
+        self.revision += 1
+        if event.name == ORDERED:
+            self._learn_order(event.visitor, items)
+        elif event.name == VIEWED:
+            items = self._learn_views(event, items)
+        for item in items:
+            self._popularity.add(item, event.time, weight)
+        while len(self._popularity) > _MOST_ITEMS:
+            gone = self._popularity.drop_last()
+            for pairs in (self._viewed, self._together, self._bought):
+                pairs.forget(gone)
+
+    def _learn_views(self, event: Event, items: list[str]) -> list[str]:
+        """Returns the items that are new to the visit: a page loaded again is no second vote."""
+        last, seen = self._visits.pop(event.visitor, (0.0, []))
+        if event.time - last > _VISIT_GAP:
+            seen = []
+        new = [item for item in items if item not in seen]
+        for item in new:
+            self._viewed.add(item, seen)
+            seen.append(item)
+        self._visits[event.visitor] = (max(last, event.time), seen[-_MOST_OF_A_VISIT:])
+        _forget_the_longest_away(self._visits)
+        return new
+
+    def _learn_order(self, visitor: str, items: list[str]) -> None:
+        for place, item in enumerate(items):
+            self._together.add(item, items[:place])
+        owned = self._buyers.pop(visitor, [])
+        for item in items:
+            if item not in owned:
+                self._bought.add(item, owned)
+                owned.append(item)
+        self._buyers[visitor] = owned[-_MOST_OF_A_BUYER:]
+        _forget_the_longest_away(self._buyers)
+
+    # --- answering -----------------------------------------------------------------------------------
+
+    def recommend(
+        self,
+        strategy: str,
+        limit: int,
+        *,
+        items: Sequence[str] = (),
+        now: float = 0.0,
+        exclude: frozenset[str] = frozenset(),
+    ) -> list[str]:
+        """At most `limit` ids, best first, never one that is excluded, unavailable or named twice; equal scores stand
+        in the order of their names. Raises ValueError for a strategy not in STRATEGIES."""
+        if strategy not in STRATEGIES:
+            raise ValueError(f'no strategy "{strategy}"; there are {", ".join(sorted(STRATEGIES))}')
+        taken: list[str] = []
+        barred = set(exclude)
+        if strategy == "recently_viewed":
+            self._take(reversed(items), limit, taken, barred)
+        elif strategy == "replenishment":
+            self._take(items, limit, taken, barred)
+        else:
+            barred.update(items)
+            for candidates in self._ladder(strategy, items, barred):
+                self._take(candidates, limit, taken, barred)
+                if len(taken) >= limit:
+                    break
+        return taken
+
+    def _take(self, candidates: Iterable[str], limit: int, taken: list[str], barred: set[str]) -> None:
+        products = self._products
+        for item in candidates:
+            if len(taken) >= limit:
+                return
+            if item not in barred and is_available(products.get(item)):
+                taken.append(item)
+                barred.add(item)
+
+    def _ladder(self, strategy: str, items: Sequence[str], barred: set[str]) -> Iterator[Iterable[str]]:
+        """From what fits the visitor best down to what everybody gets (each step is only worked out if needed)."""
+        if items and strategy != "popular":
+            newest = list(dict.fromkeys(reversed(items)))[:_SEEDS]
+            seeds = [(item, _FADE**place) for place, item in enumerate(newest)]
+            if strategy == "bought_together":
+                yield pointed_to(seeds, (self._together,))
+                yield pointed_to(seeds, (self._bought, self._viewed))
+            else:
+                yield pointed_to(seeds, (self._viewed, self._bought))
+            product = self._products.get(newest[0])
+            if product is not None and product.category:
+                yield self._of_category(product.category)
+        yield self._popularity
+        yield self._products
+
+    def _of_category(self, category: str) -> Iterator[str]:
+        for item in islice(self._popularity, _CATEGORY_DEPTH):
+            product = self._products.get(item)
+            if product is not None and product.category == category:
+                yield item
+
+
+def _forget_the_longest_away(table: dict[str, Any]) -> None:
+    while len(table) > _MOST_VISITORS:
+        del table[next(iter(table))]

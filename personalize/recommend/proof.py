@@ -1,0 +1,141 @@
+"""Social proof: how often an item was really bought or viewed of late, shown only where it is enough."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Hashable
+from math import ceil
+from typing import Final, NamedTuple, TypeVar
+
+from ..errors import BadFragment
+from ..model import Ask, Catalogue, Event, Fragment
+from .picking import item_of
+from .products import as_mapping
+from .signals import ORDERED, VIEWED, items_of
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+METRICS: Final = {"bought": ORDERED, "viewed": VIEWED}
+
+LONGEST_WINDOW: Final = 30 * 86_400.0
+_DAY: Final = 86_400.0
+_BUCKET: Final = 300.0  # seconds
+_MOST_BUCKETS: Final = int(LONGEST_WINDOW / _BUCKET)
+_MOST_ITEMS: Final = 50_000  # of both metrics together; those longest without an event are forgotten first
+_MOST_VISITORS: Final = 100_000  # remembered, so that nobody counts twice in a day
+
+
+class _Tally:
+    """Counts in buckets of time, kept as running totals so that a window is one subtraction."""
+
+    __slots__ = ("before", "starts", "totals")
+
+    def __init__(self) -> None:
+        self.before = 0  # up to the first bucket
+        self.starts: list[int] = []  # bucket numbers, rising
+        self.totals: list[int] = []  # up to and including the bucket
+
+    def add(self, bucket: int) -> None:
+        place = bisect_left(self.starts, bucket)
+        if place == len(self.starts) or self.starts[place] != bucket:
+            self.totals.insert(place, self._up_to(place))
+            self.starts.insert(place, bucket)
+        for later in range(place, len(self.totals)):  # the last one alone, unless an event comes late
+            self.totals[later] += 1
+        if len(self.starts) > _MOST_BUCKETS:
+            old = _MOST_BUCKETS // 10
+            self.before = self._up_to(old)
+            del self.starts[:old], self.totals[:old]
+
+    def between(self, first: int, last: int) -> int:
+        """The count in the buckets `first` to `last`, both included."""
+        return max(0, self._up_to(bisect_right(self.starts, last)) - self._up_to(bisect_left(self.starts, first)))
+
+    def _up_to(self, place: int) -> int:
+        return self.totals[place - 1] if place else self.before
+
+
+class ProofCounts:
+    """A fold: how often each item was bought and viewed over the last 30 days, one visitor counting at most once a
+    day for an item, so that reloading a page makes nobody look popular. Bounded in items, buckets and visitors."""
+
+    def __init__(self) -> None:
+        self._tallies: dict[tuple[str, str], _Tally] = {}
+        self._counted: dict[tuple[str, str, str], float] = {}
+
+    def apply(self, event: Event) -> None:
+        """Count an order's or a view's items; other events are passed over."""
+        if event.name not in METRICS.values():
+            return
+        for item in items_of(event):
+            who = (event.name, item, event.visitor)
+            last = self._counted.get(who)
+            if last is not None and abs(event.time - last) < _DAY:
+                continue
+            _put_last(self._counted, who, event.time, _MOST_VISITORS)
+            tally = self._tallies.pop(who[:2], None) or _Tally()
+            tally.add(int(event.time // _BUCKET))
+            _put_last(self._tallies, who[:2], tally, _MOST_ITEMS)
+
+    def count(self, metric: str, item: str, window: float, now: float) -> int:
+        """How often in the last `window` seconds, in whole five minutes that lie inside it: never too many. `metric` is
+        "bought" or "viewed" (KeyError otherwise)."""
+        tally = self._tallies.get((METRICS[metric], item))
+        return 0 if tally is None else tally.between(ceil((now - window) / _BUCKET), int(now // _BUCKET))
+
+
+class Proof(NamedTuple):
+    """A key. The count (`times`) is part of it, so that a fragment says nothing but its key; 0 is "not enough"."""
+
+    metric: str
+    item: str
+    times: int
+
+
+class ProofSource:
+    """Fits protocols.Source. Fragments are {"count": n, "metric": ..., "item": product mapping or {"id": ...}}; below
+    the content's `min_count` (and at nothing at all) there is none, and the slot shows its fallback."""
+
+    def __init__(self, counts: ProofCounts, products: Catalogue) -> None:
+        self._counts = counts
+        self._products = products
+
+    def key(self, ask: Ask) -> Proof:
+        """Picks the item from the content and the route's captures, and counts. Raises BadFragment for an unknown
+        metric, no item, or a window over 30 days."""
+        content = ask.choice.content
+        metric = content.metric or "bought"
+        if metric not in METRICS:
+            raise BadFragment(f'no metric "{metric}": there are {", ".join(METRICS)}')
+        item = item_of(content, ask.request.params)
+        if not item:
+            raise BadFragment('proof is about one item: name it, such as item: "{product}"')
+        if content.window > LONGEST_WINDOW:
+            raise BadFragment(f"proof counts over at most {LONGEST_WINDOW / _DAY:g} days")
+        count = self._counts.count(metric, item, content.window, ask.now)
+        return Proof(metric, item, count if count >= content.min_count else 0)
+
+    def ready(self, key: Hashable) -> Fragment:
+        """Raises BadFragment where the count does not reach the minimum."""
+        assert isinstance(key, Proof)
+        if key.times < 1:
+            raise BadFragment(f"{key.item} was not {key.metric} often enough to show it")
+        product = self._products.get(key.item)
+        item = {"id": key.item} if product is None else as_mapping(product)
+        return Fragment(values={"count": key.times, "metric": key.metric, "item": item})
+
+    async def fetch(self, key: Hashable) -> Fragment:
+        """The same as `ready`."""
+        return self.ready(key)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _put_last(table: dict[K, V], key: K, value: V, most: int) -> None:
+    """Make `key` the newest; beyond `most`, the oldest goes."""
+    table.pop(key, None)
+    table[key] = value
+    if len(table) > most:
+        del table[next(iter(table))]
