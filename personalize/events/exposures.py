@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from ..config.models import Signal
 from ..model import Catalogue, Choice, Event, FillState, Profile, Request
+
+if TYPE_CHECKING:
+    from ..config.models import Signal
 
 _NAME: Final = re.compile(r"\{([^{}]+)\}")
 

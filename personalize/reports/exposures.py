@@ -84,7 +84,7 @@ def table(rows: Sequence[ExposureRow]) -> Table:
     from rich.text import Text
 
     drawn = Table(title="What was shown", caption=None if rows else "Nothing yet.")
-    for title in ("slot", "experience", "variant", ""):
+    for title in ("slot", "experience", "variant", "group"):
         drawn.add_column(title)
     for title in ("exposures", "visitors", "fallbacks"):
         drawn.add_column(title, justify="right")
@@ -93,7 +93,7 @@ def table(rows: Sequence[ExposureRow]) -> Table:
         if before and row.slot != before:
             drawn.add_section()
         before = row.slot
-        names = (row.slot, row.experience, row.variant or "-", "held out" if row.held else "")
+        names = (row.slot, row.experience, row.variant or "-", "held out" if row.held else "shown")
         # Text, since names come from the log and must not be read as markup.
         drawn.add_row(*map(Text, names), f"{row.exposures:,}", f"{row.visitors:,}", f"{row.fallbacks:,}")
     return drawn

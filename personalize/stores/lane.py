@@ -31,8 +31,9 @@ def is_damage(error: sqlite3.Error) -> bool:
 class Lane:
     """Runs `work(connection)` on its own thread. Thread and connection are made when first needed, per process.
 
-    `connect` opens a connection to the file at `path`, `broke` hears of every database error; both are called on
-    the lane's thread. When `path` comes to name another file (a damaged one was moved aside), it is connected anew.
+    `work` is one transaction, so that it can be tried again. `connect` opens a connection to the file at `path`,
+    `broke` hears of every database error; both are called on the lane's thread. When `path` comes to name another
+    file (a damaged one was moved aside), it is connected anew.
     """
 
     def __init__(
@@ -69,20 +70,30 @@ class Lane:
 
     def _work(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
-            if self._connection is not None and self._file != _identity(self._path):
+            try:
+                return work(self._connected())
+            except sqlite3.Error as error:
+                self._broke(error)
+                if not is_damage(error):
+                    raise
+                # Connecting anew moves the damaged file aside, so a second try has a sound one.
                 self._disconnect()
-            if self._connection is None:
-                self._connection = self._connect()
-                self._file = _identity(self._path)
-            return work(self._connection)
+                return work(self._connected())
         except sqlite3.Error as error:
-            self._broke(error)
             if _code(error) not in _PASSING:
                 self._disconnect()
             raise StoreError(f"{self._path}: {error}") from error
         except OSError as error:
             self._disconnect()
             raise StoreError(f"{self._path}: {error}") from error
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is not None and self._file != _identity(self._path):
+            self._disconnect()
+        if self._connection is None:
+            self._connection = self._connect()
+            self._file = _identity(self._path)
+        return self._connection
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

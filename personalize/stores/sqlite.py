@@ -57,7 +57,7 @@ class SqliteStore:
         self._observer = observer
         self._busy = busy
         self._open = False
-        self._had_file = False
+        self._had_file = False  # there was a log here before the file that is opened now
         self._suspect = False  # a call found damage; the next opening looks at the whole file
         self._writer = Lane(path, lambda: self._connect(write=True), self._broke)
         self._reader = Lane(path, lambda: self._connect(write=False), self._broke)
@@ -98,10 +98,9 @@ class SqliteStore:
     def _connect(self, *, write: bool) -> sqlite3.Connection:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._lock_file():
-            replaced = self._had_file and not self.path.exists()
             if self.path.exists() and self._is_damaged():
                 self._move_aside()
-                replaced = True
+                self._had_file = True
             self._suspect = False
             db = sqlite3.connect(self.path, timeout=self._busy, isolation_level=None)
             try:
@@ -109,7 +108,7 @@ class SqliteStore:
                 # Where the file system has no shared memory the old journal stays, and needs the careful setting.
                 db.execute(f"PRAGMA synchronous={'NORMAL' if mode == 'wal' else 'FULL'}")
                 db.execute("PRAGMA journal_size_limit=67108864")  # a WAL that once grew gives its space back
-                self._migrate(db, replaced)
+                self._migrate(db)
                 if not write:
                     db.execute("PRAGMA query_only=ON")
             except BaseException:
@@ -162,7 +161,7 @@ class SqliteStore:
         else:
             logging.getLogger("personalize").warning("store: damaged (%s)", detail)
 
-    def _migrate(self, db: sqlite3.Connection, replaced: bool) -> None:
+    def _migrate(self, db: sqlite3.Connection) -> None:
         if _version(db) == len(_STEPS) and _pragma(db, "application_id") == _APPLICATION:
             return
         with _transaction(db):
@@ -176,8 +175,8 @@ class SqliteStore:
             for step in _STEPS[version:]:
                 for statement in step:
                     db.execute(statement)
-            if replaced:
-                # Readers remember how far they came in the old file. Milliseconds since 1970 are beyond that.
+            if version == 0 and self._had_file:
+                # Readers remember how far they came in the lost file. Milliseconds since 1970 are beyond that.
                 db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('events', ?)", (int(time.time() * 1000),))
             db.execute(f"PRAGMA user_version={len(_STEPS)}")
 

@@ -1,0 +1,61 @@
+"""The config's `store:` becomes a store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from personalize.stores import MemoryStore, SqliteStore, open_store
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("sqlite", "{base}/.personalize/log.db"),
+        ("sqlite:///shop.db", "{base}/shop.db"),
+        ("sqlite:///data/shop.db", "{base}/data/shop.db"),
+        ("sqlite:////var/lib/shop.db", "/var/lib/shop.db"),
+    ],
+)
+def test_a_sqlite_url_names_a_file(tmp_path: Path, url: str, path: str) -> None:
+    """Three slashes are relative to the config's folder, four are absolute, and nothing is made yet."""
+    store = open_store(url, tmp_path)
+    assert isinstance(store, SqliteStore)
+    assert str(store.path) == path.format(base=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_memory(tmp_path: Path) -> None:
+    """A log in memory touches no file."""
+    assert isinstance(open_store("memory", tmp_path), MemoryStore)
+
+
+@pytest.mark.parametrize("url", ["postgresql://db/shop", "postgresql+asyncpg://db/shop", "redis://cache", "rediss://cache"])
+def test_stores_to_come_are_refused_in_plain_words(tmp_path: Path, url: str) -> None:
+    """A store that is not there yet is named as such, never taken for another."""
+    with pytest.raises(ValueError, match="not supported yet"):
+        open_store(url, tmp_path)
+
+
+@pytest.mark.parametrize("url", ["", "mysql://x", "sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:log.db", "Memory"])
+def test_what_names_no_store_is_refused(tmp_path: Path, url: str) -> None:
+    """The message says what could be written instead."""
+    with pytest.raises(ValueError, match="sqlite"):
+        open_store(url, tmp_path)
+
+
+async def test_memory_keeps_the_newest_events(tmp_path: Path) -> None:
+    """A bounded log forgets its oldest events everywhere at once and never gives a seq twice."""
+    from personalize.model import Event
+
+    store = MemoryStore(limit=10)
+    await store.open()
+    for n in range(25):
+        await store.append([Event(f"e{n}", "X", 0.0, f"v{n % 2}")])
+    found = await store.read()
+    assert [e.id for e in found] == [f"e{n}" for n in range(15, 25)]
+    assert [e.seq for e in found] == list(range(16, 26))
+    assert [e.id for e in await store.of_visitor("v0")] == ["e16", "e18", "e20", "e22", "e24"]
+    assert [e.id for e in await store.read(20, 3)] == ["e20", "e21", "e22"]
+    assert await store.append([Event("e0", "X", 0.0, "v0")]) == 1
