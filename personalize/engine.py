@@ -100,7 +100,7 @@ class Engine:
                 compile_rules(targets)
             except ValueError as error:
                 mark = self.config.mark("slots", name, "match", "element")
-                problems.append(Problem(mark, "PZ150", f'slot "{name}" can\'t be found: {error}'))
+                problems.append(Problem(mark, "PZ319", f'slot "{name}" can\'t be found: {error}'))
         if problems:
             raise ConfigError(problems)
 

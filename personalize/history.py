@@ -29,7 +29,7 @@ class History:
 
     @classmethod
     def at(cls, url: str, base: Path, products: Catalogue, observer: Observer) -> History:
-        return cls(open_store(url, base), products, observer)
+        return cls(open_store(url, base, observer), products, observer)
 
     def start(self) -> asyncio.Task[None]:
         """Begin to open the log and replay it, once; pages are served meanwhile. The task never raises."""

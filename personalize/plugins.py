@@ -34,4 +34,4 @@ def load_object(name: str, mark: Mark) -> Any:
 
 
 def _problem(mark: Mark, message: str, hint: str) -> PluginError:
-    return PluginError([Problem(mark, "PZ190", message, hint=hint)])
+    return PluginError([Problem(mark, "PZ320", message, hint=hint)])

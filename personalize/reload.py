@@ -19,6 +19,7 @@ from .config import Config, load_config
 from .engine import Engine
 from .errors import ConfigError
 from .history import History
+from .model import Problem
 from .protocols import Observer
 from .visitor import secret_keys
 
@@ -39,7 +40,7 @@ class Watcher:
         loaded = config if isinstance(config, Config) else load_config(config)
         self._seen = self._look(loaded)
         self._keys = self._read_keys(loaded)
-        self.history = History.at(loaded.store, loaded.base, loaded.products, observer)
+        self.history = open_history(loaded, observer)
         self.engine = self._make(loaded)
         self._following: asyncio.Task[None] | None = None
         self._retired: set[asyncio.Task[None]] = set()
@@ -135,6 +136,14 @@ class Watcher:
         if config.catalogue is not None and config.catalogue.file:
             files.append(config.base / config.catalogue.file)
         return tuple(_look_at(file) for file in files)
+
+
+def open_history(config: Config, observer: Observer) -> History:
+    """The history that a config's `store` names. Raises ConfigError where it names none."""
+    try:
+        return History.at(config.store, config.base, config.products, observer)
+    except ValueError as error:
+        raise ConfigError([Problem(config.mark("store"), "PZ321", str(error))])
 
 
 def _look_at(file: Path) -> tuple[object, ...]:

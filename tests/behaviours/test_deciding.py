@@ -1,0 +1,137 @@
+"""Behaviours of deciding: who sees what, and that it can be told why."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner
+
+from personalize.cli import main
+from personalize.explain import explain, read_url
+
+HERO = """
+version: 1
+timezone: Europe/Istanbul
+store: memory
+segments:
+  back: {all: [{visits: {gte: 2}}]}
+slots:
+  hero:
+    match: {path: "/", element: "[data-slot=hero]"}
+    experiences:
+      - {id: back, when: back, show: {html: "<h1>Good to see you again</h1>"}, why: You were here before.}
+      - {id: new, when: {new: true}, show: {html: "<h1>Hello</h1>"}}
+"""
+
+
+async def test_b10_one_visit_gives_a_trace_of_every_step(site: Any, browser: Any, clock: Any) -> None:
+    """A visit can be told as identify, differentiate, interact and customise, each with what it saw."""
+    app = await site(HERO)
+    visitor = browser(app)
+    await visitor.get()
+    clock.now += 7200
+    response = await visitor.get()
+    assert b"Good to see you again" in response.body
+
+    cookies = [f"{n}={v}" for n, v in visitor.cookies.items()]
+    told = await explain(app.engine, read_url("https://shop.example/", cookies=cookies), clock.now)
+    assert told.identity.held and any("valid id" in s.what and s.held for s in told.identity.inner)  # identify
+    assert "back" in told.segments  # differentiate
+    (hero,) = told.slots
+    assert hero.experience == "back" and hero.why == "You were here before."  # interact
+    assert hero.state == "inline" and hero.mark.line == 11  # customise: what was put in, written where
+    text = json.dumps(told.as_json())
+    assert "visits" in text and "new" in text, "the losing experience is told too"
+
+
+async def test_b27_parts_combine_without_a_new_template(site: Any, browser: Any) -> None:
+    """Image, headline and offer are parts; two experiences combine them differently in one template."""
+    app = await site(
+        """
+version: 1
+store: memory
+parts:
+  headlines: {points: Earn points all week, low: Running low?}
+  offers: {star: One star on us}
+slots:
+  hero:
+    match: {path: "/", element: "[data-slot=hero]"}
+    template: hero.html
+    experiences:
+      - {id: a, when: {utm.campaign: winter}, show: {parts: {image: snow.webp, headline: headlines.points, offer: offers.star}}}
+      - {id: b, show: {parts: {image: mint.webp, headline: headlines.low}}}
+""",
+        {"hero.html": '<img src="{{ image }}"><h1>{{ headline }}</h1>{% if offer %}<p>{{ offer }}</p>{% endif %}'},
+    )
+    winter = (await browser(app).get(query="utm_campaign=winter")).body
+    plain = (await browser(app).get()).body
+    assert b'<img src="snow.webp"><h1>Earn points all week</h1><p>One star on us</p>' in winter
+    assert b'<img src="mint.webp"><h1>Running low?</h1></section>' in plain
+
+
+async def test_b30_an_edit_is_checked_explained_live_and_rolled_back(site: Any, browser: Any, tmp_path: Path) -> None:
+    """A new experience is validated and previewed, live within two seconds, and gone as fast."""
+    app = await site(HERO)
+    file = tmp_path / "personalize.yaml"
+    assert CliRunner().invoke(main, ["check", str(file)]).exit_code == 0
+    edited = HERO.replace("<h1>Hello</h1>", "<h1>Hi, winter</h1>")
+
+    draft = tmp_path / "draft.yaml"
+    draft.write_text(edited.replace("when: back", "when: bakc"))
+    refused = CliRunner().invoke(main, ["check", str(draft)])
+    assert refused.exit_code == 1 and "bakc" in refused.output and "back" in refused.output
+
+    draft.write_text(edited)
+    preview = CliRunner().invoke(main, ["explain", str(draft), "/", "--as", "back"])
+    assert preview.exit_code == 0 and re.search(r"hero.*back", preview.output)
+
+    assert b"<h1>Hello</h1>" in (await browser(app).get()).body
+    file.write_text(edited)
+    assert await shows(app, browser, b"Hi, winter")
+    file.write_text(edited + "  broken: [")
+    await asyncio.sleep(1.2)
+    assert app.watcher.rejected is not None
+    assert b"Hi, winter" in (await browser(app).get()).body, "a bad edit leaves the last good one serving"
+    file.write_text(HERO)
+    assert await shows(app, browser, b"<h1>Hello</h1>") and app.watcher.rejected is None
+
+
+async def shows(app: Any, browser: Any, text: bytes, within: float = 2.0) -> bool:
+    """Is the text on a newcomer's page within so many seconds?"""
+    for _ in range(int(within / 0.05)):
+        if text in (await browser(app).get()).body:
+            return True
+        await asyncio.sleep(0.05)
+    return False
+
+
+async def test_b41_a_best_practice_starts_as_a_test_against_none(site: Any, browser: Any, stored: Any, tmp_path: Path) -> None:
+    """Social proof can be split against showing none, and the linter asks for that where it is not."""
+    config = """
+version: 1
+store: memory
+slots:
+  carousel:
+    match: {path: "/", element: "[data-slot=carousel]"}
+    template: proof.html
+    experiences:
+      - id: proof
+        %s
+"""
+    split = """experiment:
+          key: proof-1
+          variants: [{id: none, show: page}, {id: shown, show: {source: proof, metric: bought, item: p1, min_count: 0}}]"""
+    bare = "show: {source: proof, metric: bought, item: p1, min_count: 0}"
+    app = await site(config % split, {"proof.html": "<p>{{ count }} bought</p>"})
+    seen = [b"bought" in (await browser(app).get()).body for _ in range(60)]
+    assert 10 < sum(seen) < 50, "about half of the newcomers"
+    exposures = await stored(app, "Experience Viewed")
+    assert {e.properties["variant"] for e in exposures} == {"none", "shown"} and len(exposures) == 60
+
+    (tmp_path / "bare.yaml").write_text(config % bare)
+    assert "PZ404" in CliRunner().invoke(main, ["check", str(tmp_path / "bare.yaml")]).output
+    assert "PZ404" not in CliRunner().invoke(main, ["check", str(tmp_path / "personalize.yaml")]).output
