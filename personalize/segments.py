@@ -35,7 +35,7 @@ class Segments:
         return frozenset(self._rules.order(names))
 
     def reads(self, names: Iterable[str]) -> frozenset[str]:
-        """Facts (first words) and behaviours (keys) that memberships in `names` depend on, beside what is remembered."""
+        """Facts (first words) and behaviours (keys) that memberships in `names` depend on, beside remembered ones."""
         return self._rules.reads(names)
 
     def behaviours(self, names: Iterable[str]) -> Mapping[str, Behaviour]:
@@ -51,8 +51,8 @@ class Segments:
     def entered(
         self, names: Iterable[str], facts: Mapping[str, Any], remembered: Mapping[str, float], now: float
     ) -> tuple[str, ...]:
-        """Which of `names` want a "Segment Entered" event: they have remember_for, their condition holds now, and the last such
-        event is an hour old or there is none."""
+        """Which of `names` want a "Segment Entered" event: they have remember_for, their condition holds now, and the
+        last such event is an hour old or there is none."""
         wanted = [
             n for n in names if n in self._remember_for and now - remembered.get(n, float("-inf")) >= ENTERED_EVERY
         ]

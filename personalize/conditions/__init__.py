@@ -7,15 +7,14 @@ of named segments and knows what they need of each other.
 from __future__ import annotations
 
 from ..errors import ConditionError
-from .behaviours import Behaviour, shown_duration
+from .behaviours import Behaviour, path_test, shown_duration
 from .facts import BEHAVIOURS, FACTS, Fact, find_fact, suggestion
-from .growthbook import compile_condition
+from .growthbook import compile_condition, look_up
 from .language import compile_rule
-from .paths import path_test
 from .rule import Rule
 from .segment_rules import SegmentRules
 
 __all__ = [
     "BEHAVIOURS", "FACTS", "Behaviour", "ConditionError", "Fact", "Rule", "SegmentRules",
-    "compile_condition", "compile_rule", "find_fact", "path_test", "shown_duration", "suggestion",
+    "compile_condition", "compile_rule", "find_fact", "look_up", "path_test", "shown_duration", "suggestion",
 ]  # fmt: skip

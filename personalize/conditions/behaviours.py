@@ -12,31 +12,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
+from ..config.paths import compile_path
+from ..config.quantities import duration
 from ..errors import ConditionError
 from .facts import suggestion
 
 Kind = Literal["viewed", "bought", "replenishment"]
 
 # kind -> what may be asked, and which type each part has
+_PRODUCT = {"item": "text", "category": "text"}
+_HOW_OFTEN = {"items": "count", "times": "count", "within": "duration"}
 _PARTS: Mapping[str, Mapping[str, str]] = {
-    "viewed": {"path": "path", "item": "text", "category": "text", "items": "count", "times": "count", "within": "duration"},
-    "bought": {"item": "text", "category": "text", "same_item": "true", "items": "count", "times": "count", "within": "duration"},
-    "replenishment": {"item": "text", "category": "text", "due_within": "duration"},
-}  # fmt: skip
+    "viewed": {"path": "path", **_PRODUCT, **_HOW_OFTEN},
+    "bought": {**_PRODUCT, "same_item": "true", **_HOW_OFTEN},
+    "replenishment": {**_PRODUCT, "due_within": "duration"},
+}
 _COUNTS = ("eq", "gt", "gte", "lt", "lte")
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """One such question. `key` is its canonical text and the name of its boolean among the facts; `spec` holds only the
-    parts that were written, durations in seconds: path, item, category: text; same_item: True; items (different products)
-    and times (matching views or orders): {"gte": 2.0}, every operator of eq gt gte lt lte to hold; within, due_within."""
+    """One such question. `key` is its canonical text and the name of its boolean among the facts.
+
+    `spec` holds only the parts that were written, durations in seconds: path, item, category: text; same_item: True;
+    items (different products) and times (matching views or orders): {"gte": 2.0}, every operator of eq gt gte lt lte
+    to hold; within, due_within.
+    """
 
     key: str
     kind: Kind
@@ -53,7 +60,7 @@ def compile_behaviour(kind: str, raw: Any, at: tuple[str | int, ...] = ()) -> Be
         raw = {}  # {bought: true}: anything, ever
     if not isinstance(raw, Mapping):
         raise ConditionError(
-            at, f"{kind} takes a mapping of {', '.join(parts)}", f"such as {{{kind}: {_example(kind)}}}"
+            at, f"{kind} takes a mapping of {', '.join(parts)}", f"such as {{{kind}: {_EXAMPLES[kind]}}}"
         )
     errors: list[ConditionError] = []
     spec: dict[str, Any] = {}
@@ -83,8 +90,6 @@ def compile_behaviour(kind: str, raw: Any, at: tuple[str | int, ...] = ()) -> Be
 
 def _part(kind: str, value: Any) -> Any:
     if kind == "duration":
-        from ..config.models import duration  # late: config compiles conditions while it is imported
-
         return duration(value)
     if kind == "count":
         if isinstance(value, int) and not isinstance(value, bool):
@@ -101,8 +106,8 @@ def _part(kind: str, value: Any) -> Any:
         return True
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise ValueError("a text is needed here")
-    if kind == "path" and not str(value).startswith("/"):
-        raise ValueError('a path starts with "/"')
+    if kind == "path":
+        compile_path(str(value))  # says what is wrong with a pattern
     return str(value)
 
 
@@ -118,6 +123,12 @@ def _shown(name: str, value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def path_test(pattern: str) -> Callable[[str], bool]:
+    """Whether a path meets a behaviour's path pattern. Raises ValueError for a pattern that is none."""
+    match = compile_path(pattern).match
+    return lambda path: match(path) is not None
+
+
 def shown_duration(seconds: float) -> str:
     """The shortest exact writing of a duration in one unit: 604800.0 is "7d", 5400.0 "90m"."""
     if seconds > 0:
@@ -127,7 +138,8 @@ def shown_duration(seconds: float) -> str:
     return f"{seconds!r}s" if seconds % 1 else f"{seconds:.0f}s"
 
 
-def _example(kind: str) -> str:
-    return {"viewed": "{path: /pricing, within: 7d}", "bought": "{within: 90d}"}.get(
-        kind, "{category: toothpaste, due_within: 5d}"
-    )
+_EXAMPLES = {
+    "viewed": "{path: /pricing, within: 7d}",
+    "bought": "{category: toothpaste, within: 90d}",
+    "replenishment": "{category: toothpaste, due_within: 5d}",
+}

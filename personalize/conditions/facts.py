@@ -1,8 +1,9 @@
-"""The table of facts: everything a rule can ask about, with its type and one sentence. The reference page is made from it.
+"""The table of facts: everything a rule can ask about, with its type and one sentence. The docs show it.
 
 In the mapping a rule is tested on, facts are nested by their first word: facts["device"] == {"type": "mobile", ...},
-facts["utm"] == {"campaign": ...}, facts["cart"] == {"value": ..., "count": ..., "items": [...]}; facts["segments"] is a frozenset of names.
-A fact that is not known is absent or None. Behaviours stand beside them as plain booleans under Behaviour.key.
+facts["utm"] == {"campaign": ...}, facts["cart"] == {"value": ..., "count": ..., "items": [...]}; facts["segments"] is
+a frozenset of names. A fact that is not known is absent or None. Behaviours stand beside them as plain booleans under
+Behaviour.key.
 """
 
 from __future__ import annotations
@@ -107,16 +108,16 @@ FACTS: Mapping[str, Fact] = _table(
 BEHAVIOURS: Mapping[str, str] = {
     "viewed": "Whether pages or products were viewed: {viewed: {path: /pricing, within: 7d}}.",
     "bought": "Whether something was ordered: {bought: {category: toothpaste, within: 90d}}.",
-    "replenishment": "Whether a product bought again and again runs out soon: {replenishment: {category: toothpaste, due_within: 5d}}.",
+    "replenishment": "Whether a habit is due again: {replenishment: {category: toothpaste, due_within: 5d}}.",
 }
 
 
 def find_fact(name: str) -> tuple[Fact, tuple[str, ...]] | None:
-    """The table's line for a fact and the keys that lead to its value, or None for a name that is none. Below traits every
-    dot goes one level down; a query parameter's or path capture's name is taken whole."""
+    """The table's line for a fact and the keys that lead to its value, or None for a name that is none. Below
+    traits every dot goes one level down; a query parameter's or path capture's name is taken whole."""
     if (fact := FACTS.get(name)) is not None:
         return fact, tuple(name.split("."))
-    family, dot, rest = name.partition(".")
+    family, _, rest = name.partition(".")
     if not rest or (fact := FACTS.get(f"{family}.*")) is None:
         return None
     return fact, ((family, *rest.split(".")) if family == "traits" else (family, rest))

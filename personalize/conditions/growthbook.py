@@ -2,7 +2,7 @@
 
 The language is the one of https://docs.growthbook.io/lib/build-your-own#attributes-and-conditions (a subset of
 MongoDB's queries); where values are mixed or missing it behaves as GrowthBook's JavaScript SDK does, which its
-published cases fix. A compiled condition is a plain function of the attributes: it does no IO, keeps no state and never raises.
+published cases fix. A compiled condition is a plain function of the attributes: no IO, no state, and it never raises.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Groups = Mapping[str, Sequence[Any]]
 
 def compile_condition(condition: Mapping[str, Any], groups: Groups = {}) -> Callable[[Mapping[str, Any]], bool]:  # noqa: B006
     """A function that says whether attributes meet `condition`, a GrowthBook condition verbatim; `groups` are its
-    saved groups. As there, an operator nobody knows and a regular expression that is none never hold. Raises ConditionError for
-    a condition of the wrong shape, and for a pattern that only a backtracking engine could run."""
+    saved groups. As there, an operator nobody knows and a regular expression that is none never hold. Raises
+    ConditionError for a condition of the wrong shape, and for a pattern that only a backtracking engine could run."""
     return _condition(condition, groups, ())
 
 
@@ -39,7 +39,7 @@ def all_of(tests: Sequence[Test]) -> Test:
     fixed = tuple(tests)
 
     def every(value: Any) -> bool:
-        for test in fixed:  # a loop, as all() over a generator costs twice as much
+        for test in fixed:  # noqa: SIM110 - all() over a generator costs twice as much
             if not test(value):
                 return False
         return True
@@ -59,7 +59,7 @@ def any_of(tests: Sequence[Test]) -> Test:
     fixed = tuple(tests)
 
     def some(value: Any) -> bool:
-        for test in fixed:
+        for test in fixed:  # noqa: SIM110
             if test(value):
                 return True
         return False
@@ -221,25 +221,25 @@ def _regex(pattern: Any, ignore_case: bool, at: tuple[str | int, ...]) -> Test:
 
 def _less(operand: Any) -> Test:
     if operand.__class__ in (int, float):
-        return lambda value: value < operand if value.__class__ in _NUMBERS else js.number(value) < operand
+        return lambda value: value < operand if isinstance(value, int | float) else js.number(value) < operand
     return lambda value: js.less(value, operand)
 
 
 def _at_most(operand: Any) -> Test:
     if operand.__class__ in (int, float):
-        return lambda value: value <= operand if value.__class__ in _NUMBERS else js.number(value) <= operand
+        return lambda value: value <= operand if isinstance(value, int | float) else js.number(value) <= operand
     return lambda value: js.at_most(value, operand)
 
 
 def _more(operand: Any) -> Test:
     if operand.__class__ in (int, float):
-        return lambda value: value > operand if value.__class__ in _NUMBERS else js.number(value) > operand
+        return lambda value: value > operand if isinstance(value, int | float) else js.number(value) > operand
     return lambda value: js.less(operand, value)
 
 
 def _at_least(operand: Any) -> Test:
     if operand.__class__ in (int, float):
-        return lambda value: value >= operand if value.__class__ in _NUMBERS else js.number(value) >= operand
+        return lambda value: value >= operand if isinstance(value, int | float) else js.number(value) >= operand
     return lambda value: js.at_most(operand, value)
 
 
@@ -263,7 +263,6 @@ def _versions(compare: Callable[[str, str], bool]) -> Callable[[Any], Test]:
     return against
 
 
-_NUMBERS = frozenset((int, float))
 _COMPARISONS: Mapping[str, Callable[[Any], Test]] = {
     "$eq": _equal,
     "$ne": lambda operand: none_of(_equal(operand)),

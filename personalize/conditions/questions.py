@@ -1,4 +1,4 @@
-"""One fact against a value or operators: {visits: {gte: 2}}. Which operators suit which type, and what they compare with."""
+"""One fact against a value or operators, {visits: {gte: 2}}: which operators suit which type, and with what."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ..config.quantities import duration
 from ..errors import ConditionError
 from . import javascript as js
 from .behaviours import shown_duration
@@ -32,14 +33,20 @@ OPERATORS: Mapping[str, tuple[str, ...]] = {
 }
 _ALL_OPERATORS = OPERATORS["any"]
 _GROWTHBOOK = {"any": "$in"}  # where our word is not GrowthBook's with a dollar before it
-_MEANT = {"=": "eq", "==": "eq", "is": "eq", "!=": "ne", "<>": "ne", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte",
-          "min": "gte", "max": "lte", "contains": "regex", "matches": "regex", "starts_with": "regex", "one_of": "in",
-          "notIn": "nin", "not_in": "nin", "or": "any", "and": "all"}  # fmt: skip
-_WORDS = {"eq": "is", "ne": "is not", "gt": "is more than", "gte": "is at least", "lt": "is less than", "lte": "is at most",
-          "in": "is one of", "nin": "is none of", "any": "has one of", "all": "has all of", "size": "has a size of",
-          "regex": "matches", "regexi": "matches, in any case,"}  # fmt: skip
-_NOUNS = {"number": "a number", "duration": "an age, such as 7d", "date": 'a date, such as "2026-12-24"', "text": "a text",
-          "flag": "true or false", "list": "a list", "any": "a value"}  # fmt: skip
+_MEANT = {
+    "=": "eq", "==": "eq", "is": "eq", "!=": "ne", "<>": "ne", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte",
+    "min": "gte", "max": "lte", "contains": "regex", "matches": "regex", "starts_with": "regex",
+    "one_of": "in", "notIn": "nin", "not_in": "nin", "or": "any", "and": "all",
+}  # fmt: skip
+_WORDS = {
+    "eq": "is", "ne": "is not", "gt": "is more than", "gte": "is at least", "lt": "is less than", "lte": "is at most",
+    "in": "is one of", "nin": "is none of", "any": "has one of", "all": "has all of",
+    "regex": "matches", "regexi": "matches, in any case,",
+}  # fmt: skip
+_NOUNS = {
+    "number": "a number", "duration": "an age, such as 7d", "date": 'a date, such as "2026-12-24"',
+    "text": "a text", "flag": "true or false", "list": "a list", "any": "a value",
+}  # fmt: skip
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _COUNTRY = re.compile(r"[A-Z][A-Z0-9]")
 _TYPES = ("string", "number", "boolean", "array", "object", "null")
@@ -190,8 +197,6 @@ def _is_number(text: str) -> bool:
 
 
 def _duration(raw: Any, fact: Fact) -> float:
-    from ..config.models import duration  # late: config compiles conditions while it is imported
-
     return duration(raw)
 
 

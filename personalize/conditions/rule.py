@@ -15,10 +15,12 @@ Facts = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A condition in our language, compiled. `test` says whether facts meet it and depends on nothing but `paths`: the
-    keys that lead to each value it reads (a behaviour's path is its key alone). `reads` are their first words, so what
-    the engine has to work out. `signals` are the behaviours, and `signal_segments` the segments, that stand under no "not":
-    what the visitor did to be meant."""
+    """A condition in our language, compiled.
+
+    `test` says whether facts meet it and depends on nothing but `paths`: the keys that lead to each value it reads (a
+    behaviour's path is its key alone). `reads` are their first words: what the engine has to work out. `signals` are
+    the behaviours, and `signal_segments` the segments, that stand under no "not": what made the visitor meant.
+    """
 
     test: Callable[[Facts], bool]
     reads: frozenset[str]

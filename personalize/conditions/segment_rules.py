@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 class SegmentRules:
-    """Segments by name, each compiled when first asked for. Raises ConditionError then; a checked config has no such segment
-    and none that leads back to itself."""
+    """Segments by name, each compiled when first asked for. Raises ConditionError then; a checked config has no such
+    segment and none that leads back to itself."""
 
     def __init__(self, segments: Mapping[str, Segment]) -> None:
         self._segments = segments

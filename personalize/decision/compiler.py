@@ -1,0 +1,159 @@
+"""Slots as configured -> compiled slots, and the questions whose answers they need for each visitor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..conditions import Rule, SegmentRules, compile_rule
+from ..config.models import PAGE, Content
+from ..model import Choice
+from .experiments import Split
+from .gates import CapGate, CoolDownGate, Gate, ScheduleGate, SignalGate
+from .schedule import compile_schedule
+from .signals import signal_of
+from .slot import CompiledExperience, CompiledSlot
+
+if TYPE_CHECKING:
+    from ..config.models import Config, Experience, Slot
+
+# Facts that change with every second: a rule on them is asked each time, as a plan remembered by them never fits again.
+AGES = frozenset({"first_seen", "last_seen"})
+
+
+class SlotCompiler:
+    """Compiles the slots of one route, and gathers what has to be asked before choosing: each question has a bit."""
+
+    def __init__(self, config: Config, segments: SegmentRules) -> None:
+        self._config = config
+        self._segments = segments
+        self._bits = 0
+        self.schedules: list[tuple[int, Gate]] = []  # answers depend on the time alone
+        self.of_profile: list[tuple[int, Gate]] = []
+        self.blank = 0  # bits of the gates of profiles that are open for a visitor without one
+        self.aged: list[tuple[int, Callable[[Mapping[str, Any]], bool]]] = []
+        self.splits: list[Split] = []
+
+    def slot(self, name: str) -> CompiledSlot:
+        slot = self._config.slots[name]
+        content, fallback = _filled(slot.default, slot), _filled(slot.fallback, slot)
+        shared = [CapGate(f"{name}/", slot.cap.max, slot.cap.within)] if slot.cap is not None else []
+        shared_bits = self._ask(shared, slot)
+        experiences = tuple(
+            self._experience(name, index, experience, shared, shared_bits)
+            for index, experience in enumerate(slot.experiences)
+        )
+        return CompiledSlot(
+            name=name,
+            purpose=slot.consent,
+            experiences=experiences,
+            live=tuple(e for e in experiences if e.status == "live"),
+            default=Choice(name, content, fallback),
+            refused=Choice(name, content, fallback, reason="consent"),
+            to_bot=Choice(name, content, fallback, reason="bot"),
+            held=Choice(name, PAGE, fallback, held=True, reason="holdout"),
+        )
+
+    def _experience(
+        self, name: str, index: int, experience: Experience, shared: Sequence[Gate], shared_bits: int
+    ) -> CompiledExperience:
+        slot = self._config.slots[name]
+        live = experience.status == "live"
+        rule = compile_rule(experience.when, self._config.segments)
+        gates = self._gates(name, experience, rule)
+        split = _split(experience)
+        needs, test = 0, rule.test
+        if live:
+            needs = self._ask(gates, slot) | shared_bits
+            if rule.reads & AGES:
+                needs |= self._bit(self.aged, rule.test)
+        return CompiledExperience(
+            id=experience.id,
+            status=experience.status,
+            mark=self._config.mark("slots", name, "experiences", index),
+            rule=rule,
+            gates=(*gates, *shared),
+            split=split,
+            variants=tuple(v.id for v in experience.experiment.variants) if experience.experiment else (),
+            choices=_choices(name, slot, experience, held=False),
+            held=_choices(name, slot, experience, held=True),
+            needs=needs,
+            test=None if live and rule.reads & AGES else test,
+            split_at=self._place(split) if live and split is not None else None,
+        )
+
+    def _gates(self, name: str, experience: Experience, rule: Rule) -> list[Gate]:
+        gates: list[Gate] = []
+        if experience.schedule is not None:
+            gates.append(ScheduleGate(compile_schedule(experience.schedule, self._config.timezone)))
+        if experience.cool_down is not None:
+            gates.append(CoolDownGate(experience.cool_down.after, experience.cool_down.for_))
+        if experience.delay is not None or experience.expire is not None:
+            keys, segments = self._segments.signals(rule)
+            known = {**rule.behaviours, **self._segments.behaviours(rule.segments)}
+            signals = tuple((key, signal_of(known[key], self._config.products)) for key in keys)
+            gates.append(SignalGate(signals, segments, experience.delay, experience.expire))
+        if experience.cap is not None:
+            gates.append(CapGate(f"{name}/{experience.id}", experience.cap.max, experience.cap.within))
+        return gates
+
+    def _ask(self, gates: Sequence[Gate], slot: Slot) -> int:
+        """Bits for the gates' answers."""
+        bits = 0
+        for gate in gates:
+            if isinstance(gate, ScheduleGate):
+                bits |= self._bit(self.schedules, gate)
+                continue
+            # A slot that needs no consent looks at nobody's profile.
+            bit = self._bit([] if slot.consent == "none" else self.of_profile, gate)
+            if gate.open({}, None, 0.0):
+                self.blank |= bit
+            bits |= bit
+        return bits
+
+    def _bit(self, asked: list[tuple[int, Any]], question: object) -> int:
+        bit = 1 << self._bits
+        self._bits += 1
+        asked.append((bit, question))
+        return bit
+
+    def _place(self, split: Split) -> int:
+        self.splits.append(split)
+        return len(self.splits) - 1
+
+
+def _split(experience: Experience) -> Split | None:
+    test = experience.experiment
+    if test is None:
+        return None
+    part = (test.namespace.id, *test.namespace.range) if test.namespace is not None else None
+    return Split(test.key, [v.weight for v in test.variants], test.coverage, part)
+
+
+def _choices(name: str, slot: Slot, experience: Experience, *, held: bool) -> tuple[Choice, ...]:
+    test = experience.experiment
+    shown: list[tuple[str | None, Content]] = [(None, experience.show or PAGE)]
+    if test is not None:
+        shown = [(variant.id, variant.content) for variant in test.variants]
+    return tuple(
+        Choice(
+            slot=name,
+            content=PAGE if held else _filled(content, slot),
+            fallback=_filled(slot.fallback, slot),
+            experience=experience.id,
+            variant=variant,
+            experiment=test.key if test is not None else None,
+            held=held,
+            why=experience.why,
+            exclude=tuple(experience.exclude),
+            reason="holdout" if held else "experience",
+        )
+        for variant, content in shown
+    )
+
+
+def _filled(content: Content, slot: Slot) -> Content:
+    """Parts that name no template of their own go into the slot's."""
+    if content.kind == "template" and content.template is None:
+        return content.model_copy(update={"template": slot.template})
+    return content

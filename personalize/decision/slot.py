@@ -1,0 +1,67 @@
+"""One slot's experiences, compiled: every choice that can come out was made beforehand, choosing only picks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..conditions import Rule
+from ..model import Choice, Mark
+from .experiments import Split
+from .gates import Gate
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledExperience:
+    """An experience with its gates. `choices` has one entry per variant, or a single one without an experiment; `held`
+    the same for a held-out visitor.
+
+    `needs` has a bit for each of its gates among the answers that the decider gathers; `test` is the condition, or None
+    where that is one of the bits; `split_at` is the experiment's place among the visitor's arms.
+    """
+
+    id: str
+    status: str
+    mark: Mark
+    rule: Rule
+    gates: tuple[Gate, ...]
+    split: Split | None
+    variants: tuple[str, ...]
+    choices: tuple[Choice, ...]
+    held: tuple[Choice, ...]
+    needs: int
+    test: Callable[[Facts], bool] | None
+    split_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledSlot:
+    """A slot: its experiences in order, those `live`, and what is chosen when none of them is."""
+
+    name: str
+    purpose: str  # the consent it needs, or "none": then it is decided without an id and without a profile
+    experiences: tuple[CompiledExperience, ...]
+    live: tuple[CompiledExperience, ...]
+    default: Choice
+    refused: Choice  # consent was not given
+    to_bot: Choice
+    held: Choice  # held out, where no experience would have been shown
+
+    def choose(self, facts: Facts, answers: int, arms: Sequence[int], held: bool, bot: bool) -> Choice:
+        """The first experience from the top whose gates are open and whose condition holds. `answers` has the bits of
+        the gates that are open, `arms` the visitor's variant in each experiment of the route (-1: not in it)."""
+        if self.purpose == "none":
+            arms, held = (), False
+        for experience in self.live:
+            if experience.needs & ~answers or not (experience.test is None or experience.test(facts)):
+                continue
+            arm = 0
+            if experience.split_at is not None:
+                arm = arms[experience.split_at] if arms else -1
+                if arm < 0:
+                    continue
+            return experience.held[arm] if held else experience.choices[arm]
+        return self.held if held else self.to_bot if bot else self.default
