@@ -7,9 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .catalogue import load_products
     from .models import Config
+    from .rendering import as_github, as_json, render, render_text
+    from .schema import json_schema
 
-__all__ = ["Config", "load_config"]
+__all__ = ["Config", "as_github", "as_json", "json_schema", "load_config", "load_products", "render", "render_text"]
+
+_HOMES = {
+    "Config": "models",
+    "load_products": "catalogue",
+    "render": "rendering", "render_text": "rendering", "as_json": "rendering", "as_github": "rendering",
+    "json_schema": "schema",
+}  # fmt: skip
 
 
 def load_config(source: str | Path | Mapping[str, Any], *, products: bool = True) -> Config:
@@ -24,8 +34,9 @@ def load_config(source: str | Path | Mapping[str, Any], *, products: bool = True
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Config":
-        from .models import Config
+    # Loaded on first use: whoever only imports the package pays for neither pydantic nor yaml.
+    from importlib import import_module
 
-        return Config
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,13 +9,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from .addresses import check_addresses
+from .models import duration
 from .problems import did_you_mean, quoted
 from .rules import check_rules
 from .schedule import parse_hours, parse_moment
 from .shown import Shown, contents
 from .templates import check_templates
 from .tree import Path, Tree
-from .vocabulary import BUILT_IN_SOURCES, EVERYONE, EXCLUSIONS, METRICS, SOURCE_KINDS, STRATEGIES
+from .vocabulary import BUILT_IN_SOURCES, EVERYONE, EXCLUSIONS, LONGEST_PROOF, METRICS, SOURCE_KINDS, STRATEGIES
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _PLUGIN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
@@ -117,9 +118,20 @@ def check_content(tree: Tree, content: Shown) -> None:
         _word(tree, (*path, "strategy"), "strategy", STRATEGIES)
     if use == "proof":
         _word(tree, (*path, "metric"), "metric", METRICS)
-        for key in ("metric", "item"):
-            if key not in raw:
-                tree.report("PZ202", (*path, key), f'"{key}" is missing: what is counted?', at="key")
+        if "item" not in raw:
+            hint = 'such as item: "{product}"'
+            tree.report(
+                "PZ202", (*path, "item"), '"item" is missing: social proof is about one product', hint, at="key"
+            )
+        if _seconds(raw.get("window")) > LONGEST_PROOF:
+            tree.report("PZ205", (*path, "window"), "social proof looks back at most 30 days")
+
+
+def _seconds(value: Any) -> float:
+    try:
+        return duration(value)
+    except ValueError:
+        return 0.0
 
 
 def _needs_template(tree: Tree, path: Path, message: str) -> None:

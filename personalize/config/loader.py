@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-from ..model import Mark, Problem
+from ..model import Mark, Problem, Product
+from .catalogue import load_products
 from .checks import check
 from .environment import expand
+from .lint import lint
 from .models import Config
 from .tree import Tree, from_mapping
 from .validate import validate
@@ -30,10 +33,24 @@ def load(source: str | Path | Mapping[str, Any], *, products: bool = True) -> Co
     check(tree, base)
     if config is None or tree.problems:
         raise ConfigError(_sorted(tree))
+    if products and config.catalogue is not None and config.catalogue.file is not None:
+        config._products = _catalogue(tree, base / config.catalogue.file)
+    config._warnings = tuple(lint(config, tree, time.time()))
     config._file = tree.file
     config._base = base
     config._marks = dict(tree.keys)
     return config
+
+
+def _catalogue(tree: Tree, file: Path) -> dict[str, Product]:
+    """The catalogue's products. A file that cannot be read is a problem of the key that names it."""
+    try:
+        return load_products(file)
+    except ConfigError as error:
+        if error.problems[0].code != "PZ317":
+            raise
+        tree.report("PZ317", ("catalogue", "file"), f"{error.problems[0].message}: {file}")
+        raise ConfigError(tree.problems) from None
 
 
 def _sorted(tree: Tree) -> list[Problem]:

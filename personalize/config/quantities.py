@@ -6,7 +6,7 @@ import math
 import re
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 _LONGEST = 36_525 * 86_400.0
@@ -43,5 +43,16 @@ def share(value: object) -> float:
     return number
 
 
-Duration = Annotated[float, BeforeValidator(duration, json_schema_input_type=str | float)]
-Share = Annotated[float, BeforeValidator(share, json_schema_input_type=str | float)]
+# The schemas are what an editor's YAML plugin checks.
+_DURATION_SCHEMA = {
+    "anyOf": [
+        {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d|w)\s*$"},
+        {"type": "number", "minimum": 0},
+    ]
+}
+_SHARE_SCHEMA = {
+    "anyOf": [{"type": "string", "pattern": r"^\d+(\.\d+)?%$"}, {"type": "number", "minimum": 0, "maximum": 1}]
+}
+
+Duration = Annotated[float, BeforeValidator(duration), WithJsonSchema(_DURATION_SCHEMA)]
+Share = Annotated[float, BeforeValidator(share), WithJsonSchema(_SHARE_SCHEMA)]

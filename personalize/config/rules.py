@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..conditions import ConditionError, compile_rule
+from .problems import did_you_mean
 from .tree import Path, Tree
 
 
@@ -39,9 +40,10 @@ def _compile(tree: Tree, path: Path, raw: Any, names: list[str]) -> frozenset[st
     except ConditionError as error:
         for slip in (error, *error.others):
             code = "PZ301" if slip.message.startswith("there is no segment") else "PZ303"
+            hint = slip.hint or (did_you_mean("", names, "there are") if code == "PZ301" else "")
             where = (*path, *slip.path)
             at_key = isinstance(where[-1], str) and code == "PZ303" and len(slip.path) > 0
-            tree.report(code, where, slip.message, slip.hint, at="key" if at_key else "value")
+            tree.report(code, where, slip.message, hint, at="key" if at_key else "value")
     return frozenset()
 
 

@@ -1,0 +1,68 @@
+"""A JSON Schema of the language, for the YAML plugins of editors: completion, hover text, red underlines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .models import CONTENT_WORDS, Config
+from .vocabulary import EXCLUSIONS, METRICS, STRATEGIES
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_NAME = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]*$"}
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema (draft 2020-12). What it refuses, `load_config` refuses too; the reverse does not hold, since a
+    schema cannot see whether names belong together."""
+    raw = Config.model_json_schema(by_alias=True, mode="validation")
+    definitions: dict[str, Any] = raw.pop("$defs")
+    for name, definition in definitions.items():
+        definition["description"] = " ".join(definition.get("description", name).split()).replace("`", "")
+    _plain(definitions)
+    _plain(raw)
+    definitions["Content"] = _content(definitions["Content"])
+    definitions["Segment"]["anyOf"] = [{"required": [key]} for key in ("all", "any", "not")]
+    definitions["Experience"]["oneOf"] = [{"required": [key]} for key in ("show", "experiment")]
+    definitions["Experience"]["properties"]["id"] |= _NAME
+    definitions["Experience"]["properties"]["exclude"]["items"] = {"enum": list(EXCLUSIONS)}
+    for kind in ("slots", "segments", "sources"):
+        raw["properties"][kind]["propertyNames"] = _NAME
+    raw["description"] = "What is shown to whom, where, and why."
+    return {"$schema": DRAFT, "title": "personalize.yaml", **raw, "$defs": definitions}
+
+
+def _plain(node: Any) -> None:
+    """Take away generated titles, defaults that are no plain value, and null, which no key takes."""
+    if isinstance(node, list):
+        for inner in node:
+            _plain(inner)
+    if not isinstance(node, dict):
+        return
+    if isinstance(node.get("title"), str):
+        del node["title"]
+    if "default" in node and (node["default"] is None or isinstance(node["default"], dict | list)):
+        del node["default"]
+    choices = node.get("anyOf")
+    if isinstance(choices, list) and {"type": "null"} in choices:
+        choices.remove({"type": "null"})
+        if len(choices) == 1:
+            del node["anyOf"]
+            node |= choices[0]
+    for inner in node.values():
+        _plain(inner)
+
+
+def _content(mapping: dict[str, Any]) -> dict[str, Any]:
+    """A content is a word, or a mapping that names what to show."""
+    properties = {key: value for key, value in mapping["properties"].items() if key != "kind"}
+    # Suggestions only: a plugin's source has strategies and metrics of its own.
+    properties["strategy"]["examples"] = list(STRATEGIES)
+    properties["metric"]["examples"] = list(METRICS)
+    forms = [{"required": [key]} for key in ("html", "template", "parts", "source")]
+    return {
+        "description": mapping["description"].partition(" kind is worked out")[0],
+        "anyOf": [
+            {"type": "string", "enum": list(CONTENT_WORDS)},
+            {"type": "object", "additionalProperties": False, "properties": properties, "anyOf": forms},
+        ],
+    }
