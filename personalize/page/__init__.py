@@ -1,0 +1,7 @@
+"""The page floor: bytes and fills in, bytes out."""
+
+from .rules import PageRules, SlotTarget, compile_rules
+from .shapes import Shapes
+from .splicer import WAIT, Splicer, WaitType
+
+__all__ = ["WAIT", "PageRules", "Shapes", "SlotTarget", "Splicer", "WaitType", "compile_rules"]

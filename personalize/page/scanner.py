@@ -1,0 +1,468 @@
+"""Where a page's slots begin and end, found while its bytes stream by. Sans-IO: bytes in, Spans out.
+
+Rule 1: what is found depends on the page alone, never on how it was cut into chunks or on what fills the slots.
+Rule 2: a slot is proven forward from the page's first byte; nothing is guessed backward from a marker.
+Rule 3: no token longer than TOKEN_LIMIT is understood; a page that has one is read no further.
+
+Three ways of reading take turns. A *leap* consumes plain HTML up to the next candidate with one pattern. *Steps* take
+token by token with a Tree, inside slots, templates and foreign content, or for the whole page when a selector needs
+it. *Raw* runs to the end of a script, a comment and the like without holding it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from .elements import VOID
+from .rules import PageRules
+from .selectors import Matcher, Place
+from .tokens import BOGUS, CDATA_END, COMMENT, COMMENT_END, CONTENT, END, RAW, RAW_END, SCRIPT, TEXT, TOKEN, attributes
+from .tree import HTML, IN_BODY, MATH, SVG, Node, Tree
+
+TOKEN_LIMIT = 256 << 10  # bytes of one tag
+MARKER_LIMIT = 1 << 10  # bytes of a comment that marks a slot
+PAIR_LIMIT = 256 << 10  # bytes between a pair of comments; what stands between is held until the second comes
+HISTORY_LIMIT = 4 << 20  # bytes kept to learn what is open around a slot, should it be asked
+
+_MARKER = re.compile(rb"<!--[\t\n\f\r ]*+(/?)(?i:slot):([^\t\n\f\r <>]+?)[\t\n\f\r ]*+--!?>")
+_BEFORE = frozenset(b"\"'=: \t\n\f\r")
+_AFTER = frozenset(b"\"'>- \t\n\f\r")
+_SPELLED = re.compile(rb"&(?:#|lowbar;|UnderBar;|fjlig;)")  # references that may stand for a needle's characters
+_IN_VALUE = re.compile(rb"=[^<>=]*+")
+_ROOTLESS = frozenset(b"html head body frameset form caption colgroup tbody thead tfoot tr td th option optgroup".split())
+_NOT_SLOTS = (RAW - {b"title", b"textarea"}) | {b"template"} | VOID
+_NEVER = 1 << 62
+
+
+class Span:
+    """A slot in a page: its inner HTML is the bytes from `start` to `end` (offsets in the page; -1: not known yet).
+    `opened` and `ended` say after how many bytes the page had shown it. A comment pair is `pending` until its second
+    comment comes, and `dead` if it does not."""
+
+    __slots__ = ("dead", "end", "ended", "opened", "pending", "slot", "start")
+
+    def __init__(self, slot: str, start: int, opened: int, pending: bool = False) -> None:
+        self.slot, self.start, self.opened, self.pending = slot, start, opened, pending
+        self.end = self.ended = -1
+        self.dead = False
+
+
+class Scanner:
+    """One page. `spans` grows in document order; no span will begin or end before `safe`."""
+
+    def __init__(self, rules: PageRules | None) -> None:
+        self.spans: list[Span] = []
+        self.safe = 0
+        self.done = False
+        self.gave_up: str | None = None
+        self._rules = rules
+        self._wanted = set(rules.slots) if rules else set()
+        self._dead_names: set[bytes] = set()
+        self._last = False
+        self._buf = b""
+        self._at = 0  # where _buf starts in the page
+        self._pos = 0  # how much of _buf is read
+        self._raw: bytes | None = None
+        self._script = 0
+        self._raw_span: list[Span] = []
+        self._ended_raw: bytes | None = None
+        self._open: list[tuple[Span, Node]] = []
+        self._pairs: list[tuple[Span, bytes, int]] = []
+        self._needles: tuple[bytes, ...] = ()
+        self._next: dict[bytes, int] = {}
+        self._goal = -1
+        self._past: list[tuple[bytes, int, int]] = []
+        self._noted = 0
+        self._mark = 0
+        self._rooted_at = self._digested = 0
+        self._reader: Scanner | None = None
+        self._tree: Tree | None = None
+        self._whole = rules is None or rules.quick is None
+        if self._whole:
+            self._tree = Tree(Matcher(rules.steps, rules.charset) if rules else None)
+        self._aim()
+
+    def feed(self, chunk: bytes, last: bool) -> None:
+        """Read on. `last`: the page ends with this chunk."""
+        self._last = last
+        if self.done:
+            self.safe += len(chunk)
+            return
+        self._note(self._pos)
+        self._buf = self._buf[self._pos :] + chunk if self._pos < len(self._buf) else chunk
+        self._at += self._pos
+        self._pos = self._noted = 0
+        self._next.clear()
+        self._goal = -1
+        while not self.done:
+            if self._raw is not None:
+                going = self._run_raw()
+            elif self._tree is not None:
+                going = self._step(self._tree)
+            else:
+                going = self._leap()
+            if not going:
+                break
+        self._cancel_pairs(self._at + self._pos)
+        if last and not self.done:
+            self._finish(self._at + len(self._buf))
+        if self.done:
+            self.safe = self._at + len(self._buf)
+            self._buf, self._past, self._reader = b"", [], None
+        else:
+            self.safe = self._at + self._pos
+
+    # --- the three ways -------------------------------------------------------------------------------
+
+    def _leap(self) -> bool:
+        buf, pos = self._buf, self._pos
+        size = len(buf)
+        search = pos
+        while True:
+            goal = self._candidate(search)
+            if goal == _NEVER:
+                if self._last and not self._pairs:
+                    self._finish(self._at + size)
+                    return False
+                goal = size
+            while pos < goal:
+                step = CONTENT.match(buf, pos, min(goal, pos + TOKEN_LIMIT)).end()  # type: ignore[union-attr]
+                if step == pos:
+                    break
+                pos = step
+            self._pos = pos
+            if pos == size:
+                return False
+            if pos < goal:
+                return self._token(pos, None)
+            search = goal + 1  # the candidate stands in text
+
+    def _step(self, tree: Tree) -> bool:
+        pos = self._pos
+        if pos >= len(self._buf):
+            return False
+        if self._buf[pos : pos + 3] == b"<![" and tree.foreign:
+            if self._buf.startswith(b"<![CDATA[", pos):
+                self._raw, self._pos = b"cdata", pos + 9
+                return True
+            if b"<![CDATA[".startswith(self._buf[pos : pos + 9]) and not self._last:
+                return False
+        return self._token(pos, tree)
+
+    def _run_raw(self) -> bool:
+        buf, pos, raw = self._buf, self._pos, self._raw
+        assert raw is not None
+        if raw == b"plaintext":
+            self._pos = len(buf)
+            return False
+        if raw == b"script":
+            return self._run_script()
+        if raw == b"comment" or raw == b"cdata":
+            found = (COMMENT_END if raw == b"comment" else CDATA_END).search(buf, pos)
+            self._pos = found.end() if found else max(pos, len(buf) - 3)
+            if found:
+                self._raw = None
+            return found is not None
+        found = RAW_END[raw].search(buf, pos)
+        if not found:
+            self._pos = max(pos, len(buf) - len(raw) - 2)
+            return False
+        self._end_raw(raw, found.start())
+        return True
+
+    def _run_script(self) -> bool:
+        buf, pos = self._buf, self._pos
+        while found := SCRIPT[self._script].search(buf, pos):
+            what = found[0]
+            if what == b"<!--":
+                self._script, pos = 1, found.end() - 2
+            elif what == b"-->":
+                self._script, pos = 0, found.end()
+            elif what[1:2] != b"/":
+                self._script, pos = 2, found.end()
+            elif self._script == 2:
+                self._script, pos = 1, found.end()
+            else:
+                self._script = 0
+                self._end_raw(b"script", found.start())
+                return True
+        self._pos = max(pos, len(buf) - 8)
+        return False
+
+    def _end_raw(self, name: bytes, pos: int) -> None:
+        self._raw, self._ended_raw, self._pos = None, name, pos
+        for span in self._raw_span:
+            span.end, span.ended = self._at + pos, self._at + pos + len(name) + 3
+        self._raw_span = []
+        self._check_done()
+
+    # --- one token ------------------------------------------------------------------------------------
+
+    def _token(self, pos: int, tree: Tree | None) -> bool:
+        buf = self._buf
+        token = TOKEN.match(buf, pos, pos + TOKEN_LIMIT)
+        if token is None:
+            return self._unfinished(pos)
+        end = self._pos = token.end()
+        kind = token.lastindex
+        if kind == TEXT:
+            if (
+                tree is not None
+                and (tree.active or tree.phase != IN_BODY or tree.stack[-1].name == b"colgroup")
+                and not buf[pos:end].isspace()
+            ):
+                tree.text()
+        elif kind == END:
+            ended, self._ended_raw = self._ended_raw, None
+            if tree is not None and (name := token[5].lower()) != ended:
+                tree.end(name)
+                self._settle(tree, pos, end)
+        elif kind == COMMENT:
+            if end - pos <= MARKER_LIMIT and (marker := _MARKER.fullmatch(buf, pos, end)):
+                self._comment(marker[2], bool(marker[1]), pos, end)
+        elif kind == BOGUS:
+            if tree is not None and buf[pos : pos + 9].lower() == b"<!doctype":
+                tree.doctype(buf[pos:end])
+        else:
+            self._start(token[2].lower(), token[3], kind == 4, pos, end, tree)
+        return True
+
+    def _start(self, name: bytes, raw: bytes, closed: bool, pos: int, end: int, tree: Tree | None) -> None:
+        inert = tree is not None and tree.in_template
+        slots: Sequence[str] = ()
+        if not self._whole and self._candidate(pos) < end and not inert and name not in _NOT_SLOTS:
+            slots = self._quick(name, raw)
+        if tree is None:
+            if name in RAW:
+                self._begin_raw(name, slots, end)
+                return
+            foreign = (name == b"svg" or name == b"math") and not closed
+            if not (slots or foreign or name == b"template") or name in VOID:
+                return
+            tree, node = self._root(name, raw, closed, pos)
+        else:
+            node = tree.start(name, raw, closed)
+            if self._open:
+                self._settle(tree, pos, end)
+        if node is None:
+            return
+        if self._whole and self._wanted and not inert and name not in _NOT_SLOTS:
+            slots = self._chosen(node)
+        if name in RAW and node.ns == HTML:
+            self._begin_raw(name, slots, end)
+        elif slots and tree.stack and tree.stack[-1] is node:
+            for slot in slots:
+                span = self._span(slot, end)
+                self._open.append((span, node))
+        if not self._whole and not self._open:
+            self._leave(tree)
+
+    def _begin_raw(self, name: bytes, slots: Sequence[str], end: int) -> None:
+        self._raw, self._script = name, 0
+        self._raw_span = [self._span(slot, end) for slot in slots]
+
+    def _span(self, slot: str, end: int, pending: bool = False) -> Span:
+        span = Span(slot, self._at + end, self._at + end, pending)
+        self.spans.append(span)
+        self._wanted.discard(slot)
+        self._aim()
+        return span
+
+    def _unfinished(self, pos: int) -> bool:
+        size = len(self._buf) - pos
+        if self._buf.startswith(b"<!--", pos) and size >= MARKER_LIMIT:
+            self._raw, self._pos = b"comment", pos + 4
+            return True
+        if size >= TOKEN_LIMIT:
+            self.gave_up = f"a tag at byte {self._at + pos} is longer than {TOKEN_LIMIT} bytes"
+            self._finish(self._at + pos)
+        return False
+
+    def _settle(self, tree: Tree, pos: int, end: int) -> None:
+        """After a token: slots whose element left the stack have ended where the token began."""
+        stack, at = tree.stack, self._at
+        over, tree.over = tree.over, False
+        if self._open:
+            kept = []
+            for span, node in self._open:
+                if over or node not in stack:
+                    span.end, span.ended = at + pos, at + end
+                else:
+                    kept.append((span, node))
+            if len(kept) != len(self._open):
+                self._open = kept
+                for pair in [p for p in self._pairs if p[2] > len(kept)]:
+                    self._cancel(pair)
+        if not self._open and not self._whole:
+            self._leave(tree)
+        self._check_done()
+
+    # --- which slots ----------------------------------------------------------------------------------
+
+    def _quick(self, name: bytes, raw: bytes) -> list[str]:
+        rules = self._rules
+        assert rules is not None and rules.quick is not None
+        self._cancel_pairs(self._at + self._pos)
+        attrs = attributes(raw, rules.charset)
+        nowhere = Place()
+        slots: list[str] = []
+        for quick, slot in rules.quick:
+            if slot in self._wanted and slot not in slots and quick.test(name, attrs, nowhere, 0):
+                slots.append(slot)
+        return slots
+
+    def _chosen(self, node: Node) -> list[str]:
+        assert self._rules is not None
+        place = node.watched
+        mask = place.mask if isinstance(place, Place) else 0
+        if not mask:
+            return []
+        self._cancel_pairs(self._at + self._pos)
+        slots: list[str] = []
+        for bits, slot in self._rules.bits:
+            if mask & bits and slot in self._wanted and slot not in slots:
+                slots.append(slot)
+        return slots
+
+    def _comment(self, name: bytes, closing: bool, pos: int, end: int) -> None:
+        tree = self._tree
+        if self._rules is None or name not in self._rules.comments or (tree is not None and tree.in_template):
+            return
+        self._cancel_pairs(self._at + end)
+        if not closing:
+            slot = self._rules.comments[name]
+            if slot in self._wanted and name not in self._dead_names:
+                self._pairs.append((self._span(slot, end, pending=True), name, len(self._open)))
+                self._aim()
+            return
+        for i, (span, other, depth) in enumerate(self._pairs):
+            if other == name and depth == len(self._open):
+                for pair in self._pairs[i + 1 :]:
+                    self._cancel(pair)
+                span.end, span.ended, span.pending = self._at + pos, self._at + end, False
+                self._pairs.remove((span, other, depth))
+                self._aim()
+                self._check_done()
+                return
+
+    def _cancel_pairs(self, now: int) -> None:
+        for pair in [p for p in self._pairs if p[0].start + PAIR_LIMIT < now]:
+            self._cancel(pair)
+
+    def _cancel(self, pair: tuple[Span, bytes, int]) -> None:
+        """A first comment whose second did not come is no slot; its name is not tried again."""
+        span, name, _ = pair
+        span.dead, span.pending = True, False
+        self._pairs.remove(pair)
+        self._dead_names.add(name)
+        self._wanted.add(span.slot)
+        self._aim()
+
+    # --- candidates -----------------------------------------------------------------------------------
+
+    def _aim(self) -> None:
+        """Look only for what can still become a slot."""
+        rules = self._rules
+        if rules is None or self._whole:
+            return
+        alive = self._wanted | {p[0].slot for p in self._pairs}
+        wanted = [n for n, slot in rules.comments.items() if slot in alive]
+        wanted += [q.needle for q, slot in rules.quick or () if slot in alive]
+        self._needles = tuple(dict.fromkeys(wanted))
+        self._goal = -1
+
+    def _candidate(self, pos: int) -> int:
+        """Index of the next bytes, from `pos` on, that could belong to a marker."""
+        if self._goal >= pos:
+            return self._goal
+        best = self._next_spelled(pos) if self._needles else _NEVER
+        for needle in self._needles:
+            at = self._next.get(needle, -1)
+            if at < pos:
+                at = self._next[needle] = self._find(needle, pos)
+            if at < best:
+                best = at
+        self._goal = best
+        return best
+
+    def _find(self, needle: bytes, pos: int) -> int:
+        buf = self._buf
+        at = buf.find(needle, pos)
+        while at >= 0:
+            end = at + len(needle)
+            if (at == 0 or buf[at - 1] in _BEFORE) and (end == len(buf) or buf[end] in _AFTER):
+                return at
+            at = buf.find(needle, at + 1)
+        return _NEVER
+
+    def _next_spelled(self, pos: int) -> int:
+        """A value may be spelled with character references: the next one that stands where a value could."""
+        at = self._next.get(b"", -1)
+        if at < pos:
+            at = _NEVER
+            for found in _SPELLED.finditer(self._buf, pos):
+                equals = self._buf.rfind(b"=", pos, found.start())
+                if equals >= pos and _IN_VALUE.fullmatch(self._buf, equals, found.start()):
+                    at = found.start()
+                    break
+            self._next[b""] = at
+        return at
+
+    # --- the tree -------------------------------------------------------------------------------------
+
+    def _root(self, name: bytes, raw: bytes, closed: bool, pos: int) -> tuple[Tree, Node | None]:
+        """Begin to read with a tree, at this start tag."""
+        self._note(pos)
+        self._mark, self._rooted_at = len(self._past), self._at + pos
+        if name in _ROOTLESS:  # whether the page takes this tag depends on what is open around it
+            self._tree = tree = self._resolve()
+            return tree, tree.start(name, raw, closed)
+        ns = SVG if name == b"svg" else MATH if name == b"math" else HTML
+        self._tree = tree = Tree.rooted(name, ns, self._resolve)
+        return tree, tree.stack[-1]
+
+    def _resolve(self) -> Tree:
+        """The whole tree up to where the present one is rooted. Beyond HISTORY_LIMIT only html and body are known."""
+        reader = self._reader or Scanner(None)
+        if self._rooted_at - self._digested <= HISTORY_LIMIT:
+            for buf, start, end in self._past[: self._mark]:
+                reader.feed(buf[start:end], False)
+        self._reader = reader
+        assert reader._tree is not None
+        return reader._tree
+
+    def _leave(self, tree: Tree) -> None:
+        if not tree.plain or tree is not self._tree:
+            return
+        self._tree = None
+        if tree.known:
+            self._reader = self._reader or Scanner(None)
+            self._reader._tree = tree
+            self._past = []
+            self._noted = self._pos
+            self._digested = self._at + self._pos
+
+    def _note(self, upto: int) -> None:
+        if self._whole or upto <= self._noted:
+            return
+        if self._at + upto - self._digested <= HISTORY_LIMIT:
+            self._past.append((self._buf, self._noted, upto))
+        else:
+            self._past = []
+        self._noted = upto
+
+    # --- the end --------------------------------------------------------------------------------------
+
+    def _check_done(self) -> None:
+        if not (self._wanted or self._pairs or self._open or self._raw_span or self._rules is None):
+            self.done = True
+
+    def _finish(self, at: int) -> None:
+        """Nothing more is read: what is open ends here, and pairs that lack their second comment were none."""
+        for span in [s for s, _ in self._open] + self._raw_span:
+            span.end = span.ended = at
+        for pair in list(self._pairs):
+            self._cancel(pair)
+        self._open, self._raw_span = [], []
+        self.done = True

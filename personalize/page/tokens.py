@@ -1,0 +1,113 @@
+"""HTML tokens as patterns over bytes: the WHATWG tokeniser (HTML Living Standard, 13.2.5), without a decoder.
+
+Every ASCII-compatible encoding may be read this way, because all that steers the tokeniser is ASCII. The patterns are
+possessive: a token that does not fit fails at once, and nothing is ever given back.
+
+Two rules bind all of them. Rule 1: a pattern matches a whole token or nothing, so that `endpos` and the end of a
+chunk may cut anywhere. Rule 2: what stands after a `<` is asserted positively, never by absence, for the same reason.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+WS = rb"[\t\n\f\r ]"
+
+# An attribute: a name may hold quotes and `<`; a quote opens a value only right after `=` (13.2.5.32 to 13.2.5.39).
+_ATTR = (
+    rb"[^\t\n\f\r />][^\t\n\f\r />=]*+"
+    rb"(?:" + WS + rb"*+=" + WS + rb"*+(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r \"'>][^\t\n\f\r >]*+|(?=>)))?+"
+)
+# Nearly all attributes look like ` name="value"`; the first loop takes them without trying anything else.
+_ATTRS = rb"(?:[ \n]++[a-zA-Z-]++=\"[^\"]*+\")*+(?:" + WS + rb"++|/(?!>)|" + _ATTR + rb")*+"
+_NAME = rb"[a-zA-Z][^\t\n\f\r />]*+"
+_COMMENT = rb"<!--(?:-?>|(?:[^-]++|-(?!-!?>))*+--!?>)"
+_BOGUS = rb"<(?:!(?!--)|\?|/(?![a-zA-Z]))[^>]*+>"
+_LONE = rb"<(?=[^a-zA-Z/!?])"
+
+RAW = frozenset(
+    (b"script", b"style", b"textarea", b"title", b"xmp", b"iframe", b"noembed", b"noframes", b"noscript", b"plaintext")
+)
+
+TEXT, START, END, COMMENT, BOGUS = 1, 2, 5, 6, 7
+# Groups: 1 text, 2 start tag's name, 3 attributes, 4 self-closing slash, 5 end tag's name, 6 comment, 7 bogus comment.
+# `lastindex` tells the kind: 1, 2 to 4, 5, 6 or 7.
+TOKEN = re.compile(
+    rb"((?:[^<]++|" + _LONE + rb")++)"
+    rb"|<(" + _NAME + rb")(" + _ATTRS + rb")(/)?>"
+    rb"|</(" + _NAME + rb")" + _ATTRS + rb"/?>"
+    rb"|(" + _COMMENT + rb")"
+    rb"|(" + _BOGUS + rb")"
+)
+
+_STOPS = rb"script|style|svg|math|template|title|textarea|plaintext|xmp|iframe|noembed|noframes|noscript"
+
+
+def _raw_element(name: bytes) -> bytes:
+    """A raw text element from its start tag to its end tag; scripts that hold `<!--` are left to the scanner."""
+    unless = rb"|!--" if name == b"script" else b""
+    body = rb"[^<]*+(?:<(?!/(?i:" + name + rb")" + unless + rb")[^<]*+)*+"
+    end = rb"</(?i:" + name + rb")(?=[\t\n\f\r />])" + _ATTRS + rb"/?>"
+    return rb"(?i:" + name + rb")(?=[\t\n\f\r />])" + _ATTRS + rb"/?>" + body + end
+
+
+# An icon: an svg whose tags can neither leave foreign content nor hold HTML.
+_ICON = rb"(?:path|g|circle|ellipse|rect|line|polyline|polygon|use|defs|lineargradient|stop|clippath|mask)(?=[\t\n\f\r />])"
+_SVG = (
+    rb"(?i:svg)(?=[\t\n\f\r />])" + _ATTRS + rb">(?:[^<]++|</?(?i:" + _ICON + rb")" + _ATTRS + rb"/?>)*+"
+    rb"</(?i:svg)" + WS + rb"*+>"
+)
+
+# As many whole tokens of plain HTML content as there are. It stops before whatever changes how the rest is read:
+# foreign content, templates, raw text that does not end here, and tokens that are not complete.
+CONTENT = re.compile(
+    rb"(?:[^<]++"
+    rb"|</[a-zA-Z][a-zA-Z0-9]*+>"
+    rb"|<(?:[abd-hj-loqru-wyzABD-HJ-LOQRU-WYZ]|(?!(?i:" + _STOPS + rb")[\t\n\f\r />])[a-zA-Z])[^\t\n\f\r />]*+"
+    + _ATTRS + rb"/?>"
+    rb"|</" + _NAME + _ATTRS + rb"/?>"
+    rb"|" + _COMMENT +
+    rb"|<(?:" + b"|".join(_raw_element(n) for n in sorted(RAW - {b"plaintext"})) + rb"|" + _SVG + rb")"
+    rb"|" + _BOGUS +
+    rb"|" + _LONE +
+    rb")*+"
+)  # fmt: skip
+
+# Where raw text ends, by element; what follows is read as an end tag.
+RAW_END = {n: re.compile(rb"</(?i:" + n + rb")(?=[\t\n\f\r />])") for n in RAW}
+COMMENT_END = re.compile(rb"--!?>")
+CDATA_END = re.compile(rb"\]\]>")
+# Script data, escaped (inside `<!--`), double escaped (a `<script` inside that): 13.2.5.15 to 13.2.5.31.
+SCRIPT = (
+    re.compile(rb"<!--|</(?i:script)(?=[\t\n\f\r />])"),
+    re.compile(rb"-->|</?(?i:script)(?=[\t\n\f\r />])"),
+    re.compile(rb"-->|</(?i:script)(?=[\t\n\f\r />])"),
+)
+
+_ONE_ATTR = re.compile(
+    rb"[\t\n\f\r /]*+([^\t\n\f\r />][^\t\n\f\r />=]*+)"
+    rb"(?:" + WS + rb"*+=" + WS + rb"*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\t\n\f\r \"'>][^\t\n\f\r >]*+)|(?=>)))?+"
+)
+# In attributes a reference without `;` that is followed by `=` or a letter or digit stays as written (13.2.5.73).
+_REFERENCE = re.compile(rb"&(?:#[xX]?[0-9a-fA-F]++;?|[a-zA-Z0-9]++(?:;|(?![=a-zA-Z0-9])))")
+
+
+def attributes(raw: bytes, charset: str = "utf-8") -> dict[bytes, bytes]:
+    """Names (lower case) and values (references decoded, in `charset`) of a start tag's attributes; of repeated names
+    the first counts. `raw` is what stands between the tag's name and its `>`."""
+    found: dict[bytes, bytes] = {}
+    for name, double, single, bare in _ONE_ATTR.findall(raw):
+        found.setdefault(name.lower(), double or single or bare)
+    return {n: value(v, charset) for n, v in found.items()}
+
+
+def value(raw: bytes, charset: str = "utf-8") -> bytes:
+    """An attribute's value as the document would hold it: newlines normalised, NUL replaced, references decoded."""
+    if b"\r" in raw:
+        raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if b"\0" in raw:
+        raw = raw.replace(b"\0", "\N{REPLACEMENT CHARACTER}".encode(charset, "xmlcharrefreplace"))
+    if b"&" not in raw:
+        return raw
+    return _REFERENCE.sub(lambda m: html.unescape(m[0].decode("ascii")).encode(charset, "xmlcharrefreplace"), raw)
