@@ -154,7 +154,7 @@ def bulb(c: Canvas) -> str:
 def laundry(c: Canvas) -> str:
     d = "M-96,-20 Q-96,0 -76,0 H76 Q96,0 96,-20 V-150 Q96,-214 40,-226 L30,-250 H-46 L-50,-228 Q-96,-206 -96,-150 Z"
     hole = c.path("M34,-196 Q74,-184 74,-132 Q74,-112 58,-112 Q46,-112 46,-130 Q46,-160 28,-172 Z", "#000000", None, 0.16)
-    return c.box(-50, -296, 84, 54, "#5b4a87", 8, "round") + c.path(d, "#b7a6d9", "round") + hole + at(-22, 0, c.path("M-62,-150 H42 Q56,-60 42,-26 H-62 Z", "#fbf8ff", None, 0.94) + at(-10, -104, lavender(c), 1.05) + c.text(-10, -44, 24, "Lavender", "#4b3c78", weight=600))
+    return c.box(-50, -296, 84, 54, "#5b4a87", 8, "round") + c.path(d, "#b7a6d9", "round") + hole + at(-22, 0, c.path("M-62,-150 H42 Q56,-60 42,-26 H-62 Z", "#fbf8ff", None, 0.94) + at(-10, -104, lavender(c), 1.05) + c.text(-10, -44, 21, "Lavender", "#4b3c78", weight=600))
 
 
 DRAWINGS: dict[str, Callable[[Canvas], str]] = {

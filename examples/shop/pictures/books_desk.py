@@ -29,13 +29,13 @@ def lighthouse(c: Canvas) -> str:
     beam = c.path("M6,-178 L105,-214 V-136 Z", "#fff0b8", None, 0.55)
     tower = c.path("M-26,-58 L-14,-164 H22 L34,-58 Z", "#f6efe2", "round") + c.path("M-22,-92 L-18,-126 H26 L30,-92 Z", "#c9473b", "round") + c.box(-18, -190, 44, 26, "#ffe08a", 3) + c.path("M-24,-190 L4,-212 L32,-190 Z", "#c9473b")
     sea = "".join(c.path(f"M-105,{y} q26,-14 52,0 t52,0 t52,0 t54,0 V0 H-105 Z", f) for y, f in ((-62, "#3d7f8c"), (-48, "#2f6a78"), (-34, "#245663")))
-    return book(c, "#7fb3b5", "#173a42", ("The Lighthouse", "Accounts"), "E. VARGA", beam + tower + sea)
+    return book(c, "#7fb3b5", "#173a42", ("The Lighthouse", "Accounts"), "E. VARGA", beam + tower + sea, foot="#e9f4f2")
 
 
 def winter_swims(c: Canvas) -> str:
     waves = "".join(c.path(f"M-105,{y} q26,-16 52,0 t52,0 t52,0 t54,0 V0 H-105 Z", f) for y, f in ((-150, "#a9d3de"), (-118, "#7ab6c8"), (-86, "#4f95ad"), (-54, "#34758f")))
     head = c.ball(-10, -128, 15, "#e9b48c") + c.path("M-26,-130 Q-10,-156 7,-130 Z", "#d9473b") + c.line("M2,-112 q34,-26 54,-4", "#e9b48c", 9)
-    return book(c, "#eef5f4", "#1f5368", ("A Year of", "Winter Swims"), "RUNA LIND", c.ball(58, -180, 22, "#f6c27a", None) + waves[: waves.index("<path", 8)] + head + waves[waves.index("<path", 8):])
+    return book(c, "#eef5f4", "#1f5368", ("A Year of", "Winter Swims"), "RUNA LIND", c.ball(58, -180, 22, "#f6c27a", None) + waves[: waves.index("<path", 8)] + head + waves[waves.index("<path", 8):], foot="#eef7f8")
 
 
 def star_atlas(c: Canvas) -> str:
@@ -57,14 +57,14 @@ def paper_boats(c: Canvas) -> str:
     def boat(fill: str) -> str:
         return c.path("M-52,-26 L0,-78 L52,-26 Z", light(fill, 0.35), "soft") + c.path("M-70,-34 L-38,0 H38 L70,-34 L0,-22 Z", fill, "soft")
     waves = "".join(c.path(f"M-105,{y} q17,-12 35,0 t35,0 t35,0 t35,0 t35,0 t35,0 V0 H-105 Z", f) for y, f in ((-66, "#6fb7c9"), (-44, "#4f9db3")))
-    return book(c, "#ffe0a6", "#b5452f", ("Paper Boats",), "LITTLE HARBOUR", c.ball(-56, -206, 24, "#ffffff", None) + at(44, -120, boat("#5f8ac0"), 0.6) + at(-20, -62, boat("#e2654d"), 1.02) + waves, 236, 236)
+    return book(c, "#ffe0a6", "#b5452f", ("Paper Boats",), "LITTLE HARBOUR", c.ball(-56, -206, 24, "#ffffff", None) + at(44, -120, boat("#5f8ac0"), 0.6) + at(-20, -62, boat("#e2654d"), 1.02) + waves, 236, 236, "#173a42")
 
 
 def city_birds(c: Canvas) -> str:
     bird = c.path("M-52,6 C-44,-44 14,-56 36,-30 L62,-24 L40,-12 C38,22 -12,36 -36,14 L-82,26 Z", "#e0a03a", "soft") + c.path("M-34,4 C-20,-18 8,-20 20,0 C4,16 -20,18 -34,4 Z", "#a86a1c") + c.ball(26, -28, 4.5, "#1d2327", None) + c.line("M-6,26 l-4,20 M8,24 l2,22", "#6b4a1c", 3)
     town = "".join(c.box(x, -h, w, h, f) for x, w, h, f in ((-105, 44, 84, "#3f5a66"), (-61, 36, 112, "#4d6b78"), (-25, 50, 70, "#395059"), (25, 38, 98, "#4d6b78"), (63, 42, 78, "#3f5a66")))
     lights = "".join(c.box(-96 + (k * 37) % 190, -60 + (k * 23) % 34, 6, 8, "#ffd98a") for k in range(14))
-    return book(c, "#e7a895", "#33272a", ("Birds of the", "Inner City"), "GREENBOOK", town + lights + c.line("M-105,-128 H105", "#33272a", 2.5) + at(4, -174, bird))
+    return book(c, "#e7a895", "#33272a", ("Birds of the", "Inner City"), "GREENBOOK", town + lights + c.line("M-105,-128 H105", "#33272a", 2.5) + at(4, -174, bird), foot="#fbe3d8")
 
 
 def tea_house(c: Canvas) -> str:
@@ -76,7 +76,7 @@ def tea_house(c: Canvas) -> str:
 def mountain_huts(c: Canvas) -> str:
     peaks = c.path("M-105,-90 L-50,-190 L-10,-126 L34,-214 L105,-96 V0 H-105 Z", "#6f8aa3") + c.path("M-50,-190 L-66,-160 L-48,-150 L-38,-164 L-30,-158 Z M34,-214 L14,-176 L32,-164 L46,-178 L58,-170 Z", "#ffffff")
     front = c.path("M-105,-66 Q-30,-104 105,-56 V0 H-105 Z", "#4f7a5a") + c.box(-22, -98, 56, 36, "#8a4f33") + c.path("M-32,-96 L6,-126 L44,-96 Z", "#c9473b", "soft") + c.box(0, -86, 13, 24, "#ffd98a")
-    return book(c, "#f3dcc4", "#2b3f50", ("Mountain", "Huts"), "SALT HOUSE", peaks + front)
+    return book(c, "#f3dcc4", "#2b3f50", ("Mountain", "Huts"), "SALT HOUSE", peaks + front, foot="#f3f0e2")
 
 
 def notebook(c: Canvas) -> str:

@@ -90,7 +90,7 @@ def evening(c: Canvas) -> str:
 
 
 def thanks(c: Canvas) -> str:
-    confetti = "".join(at((k * 191) % W, (k * 83) % 520, c.box(-7, -4, 14, 8, ("#c9553d", "#e9b44c", "#4f8f7a", "#5f8aa0", "#b98ab5")[k % 5], 2), 1, k * 37) for k in range(70))
+    confetti = "".join(at((k * 7919 + k * k * 31) % W, (k * 104729 + k * k * 17) % 500, c.box(-7, -4, 14, 8, ("#c9553d", "#e9b44c", "#4f8f7a", "#5f8aa0", "#b98ab5")[k % 5], 2), 1, k * 37) for k in range(70))
     parcel = c.box(-150, -190, 300, 190, "#cfa06a", 6, "soft") + c.box(-24, -190, 48, 190, "#c9553d", 0, "round") + c.box(-160, -214, 320, 44, "#dcb27e", 6, "soft") + c.box(-24, -214, 48, 44, "#c9553d", 0, "round") + c.leaf(0, -210, 96, -62, "#c9553d", 0.4) + c.leaf(0, -210, 96, 62, "#c9553d", 0.4) + c.ball(0, -214, 18, "#a63f2c")
     return room(c, "#dfe6d6", "#d9c2a0", (("monstera", 1480, 612, 0.9), ("stoneware-mug", 930, 640, 0.5)), confetti + c.shadow(1180, 624, 220)) + at(1180, 622, parcel, 1.1)
 
@@ -112,8 +112,8 @@ def shelf(slug: str) -> Callable[[Canvas], str]:
     colour, table, names = SHELVES[slug]
 
     def draw(c: Canvas) -> str:
-        back = c.ball(1190, 300, 270, mix(colour, "#ffffff", 0.5), None) + c.ball(760, 140, 90, mix(colour, "#ffffff", 0.3), None)
-        row = tuple((name, 850 + k * 205 + math.sin(k * 2) * 12, 632 + (k % 2) * 26, 0.92 + (k % 2) * 0.08) for k, name in enumerate(names))
+        back = c.ball(1130, 300, 270, mix(colour, "#ffffff", 0.5), None) + c.ball(760, 140, 90, mix(colour, "#ffffff", 0.3), None)
+        row = tuple((name, 810 + k * 208 + math.sin(k * 2) * 12, 632 + (k % 2) * 26, 0.92 + (k % 2) * 0.08) for k, name in enumerate(names))
         return room(c, colour, table, row, back)
 
     return draw

@@ -132,9 +132,9 @@ def lantern(c: Canvas) -> str:
 def monstera(c: Canvas) -> str:
     def big(n: float, fill: str) -> str:
         blade = f"M0,0 C{-n * 0.62:g},{-n * 0.1:g} {-n * 0.6:g},{-n * 0.8:g} 0,{-n:g} C{n * 0.6:g},{-n * 0.8:g} {n * 0.62:g},{-n * 0.1:g} 0,0 Z"
-        cuts = "".join(c.path(f"M{s * n * 0.5:g},{-n * y:g} q{-s * n * 0.2:g},{n * 0.02:g} {-s * n * 0.3:g},{n * 0.08:g} q{s * n * 0.14:g},{n * 0.02:g} {s * n * 0.32:g},{n * 0.02:g} Z", "{wall}", None) for s in (-1, 1) for y in (0.36, 0.54, 0.72))
+        cuts = "".join(c.path(f"M{s * n * (0.47 - abs(y - 0.5) * 0.35):g},{-n * y:g} q{-s * n * 0.2:g},{n * 0.02:g} {-s * n * 0.3:g},{n * 0.08:g} q{s * n * 0.14:g},{n * 0.02:g} {s * n * 0.32:g},{n * 0.02:g} Z", "{shade}", None) for s in (-1, 1) for y in (0.36, 0.54, 0.72))
         veins = "".join(c.line(f"M0,{-n * y:g} Q{s * n * 0.16:g},{-n * (y + 0.1):g} {s * n * 0.3:g},{-n * (y + 0.12):g}", light(fill, 0.35), 2, 0.6) for s in (-1, 1) for y in (0.22, 0.42, 0.6))
-        return c.path(blade, fill, "soft") + veins + cuts.replace("{wall}", dark(fill, 0.62)) + c.line(f"M0,0 V{-n * 0.9:g}", light(fill, 0.4), 3, 0.7)
+        return c.path(blade, fill, "soft") + veins + cuts.replace("{shade}", dark(fill, 0.45)) + c.line(f"M0,0 V{-n * 0.9:g}", light(fill, 0.4), 3, 0.7)
     stems = "".join(c.line(f"M0,-104 Q{x * 0.3:g},-190 {x},{y}", "#4c7a45", 6) for x, y in ((-78, -186), (74, -196), (-22, -236), (40, -160), (-60, -150)))
     leaves = at(-78, -180, big(128, "#3f7f4c"), 1, -44) + at(74, -190, big(132, "#357245"), 1, 42) + at(-14, -222, big(140, "#4c9158"), 1, -4) + at(44, -150, big(90, "#5aa163"), 1, 84) + at(-56, -146, big(88, "#468a50"), 1, -94)
     return stems + leaves + pot(c, "#c56f4a", 156, 128)

@@ -17,7 +17,7 @@ PROPS = ("arch", "sun", "window", "plinth", "steps", "plain")
 
 
 def wall(c: Canvas, colour: str, prop: str) -> str:
-    """Wall, floor and one thing behind; 640 by 640, the floor's line at y = 470, things stand at y = 530."""
+    """Wall, floor and one thing behind; 640 by 640, the floor's line at y = 470, things stand at y = 544."""
     deep = dark(colour, 0.13)
     out = c.box(0, 0, 640, 640, c.gradient("d", (0, light(colour, 0.35), 1), (1, mix(colour, deep, 0.35), 1)))
     if prop == "arch":
@@ -31,7 +31,7 @@ def wall(c: Canvas, colour: str, prop: str) -> str:
     floor = mix(colour, "#8a6f55", 0.13)
     out += c.box(0, 470, 640, 170, c.gradient("v", (0, dark(floor, 0.06), 1), (0.2, floor, 1), (1, light(floor, 0.3), 1)))
     if prop == "plinth":
-        out += c.shadow(320, 596, 240, 0.3) + c.path("M126,536 V590 A194,30 0 0 0 514,590 V536 Z", light(colour, 0.35), "round") + c.oval(320, 536, 194, 30, light(colour, 0.6), "soft")
+        out += c.shadow(320, 612, 270, 0.3) + c.path("M100,546 V604 A220,30 0 0 0 540,604 V546 Z", light(colour, 0.35), "round") + c.oval(320, 546, 220, 30, light(colour, 0.6), "soft")
     return out
 
 
@@ -41,5 +41,5 @@ def product_picture(product: str) -> str:
     place = list(DRAWINGS).index(product)
     c = Canvas()
     body = wall(c, WALLS[(place * 3 + place // 11) % len(WALLS)], PROPS[(place * 5 + place // 6) % len(PROPS)])
-    body += c.shadow(320, 534, 190) + at(320, 532, DRAWINGS[product](c), 1.12)
+    body += c.shadow(320, 546, 230) + at(320, 544, DRAWINGS[product](c), 1.36)
     return c.svg(640, 640, body)

@@ -11,9 +11,9 @@ def label(c: Canvas, y: float, w: float, h: float, paper: str, ink: str, words: 
     """A paper label centred at x = 0 with its top at `y`: a name, a line, a smaller word, perhaps a drawing."""
     size = min(26.0, w * 1.55 / max(len(words), 4))
     out = c.box(-w / 2, y, w, h, paper, 4) + f'<g transform="translate(0 {y + h * 0.34:g})">{mark}</g>'
-    out += c.text(0, y + h * 0.68, size, words, ink, weight=600)
-    out += c.line(f"M{-w * 0.2:g},{y + h * 0.76:g} H{w * 0.2:g}", ink, 1.4, 0.6)
-    return out + (c.text(0, y + h * 0.89, min(11, size * 0.55), small, ink, SANS, 1.6) if small else "")
+    out += c.text(0, y + h * 0.71, size, words, ink, weight=600)
+    out += c.line(f"M{-w * 0.2:g},{y + h * 0.77:g} H{w * 0.2:g}", ink, 1.4, 0.6)
+    return out + (c.text(0, y + h * 0.89, min(11, w * 1.05 / len(small)), small, ink, SANS, 1.2) if small else "")
 
 
 def tube(c: Canvas, body: str, cap: str, ink: str, words: str, mark: str, stripe: str, h: float = 310) -> str:
@@ -25,8 +25,8 @@ def tube(c: Canvas, body: str, cap: str, ink: str, words: str, mark: str, stripe
     out += c.path(d, body, "round") + c.path(f"M-46,-78 C-20,-66 20,-66 46,-78 L51,-122 C20,-108 -20,-108 -51,-122 Z", stripe, "round")
     out += c.box(-76, top, 152, 26, light(body, 0.35), 3, "round")
     out += "".join(c.line(f"M{x},{top + 5:g} v16", dark(body, 0.25), 1.2, 0.45) for x in range(-68, 72, 7))
-    out += f'<g transform="translate(0 {top + 96:g})">{mark}</g>'
-    return out + c.text(0, top + 166, 34, words, ink, weight=600, gap=1) + c.line(f"M-22,{top + 178:g} H22", ink, 1.6, 0.6)
+    out += f'<g transform="translate(0 {top + 84:g})">{mark}</g>'
+    return out + c.text(0, top + 162, 34, words, ink, weight=600, gap=1) + c.line(f"M-22,{top + 172:g} H22", ink, 1.6, 0.6)
 
 
 def bottle(c: Canvas, body: str, cap: str, paper: str, ink: str, words: str, small: str, mark: str = "",
@@ -91,16 +91,17 @@ def carton(c: Canvas, front: str, side: str, ink: str, words: str, small: str, m
     return out + c.text(x + w / 2, -h + 180, 11, small, ink, SANS, 2)
 
 
-def book(c: Canvas, cover: str, ink: str, title: tuple[str, ...], author: str, art: str, w: float = 210, h: float = 296) -> str:
-    """A standing book: cover, spine to the left, pages to the right. `art` is drawn around the cover's middle."""
+def book(c: Canvas, cover: str, ink: str, title: tuple[str, ...], author: str, art: str, w: float = 210, h: float = 296, foot: str = "") -> str:
+    """A standing book: cover, spine to the left, pages to the right. `art` has its floor at the cover's foot;
+    `foot` is the author's colour where the art is dark there."""
     x = -w / 2
     out = c.path(f"M{x + w:g},{-h + 5:g} l16,8 V-8 l-16,6 Z", "#f4ecdd") + "".join(
         c.line(f"M{x + w + k:g},{-h + 8 + k / 2:g} V{-5 - k / 3:g}", "#cdbfa6", 0.9) for k in (4, 8, 12))
-    out += c.box(x, -h, w, h, cover, 5) + art.replace("{clip}", "")
+    out += c.box(x, -h, w, h, cover, 5) + art
     out += c.box(x, -h, w, h, c.coat("soft"), 5) + c.box(x, -h, 20, h, dark(cover, 0.3), 4, None, 0.35) + c.line(f"M{x + 22:g},{-h:g} V0", "#ffffff", 1.5, 0.25)
     for i, row in enumerate(title):
         out += c.text(10, -h + 48 + i * 29, 25, row, ink, weight=600)
-    return out + c.text(10, -20, 11, author, ink, SANS, 2.2)
+    return out + c.text(10, -20, 11, author, foot or ink, SANS, 2.2)
 
 
 def pot(c: Canvas, clay: str, w: float = 150, h: float = 120, band: str = "") -> str:
