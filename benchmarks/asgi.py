@@ -50,7 +50,8 @@ class Bare:
 def scope(path: str, cookie: bytes) -> dict[str, Any]:
     """A scope as uvicorn makes it for a browser's request."""
     headers = [
-        (b"host", b"shop.example"), (b"user-agent", b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+        (b"host", b"shop.example"),
+        (b"user-agent", b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
         (b"accept", b"text/html,application/xhtml+xml"), (b"accept-language", b"en-US,en;q=0.5"),
         (b"accept-encoding", b"gzip, deflate, br, zstd"), (b"referer", b"https://search.example/"), (b"cookie", cookie),
         (b"sec-fetch-dest", b"document"), (b"sec-fetch-mode", b"navigate"), (b"dnt", b"1"),
@@ -116,7 +117,9 @@ def serve(kind: str, port: int) -> None:
     app: Any = Bare()
     if kind == "wrapped":
         app = PersonalizeMiddleware(app, config())
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="critical", access_log=False, http="httptools", lifespan="off")
+    uvicorn.run(
+        app, host="127.0.0.1", port=port, log_level="critical", access_log=False, http="httptools", lifespan="off"
+    )
 
 
 async def load(port: int, seconds: float, connections: int = 16) -> float:
@@ -188,7 +191,12 @@ def main() -> None:
     console = Console()
     t = asyncio.run(in_process())
     table = Table("request", "µs, whole", "µs added", title=f"In process, a {len(BODY) // 1000} KB page")
-    for name, base in (("bare, twin", "bare"), ("unruled path", "bare"), ("seen page, 4 slots", "bare"), ("unseen page, 4 slots", "bare, fresh page")):
+    for name, base in (
+        ("bare, twin", "bare"),
+        ("unruled path", "bare"),
+        ("seen page, 4 slots", "bare"),
+        ("unseen page, 4 slots", "bare, fresh page"),
+    ):
         table.add_row(name, f"{t[name]:.1f}", f"{t[name] - t[base]:+.1f}")
     console.print(table)
     r = over_uvicorn(seconds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-WORDS = "river lamp copper meadow winter harbour button saddle orchard candle thread marble pepper anchor".split()
+WORDS = ("river", "lamp", "copper", "meadow", "winter", "harbour", "button", "saddle", "orchard", "candle", "thread")
 SLOTS = ("hero", "carousel", "proof", "footer-offer")
 
 
@@ -20,8 +20,8 @@ def page(size: int, serial: int = 0) -> bytes:
     while length < size - 60:
         a, b, c = (WORDS[(row * k + serial) % len(WORDS)] for k in (3, 5, 7))
         text = (
-            f'<article class="card {a}" id="p{row}"><a href="/p/{row}"><img src="/img/{row}.svg" alt="{a} {b}" width="320">'
-            f'</a><h3>{a} {b}</h3><p class="price">{row}.90</p><p>A {c} of {a}, made with {b} &amp; care.</p></article>\n'
+            f'<article class="card {a}" id="p{row}"><a href="/p/{row}"><img src="/img/{row}.svg" alt="{a} {b}">'
+            f'</a><h3>{a} {b}</h3><p class="price">{row}.90</p><p>A {c} of {a}, with {b} &amp; care.</p></article>\n'
         )
         if slots and length > size * (1 - len(slots) / len(SLOTS)):
             text += f'<div class="slot" data-slot="{slots.pop(0)}"><ul><li>one</li><li>two</li></ul></div>\n'
@@ -37,17 +37,31 @@ def config(store: str = "memory") -> dict[str, Any]:
     slots: dict[str, Any] = {}
     for number, name in enumerate(SLOTS):
         experiences: list[dict[str, Any]] = [
-            {"id": f"{name}-{i}", "when": {"all": [{"visits": {"gte": 2 + i}}, {"utm.campaign": f"c{i}"}]}, "show": {"html": f"<p>{i}</p>"}}
+            {
+                "id": f"{name}-{i}",
+                "when": {"all": [{"visits": {"gte": 2 + i}}, {"utm.campaign": f"c{i}"}]},
+                "show": {"html": f"<p>{i}</p>"},
+            }
             for i in range(4)
         ]
-        last: dict[str, Any] = {"id": f"{name}-all", "when": "everyone", "show": {"html": f"<p>For everyone: {name}, {WORDS[number] * 9}</p>"}}
+        last: dict[str, Any] = {
+            "id": f"{name}-all",
+            "when": "everyone",
+            "show": {"html": f"<p>For everyone: {name}, {WORDS[number] * 9}</p>"},
+        }
         if number < 2:
             last.pop("show")
             last["experiment"] = {
                 "key": f"{name}-test",
-                "variants": [{"id": "a", "html": f"<p>variant a of {name}</p>"}, {"id": "b", "html": f"<p>variant b of {name}</p>"}],
+                "variants": [
+                    {"id": "a", "html": f"<p>variant a of {name}</p>"},
+                    {"id": "b", "html": f"<p>variant b of {name}</p>"},
+                ],
             }
-        slots[name] = {"match": {"path": "/shop/**", "element": f"[data-slot={name}]"}, "experiences": [*experiences, last]}
+        slots[name] = {
+            "match": {"path": "/shop/**", "element": f"[data-slot={name}]"},
+            "experiences": [*experiences, last],
+        }
     return {
         "version": 1,
         "store": store,

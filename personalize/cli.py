@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .config import Config
     from .errors import ConfigError
     from .explain import Explanation
+    from .reports import ExposureRow
 
 FILE = click.argument("file", type=click.Path(path_type=Path), default="personalize.yaml")
 
@@ -36,7 +37,13 @@ def main() -> None:
 
 @main.command()
 @FILE
-@click.option("--format", "style", type=click.Choice(["text", "json", "github"]), default="text", help="For people, for programs, for a pull request.")
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    help="For people, for programs, for a pull request.",
+)
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
 def check(file: Path, style: str, strict: bool) -> None:
     """Say everything that is wrong with FILE, each with its line. Exit status 1 if it can't serve."""
@@ -64,13 +71,27 @@ def schema() -> None:
 @main.command()
 @FILE
 @click.argument("url")
-@click.option("--cookie", "cookies", multiple=True, metavar="NAME=VALUE", help="A cookie the visitor sends. May be repeated.")
+@click.option(
+    "--cookie", "cookies", multiple=True, metavar="NAME=VALUE", help="A cookie the visitor sends. May be repeated."
+)
 @click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A request header. May be repeated.")
-@click.option("--as", "segments", multiple=True, metavar="SEGMENT", help="Take the visitor to be in a segment, and to consent. May be repeated.")
+@click.option(
+    "--as",
+    "segments",
+    multiple=True,
+    metavar="SEGMENT",
+    help="Take the visitor to be in a segment, and to consent. May be repeated.",
+)
 @click.option("--at", "moment", metavar="TIME", help='Decide as of then: "2026-12-24 18:00" in the config\'s timezone.')
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def explain(
-    file: Path, url: str, cookies: tuple[str, ...], headers: tuple[str, ...], segments: tuple[str, ...], moment: str | None, as_json: bool
+    file: Path,
+    url: str,
+    cookies: tuple[str, ...],
+    headers: tuple[str, ...],
+    segments: tuple[str, ...],
+    moment: str | None,
+    as_json: bool,
 ) -> None:
     """Show what each slot of URL would show, why this, and why not the others."""
     from .errors import ConfigError
@@ -125,7 +146,12 @@ def _serving(file: Path) -> Config:
 
 
 async def _explain(
-    file: Path, url: str, cookies: tuple[str, ...], headers: tuple[str, ...], segments: tuple[str, ...], moment: str | None
+    file: Path,
+    url: str,
+    cookies: tuple[str, ...],
+    headers: tuple[str, ...],
+    segments: tuple[str, ...],
+    moment: str | None,
 ) -> Explanation:
     from .explain import explain as explain_request
     from .explain import read_url
@@ -135,7 +161,9 @@ async def _explain(
     watcher = Watcher(file, LogObserver())
     config = watcher.engine.config
     if unknown := [s for s in segments if s not in config.segments]:
-        raise click.BadParameter(f'there is no segment "{unknown[0]}"; there are: {", ".join(config.segments) or "none"}', param_hint="--as")
+        raise click.BadParameter(
+            f'there is no segment "{unknown[0]}"; there are: {", ".join(config.segments) or "none"}', param_hint="--as"
+        )
     now = _moment(moment, config.timezone) if moment else time.time()
     pairs = [_header(h) for h in headers]
     await watcher.history.start()
@@ -145,7 +173,7 @@ async def _explain(
         await watcher.close()
 
 
-async def _report(file: Path) -> list[object]:
+async def _report(file: Path) -> list[ExposureRow]:
     from .config import load_config
     from .reports import ExposureReport
     from .stores import open_store
@@ -205,7 +233,9 @@ def _draw(told: Explanation, segments: tuple[str, ...]) -> None:
             shown += f" / {slot.variant}"
         if slot.held:
             shown += " (held out: the page's own markup is shown)"
-        branch = root.add(f"[bold cyan]{slot.slot}[/] → [bold]{shown}[/]  [dim]{slot.mark} · {slot.state} · {slot.took_us:.0f} µs[/]")
+        branch = root.add(
+            f"[bold cyan]{slot.slot}[/] → [bold]{shown}[/]  [dim]{slot.mark} · {slot.state} · {slot.took_us:.0f} µs[/]"
+        )
         if slot.why:
             branch.add(f"[italic]“{slot.why}”[/]")
         if slot.note:

@@ -132,7 +132,9 @@ class Engine:
     def match(self, path: str) -> Match[Route] | None:
         return self._routes.get(path)
 
-    def facts(self, route: Route, request: Request, visitor: Visitor, profile: Profile | None, now: float) -> dict[str, Any]:
+    def facts(
+        self, route: Route, request: Request, visitor: Visitor, profile: Profile | None, now: float
+    ) -> dict[str, Any]:
         """The facts that this route's rules and sources read, and no others."""
         facts: dict[str, Any] = {name: read(request, now, visitor) for name, read in route.request_facts}
         for name, of_profile in route.profile_facts:

@@ -60,8 +60,8 @@ class SourceTimeout(ContentError):
 
 
 class SourceUnavailable(ContentError):
-    """A source refused, failed, or is not asked while its breaker is open. `retry_after` is how many seconds it asked to be
-    left alone; `sick` is False when it works but has nothing for this key (such as HTTP's 404)."""
+    """A source refused, failed, or is not asked while its breaker is open. `retry_after` is how many seconds it
+    asked to be left alone; `sick` is False when it works but has nothing for this key (such as HTTP's 404)."""
 
     def __init__(self, message: str = "", *, retry_after: float = 0.0, sick: bool = True) -> None:
         self.retry_after = retry_after

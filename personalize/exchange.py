@@ -1,6 +1,7 @@
 """One request through the middleware: the app's messages in, the visitor's messages out.
 
-Rule 1  Until the first body message, the start message is held: only then is it known whether a slot is there.
+Rule 1  Until the first body message, the start message is held: only then is it known whether a slot is there. (And
+        until the page's encoding is known: one byte where the header names it, else up to 1024.)
 Rule 2  A whole page in one message is judged exactly: no slot found, and the app's own two messages leave.
 Rule 3  A page in several messages is treated as one that could vary, from its first message on.
 Rule 4  What is already found to be no page leaves at once, message for message.
@@ -17,11 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import PageError
 from .model import Ask, Choice, Fill, Profile, Request, Visitor
-from .page import WAIT, Splicer, WaitType, choose, decoder, encoder, judge, personalized
+from .page import WAIT, Splicer, WaitType
+from .page.charset import choose, encode, undecided
+from .page.codings import decoder, encoder
+from .page.headers import judge, personalized
 
 if TYPE_CHECKING:
     from .engine import Decision, Engine, Route
-    from .page import Decoder, Encoder, Verdict
+    from .page.codings import Decoder, Encoder
+    from .page.headers import Verdict
 
 _WHOLE = 4 * 1024 * 1024  # a decoded page up to this size is judged as a whole; the rest of a larger one streams
 
@@ -59,6 +64,8 @@ class Exchange:
         self._fills: dict[str, Fill | asyncio.Future[Fill]] = {}
         self._budget = engine.config.site.budget
         self._held: Message | None = None
+        self._early: list[Message] = []  # body messages that came before Rule 1 was satisfied
+        self._first = b""  # their bytes, decoded
         self._after_start: list[Message] = []
         self._pass = False  # Rule 4
         self._verdict: Verdict | None = None
@@ -103,6 +110,8 @@ class Exchange:
 
     async def _start(self, message: Message) -> None:
         self.status = message["status"]
+        if not isinstance(message.get("headers", ()), list | tuple):
+            message = {**message, "headers": list(message["headers"])}  # an iterator can be read only once
         headers = [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
         self._verdict = verdict = judge(self.method, self.status, headers)
         if not verdict.rewrite:
@@ -145,21 +154,26 @@ class Exchange:
         """Rules 1 to 3. Bytes are decoded and scanned before anything is promised in the headers."""
         assert self._held is not None and self._verdict is not None
         start, verdict = self._held, self._verdict
-        body: bytes = message.get("body", b"")
         more: bool = message.get("more_body", False)
-        pieces: Iterator[bytes] = iter((body,))
+        self._early.append(message)
+        pieces: Iterator[bytes] = iter((message.get("body", b""),))
+        rest: bytes | None = None
         if verdict.coding != "identity":
-            self._decoder = decoder(verdict.coding)
-            pieces = self._decoder.feed(body)
-            try:
-                body = b"".join(_up_to(_WHOLE, pieces))
-            except PageError:
-                await self._same(start, message)
-                return
-        rest = next(pieces, None) if self._decoder is not None else None
+            if self._decoder is None:
+                self._decoder = decoder(verdict.coding)
+            pieces = self._decoder.feed(message.get("body", b""))
+        try:
+            self._first += b"".join(_up_to(_WHOLE, pieces))
+            rest = next(pieces, None)
+        except PageError:
+            await self._same(start)
+            return
+        if more and not verdict.sniff and undecided(verdict.charset, self._first):
+            return
+        body, self._first = self._first, b""
         charset = choose(verdict.charset, body)
         if charset is None or (more and verdict.sniff):
-            await self._same(start, message)
+            await self._same(start)
             return
         self._charset = charset
         self._splicer = Splicer(self.route.rules, self._fill, shapes=self.engine.shapes, route=self.route.slots)
@@ -181,7 +195,7 @@ class Exchange:
         pieces = splicer.feed(body, False)
         if not splicer.found:
             self.is_page = not self._verdict.sniff
-            await self._same(start, message)
+            await self._same(start)
             return
         while splicer.waiting is not None:
             await self._wait_for(splicer.waiting)
@@ -193,10 +207,11 @@ class Exchange:
         await self._send({**message, "body": out})
         self._end()
 
-    async def _same(self, start: Message, message: Message) -> None:
+    async def _same(self, start: Message) -> None:
         self._pass = True
         await self._release(start)
-        await self.send(message)
+        for message in self._early:
+            await self.send(message)
 
     async def _feed(self, pieces: Iterable[bytes], more: bool) -> None:
         """Rule 3. What can't be decoded any more ends as the app's own body does: cut short."""
@@ -230,14 +245,14 @@ class Exchange:
 
     # --- fills ---------------------------------------------------------------------------------------
 
-    def _fill(self, slot: str) -> bytes | None | WaitType:
+    def _fill(self, slot: str) -> bytes | WaitType | None:
         fill = self._fills[slot]
         if isinstance(fill, asyncio.Future):
             if not fill.done():
                 return WAIT
             fill = self._fills[slot] = fill.result()
         self.sent[slot] = fill
-        return fill.encoded(self._charset)
+        return None if fill.html is None else encode(fill.html, self._charset)
 
     async def _wait_for(self, slot: str) -> None:
         """Wait inside what is left of the page's budget, then walk away. The fetch goes on for others."""

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from .engine import Engine, Route
-from .model import PURPOSES, Choice, Consent, Fill, Mark, Profile, Request, Step, Visitor
+from .engine import Engine
+from .model import PURPOSES, Choice, Consent, Fill, Mark, Request, Step, Visitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,9 @@ async def explain(engine: Engine, request: Request, now: float, as_segments: Seq
     return Explanation(request.path, now, identity, tuple(sorted(segments)), dict(decision.facts), tuple(slots))
 
 
-async def _slot(engine: Engine, choice: Choice, step: Step, made_from: tuple[Any, ...], share: float) -> SlotExplanation:
+async def _slot(
+    engine: Engine, choice: Choice, step: Step, made_from: tuple[Any, ...], share: float
+) -> SlotExplanation:
     began = time.perf_counter()
     ask, fill = engine.begin(choice, *made_from)
     if not isinstance(fill, Fill):
@@ -120,7 +122,7 @@ def where(engine: Engine, choice: Choice) -> Mark:
 
 
 def _identity(visitor: Visitor, as_segments: Sequence[str]) -> Step:
-    told = (
+    told: tuple[Step, ...] = (
         Step("is not a bot", not visitor.bot),
         Step("consents to personalization_storage", visitor.consent.allows("personalization_storage"),
              ", ".join(sorted(visitor.consent.granted)) or "nothing granted"),

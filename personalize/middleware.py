@@ -89,7 +89,7 @@ class PersonalizeMiddleware:
     async def _http(self, match: Match[Route], scope: Scope, receive: Receive, send: Send) -> None:
         if not self._watcher.started:
             await self._watcher.start(patience=0.25)
-        from .page import request_scope, return_scope
+        from .page.headers import request_scope, return_scope
         from .visit import Visit
 
         visit = Visit(self._watcher.engine, match, scope, self._clock(), self.observer)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class Profile:
 def due_at(times: Sequence[float]) -> float | None:
     """When a repeated purchase is next due: the last time plus the median gap, or None below two gaps' worth
     of evidence (three purchases, or two that are a day or more apart)."""
-    gaps = sorted(b - a for a, b in zip(times, times[1:], strict=False) if b - a >= 86_400)
+    gaps = sorted(b - a for a, b in pairwise(times) if b - a >= 86_400)
     if not gaps:
         return None
     middle = len(gaps) // 2

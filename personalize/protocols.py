@@ -49,7 +49,13 @@ class Recommender(Fold, Protocol):
     """A recommendation engine that learns event by event."""
 
     def recommend(
-        self, strategy: str, limit: int, *, items: Sequence[str] = (), now: float = 0.0, exclude: frozenset[str] = frozenset()
+        self,
+        strategy: str,
+        limit: int,
+        *,
+        items: Sequence[str] = (),
+        now: float = 0.0,
+        exclude: frozenset[str] = frozenset(),
     ) -> list[str]:
         """At most `limit` product ids, best first; `items` are what the visitor saw or has, newest last."""
 

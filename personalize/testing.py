@@ -178,6 +178,8 @@ async def call(
         return {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:
+        if not isinstance(message.get("headers", ()), list | tuple):
+            message = {**message, "headers": list(message["headers"])}  # an iterator can be read only once
         if strict:
             rules.check(message)
         if send_takes:

@@ -67,7 +67,9 @@ class Visit:
         for signal, params in self.match.signals:
             if signal.method == self.request.method:
                 self.engine.history.record(
-                    make_signal(_new_id(), signal, params, self.visitor.id, self.now, self.profile, self.engine.history.products)
+                    make_signal(
+                        _new_id(), signal, params, self.visitor.id, self.now, self.profile, self.engine.history.products
+                    )
                 )
 
     async def _read_profile(self) -> None:
@@ -91,7 +93,9 @@ def read_request(scope: Mapping[str, Any], params: Mapping[str, str]) -> Request
         if name in headers:
             value = headers[name] + (b"; " if name == b"cookie" else b", ") + value
         headers[name] = value
-    return Request(scope["method"], scope["path"], scope.get("query_string", b""), scope.get("scheme", "http"), headers, params)
+    return Request(
+        scope["method"], scope["path"], scope.get("query_string", b""), scope.get("scheme", "http"), headers, params
+    )
 
 
 _ids = (uuid.uuid4().hex, itertools.count(), os.getpid())

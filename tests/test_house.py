@@ -72,7 +72,9 @@ def forbidden(room: str, imports: set[str]) -> set[str]:
 def test_floors_import_the_ground_and_never_each_other() -> None:
     """Each file imports only what the table above allows its room."""
     wrong = {
-        str(f.relative_to(PACKAGE)): bad for f in files() if (bad := forbidden(room_of(f), imported_rooms(f, f.read_text())))
+        str(f.relative_to(PACKAGE)): bad
+        for f in files()
+        if (bad := forbidden(room_of(f), imported_rooms(f, f.read_text())))
     }
     assert not wrong
 
@@ -80,7 +82,11 @@ def test_floors_import_the_ground_and_never_each_other() -> None:
 def test_the_table_would_notice_a_floor_reaching_into_another() -> None:
     """A planted import from one floor to another is found, written either way."""
     file = PACKAGE / "page" / "planted.py"
-    for line in ("from ..decision import Decider", "from personalize.decision.rules import x", "import personalize.stores"):
+    for line in (
+        "from ..decision import Decider",
+        "from personalize.decision.rules import x",
+        "import personalize.stores",
+    ):
         assert forbidden("page", imported_rooms(file, line))
 
 
@@ -96,7 +102,8 @@ def test_errors_are_swallowed_only_where_the_table_says() -> None:
     for file in files():
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.ExceptHandler) and (
-                node.type is None or (isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException"))
+                node.type is None
+                or (isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException"))
             ):
                 name = str(file.relative_to(PACKAGE))
                 found[name] = found.get(name, 0) + 1

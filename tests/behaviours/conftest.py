@@ -44,12 +44,16 @@ class Clock:
 class Browser:
     """A visitor's browser: keeps cookies, sends consent."""
 
-    def __init__(self, app: PersonalizeMiddleware, consent: str | None = "granted", agent: str = "Mozilla/5.0 Firefox/140.0") -> None:
+    def __init__(
+        self, app: PersonalizeMiddleware, consent: str | None = "granted", agent: str = "Mozilla/5.0 Firefox/140.0"
+    ) -> None:
         self.app = app
         self.agent = agent
         self.cookies: dict[str, str] = {} if consent is None else {"consent": consent}
 
-    async def get(self, path: str = "/", query: str = "", method: str = "GET", headers: tuple[tuple[bytes, bytes], ...] = ()) -> Response:
+    async def get(
+        self, path: str = "/", query: str = "", method: str = "GET", headers: tuple[tuple[bytes, bytes], ...] = ()
+    ) -> Response:
         cookie = "; ".join(f"{n}={v}" for n, v in self.cookies.items()).encode()
         sent = [(b"user-agent", self.agent.encode()), (b"cookie", cookie), *headers]
         response = await call(

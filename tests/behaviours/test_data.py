@@ -23,7 +23,10 @@ slots:
     template: list.html
     default: {source: recs, strategy: popular, limit: 3}
     experiences:
-      - {id: next, when: {viewed: {items: {gte: 1}, within: 7d}}, show: {source: recs, strategy: related, limit: 3}, exclude: [in_cart]}
+      - id: next
+        when: {viewed: {items: {gte: 1}, within: 7d}}
+        show: {source: recs, strategy: related, limit: 3}
+        exclude: [in_cart]
 """
 TEMPLATES = {"list.html": "{% for p in items %}<a href='{{ p.link }}'>{{ p.id }}</a>{% endfor %}"}
 
@@ -41,7 +44,13 @@ async def test_b35_every_exposure_is_stored_in_order(site: Any, browser: Any, cl
     assert len({e.visitor for e in greeted}) == 1 and [e.seq for e in got] == sorted(e.seq for e in got)
     for e in greeted:
         p = e.properties
-        assert (p["experience"], p["path"], p["how"], p["reason"], p["held"]) == ("greet", "/", "inline", "experience", False)
+        assert (p["experience"], p["path"], p["how"], p["reason"], p["held"]) == (
+            "greet",
+            "/",
+            "inline",
+            "experience",
+            False,
+        )
 
 
 async def test_b35_what_the_visitor_did_not_get_is_no_exposure(site: Any, browser: Any, stored: Any) -> None:
@@ -117,9 +126,15 @@ async def test_b01_a_warm_page_with_three_slots_is_made_in_memory(site: Any, bro
 
     (How long that takes is a benchmark, benchmarks/asgi.py; this shows that nothing slow is in its way.)
     """
-    app = await site(CONFIG.replace("  carousel:", '  extra: {match: {path: "/", element: "footer"}, default: {html: hi}}\n  carousel:'), TEMPLATES)
+    app = await site(
+        CONFIG.replace(
+            "  carousel:", '  extra: {match: {path: "/", element: "footer"}, default: {html: hi}}\n  carousel:'
+        ),
+        TEMPLATES,
+    )
     visitor = browser(app)
     await visitor.get()
+    await visitor.get()  # the second page reads the profile, once
     store = app.watcher.history.store
     calls: list[str] = []
 

@@ -62,7 +62,9 @@ slots:
     match: {path: "/", element: "[data-slot=hero]"}
     template: hero.html
     experiences:
-      - {id: a, when: {utm.campaign: winter}, show: {parts: {image: snow.webp, headline: headlines.points, offer: offers.star}}}
+      - id: a
+        when: {utm.campaign: winter}
+        show: {parts: {image: snow.webp, headline: headlines.points, offer: offers.star}}
       - {id: b, show: {parts: {image: mint.webp, headline: headlines.low}}}
 """,
         {"hero.html": '<img src="{{ image }}"><h1>{{ headline }}</h1>{% if offer %}<p>{{ offer }}</p>{% endif %}'},
@@ -109,7 +111,9 @@ async def shows(app: Any, browser: Any, text: bytes, within: float = 2.0) -> boo
     return False
 
 
-async def test_b41_a_best_practice_starts_as_a_test_against_none(site: Any, browser: Any, stored: Any, tmp_path: Path) -> None:
+async def test_b41_a_best_practice_starts_as_a_test_against_none(
+    site: Any, browser: Any, stored: Any, tmp_path: Path
+) -> None:
     """Social proof can be split against showing none, and the linter asks for that where it is not."""
     config = """
 version: 1
@@ -124,7 +128,9 @@ slots:
 """
     split = """experiment:
           key: proof-1
-          variants: [{id: none, show: page}, {id: shown, show: {source: proof, metric: bought, item: p1, min_count: 0}}]"""
+          variants:
+            - {id: none, show: page}
+            - {id: shown, show: {source: proof, metric: bought, item: p1, min_count: 0}}"""
     bare = "show: {source: proof, metric: bought, item: p1, min_count: 0}"
     app = await site(config % split, {"proof.html": "<p>{{ count }} bought</p>"})
     seen = [b"bought" in (await browser(app).get()).body for _ in range(60)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ import pytest
 from personalize import PersonalizeMiddleware
 from personalize.testing import call
 
-ROOTS = [Path("/usr/share/doc") / name for name in ("python3.11", "postgresql-doc-15", "git-doc", "nginx-doc", "nodejs")]
+ROOTS = [
+    Path("/usr/share/doc") / name for name in ("python3.11", "postgresql-doc-15", "git-doc", "nginx-doc", "nodejs")
+]
 SMALLEST, LARGEST = 5_000, 1_000_000
 BANDS = (5_000, 9_000, 16_000, 24_000, 32_000, 60_000, 120_000, 250_000, 500_000, LARGEST)
 
@@ -33,7 +36,7 @@ def pages() -> list[Path]:
     for root in ROOTS:
         for file in root.rglob("*.html"):
             size = file.stat().st_size
-            for band, (low, high) in zip(found, zip(BANDS, BANDS[1:], strict=False), strict=True):
+            for band, (low, high) in zip(found, pairwise(BANDS), strict=True):
                 if low <= size < high and not file.is_symlink():
                     band.append(file)
     stable = [sorted(band, key=lambda f: hashlib.sha256(f.name.encode()).digest())[:6] for band in found]
@@ -41,7 +44,9 @@ def pages() -> list[Path]:
 
 
 PAGES = pages()
-needs_pages = pytest.mark.skipif(len(PAGES) < 40, reason="documentation packages (python3-doc, postgresql-doc-15, git-doc) are not installed")
+needs_pages = pytest.mark.skipif(
+    len(PAGES) < 40, reason="documentation packages (python3-doc, postgresql-doc-15, git-doc) are not installed"
+)
 
 
 def fill(slot: str) -> bytes:
@@ -58,7 +63,11 @@ def wrapped(chunks: list[bytes]) -> PersonalizeMiddleware:
         "version": 1,
         "store": "memory",
         "slots": {
-            name: {"match": {"path": "/**", "element": css}, "consent": "none", "default": {"html": fill(name).decode()}}
+            name: {
+                "match": {"path": "/**", "element": css},
+                "consent": "none",
+                "default": {"html": fill(name).decode()},
+            }
             for name, css in SELECTORS.items()
         },
     }
