@@ -21,6 +21,11 @@ CODES: Mapping[str, str] = {
     "PZ110": "not a mapping of plain values",
     "PZ111": "more than one document",
     "PZ112": "a number too large",
+    # what the engine finds when it puts the parts together
+    "PZ150": "a slot's element cannot be looked for",
+    "PZ151": "a source's address cannot be used",
+    "PZ180": "the secret is missing or too weak",
+    "PZ190": "a plugin cannot be loaded",
     # the shape
     "PZ201": "an unknown key",
     "PZ202": "a required key is missing",

@@ -27,6 +27,16 @@ def duration(value: object) -> float:
     return seconds
 
 
+def written(seconds: float) -> str:
+    """The shortest way to write a duration: "50ms", "90s", "10m", "7d"."""
+    if seconds < 1:
+        return f"{seconds * 1000:g}ms"
+    for unit in ("d", "h", "m"):
+        if seconds % _UNITS[unit] == 0:
+            return f"{seconds / _UNITS[unit]:g}{unit}"
+    return f"{seconds:g}s"
+
+
 def share(value: object) -> float:
     """A share of one from "100%", "12.5%" or a number between 0 and 1."""
     if isinstance(value, str) and value.endswith("%"):

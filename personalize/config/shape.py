@@ -99,7 +99,7 @@ def _word(branch: Any) -> str:
         return "a mapping"
     origin, arguments = get_origin(branch), get_args(branch)
     if origin is Literal:
-        return "one of " + ", ".join(str(choice) for choice in arguments)
+        return ("one of " if len(arguments) > 1 else "") + ", ".join(str(choice) for choice in arguments)
     if origin is list:
         inner = _word(branches(arguments[0])[0]) if arguments else ""
         return "a list of texts" if inner == "text" else "a list"

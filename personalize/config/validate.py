@@ -16,6 +16,7 @@ _YES = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false",
 
 def validate(tree: Tree) -> Config | None:
     """The checked models of a tree, or None with the problems reported in the tree."""
+    _report_empty(tree, (), tree.data)
     try:
         return Config.model_validate(tree.data)
     except ValidationError as error:
@@ -31,6 +32,20 @@ def validate(tree: Tree) -> Config | None:
         elif detail["type"] != "extra_forbidden":
             _report_value(tree, path, detail)
     return None
+
+
+def _report_empty(tree: Tree, path: Path, value: Any) -> None:
+    """A key with nothing behind it is a line half written, not a wish for the default."""
+    if isinstance(value, dict):
+        known = keys_at(path)
+        for key, inner in value.items():
+            if inner is None and key in known:
+                tree.report("PZ203", (*path, key), f'"{key}" has no value', "write one, or remove the key")
+            elif key in known or not known:
+                _report_empty(tree, (*path, key), inner)
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            _report_empty(tree, (*path, i), inner)
 
 
 def _path(tree: Tree, detail: Any) -> Path:
@@ -129,6 +144,4 @@ def _mend(wanted: Any, value: Any) -> str:
         return f"write {_YES[value.lower()]}"
     if (int in kinds or float in kinds) and isinstance(value, str) and value.strip().lstrip("-").isdigit():
         return "write it without quotes"
-    if value is None:
-        return "write a value, or remove the key"
     return ""

@@ -258,7 +258,7 @@ def _syntax(tree: Tree, error: yaml.MarkedYAMLError) -> Problem:
     where, began = error.problem_mark or error.context_mark, error.context_mark
     if began is not None and any(word in said for word in ("unexpected end of stream", "unexpected document")):
         where = began
-    elif began is not None and "',' or" in said and where.line > began.line:
+    elif began is not None and where is not None and "',' or" in said and where.line > began.line:
         where = began  # what follows on later lines is only where the parser noticed
     mark = _inside(tree, where.line + 1, where.column + 1) if where is not None else Mark(tree.file, 1, 1)
     there = tree.lines[mark.line - 1][mark.column - 1 :]
