@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..config.models import Config, Content, SourceConfig
@@ -46,6 +47,21 @@ class _Made:
         self.flights: Flights | None = None
         self.parts: dict[str, Any] = {}
 
+    def of(self, content: Content) -> _Made:
+        """The same for an equal content."""
+        copy = _Made(self.slot, content, self.number)
+        copy.constant, copy.template, copy.flights, copy.parts = self.constant, self.template, self.flights, self.parts
+        return copy
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    """A fill as it was made from a fragment; until `fresh_until` (monotonic seconds) it needs no second look."""
+
+    fragment: Fragment | None
+    fill: Fill
+    fresh_until: float
+
 
 class Contents:
     """Makes Fills. One per engine; shared by all requests, so nothing of a request is kept on it but under a key that
@@ -69,7 +85,9 @@ class Contents:
             for name, source in sources.items()
         }
         self._made: dict[tuple[str, int], _Made] = {}
-        self._rendered: Bounded[tuple[Fragment | None, Fill]] = Bounded(_RENDERED)
+        self._by_value: dict[tuple[str, str], _Made] = {}
+        self._clock = clock
+        self._rendered: Bounded[_Rendered] = Bounded(_RENDERED)
         self._failed: Bounded[tuple[Fragment | None, ContentError]] = Bounded(_FAILED)
         self._broken: set[str] = set()  # templates of which the operator heard
         self._numbers = 0
@@ -117,15 +135,18 @@ class Contents:
         key = self._key(flights, ask)
         if (ready := self._ready(flights, key)) is not None:
             return self._shown(made, ask, ready, key, "fresh", raw=True)
-        held = flights.look(key)
-        if held is not None:
-            fragment, age = held
+        now = self._clock()
+        known = self._rendered.get((made.number, key, moment(ask)))
+        if known is not None and now < known.fresh_until:
+            return known.fill
+        if (held := flights.look(key)) is not None:
+            age = held.age(now)
             if age == "fresh":
-                return self._shown(made, ask, fragment, key, "fresh")
+                return self._shown(made, ask, held.fragment, key, "fresh", fresh_until=held.fresh_until)
             if age == "revalidate":
                 self._observer.count("content.stale")
                 flights.fly(key, None)
-                return self._shown(made, ask, fragment, key, "stale")
+                return self._shown(made, ask, held.fragment, key, "stale")
         return self._wait(made, flights, ask, key)
 
     def _wait(self, made: _Made, flights: Flights, ask: Ask, key: Hashable) -> Fill | asyncio.Future[Fill]:
@@ -162,7 +183,7 @@ class Contents:
     def _key(self, flights: Flights, ask: Ask) -> Hashable:
         try:
             key = flights.source.key(ask)
-            hash(key)
+            hash(key)  # a key that cannot be one is the plugin's mistake, told here
         except ContentError:
             raise
         except Exception as error:  # a plugin's own mistake
@@ -188,11 +209,11 @@ class Contents:
             return None
         key = self._key(made.flights, ask)
         held = made.flights.look(key)
-        if held is not None and (held[1] != "last_good" or last_good):
-            return self._shown(made, ask, held[0], key, "stale").html
+        if held is not None and (last_good or held.age(self._clock()) != "last_good"):
+            return self._shown(made, ask, held.fragment, key, "stale").html
         if last_good:
             remembered = self._rendered.get((made.number, key, moment(ask)))
-            return None if remembered is None else remembered[1].html
+            return None if remembered is None else remembered.fill.html
         return None
 
     def _fallback_html(self, ask: Ask, content: Content) -> str | None:
@@ -210,11 +231,17 @@ class Contents:
     # --- compiled contents and rendered templates ------------------------------------------------------
 
     def _make(self, slot: str, content: Content) -> _Made:
+        """The compiled form, found by the object or by its value; a copy of a known content is the same content."""
         found = self._made.get((slot, id(content)))
         if found is not None and found.content is content:
             return found
         if len(self._made) >= _COMPILED:
             self._made.clear()
+            self._by_value.clear()
+        value = (slot, content.model_dump_json())
+        if (same := self._by_value.get(value)) is not None:
+            self._made[slot, id(content)] = same.of(content)
+            return self._made[slot, id(content)]
         self._numbers += 1
         made = _Made(slot, content, self._numbers)
         kind = content.kind
@@ -233,7 +260,7 @@ class Contents:
         else:  # page; last_good means something as a fallback only
             made.constant = Fill(slot, None, "page")
         made.parts = {name: self._part(text) for name, text in content.parts.items()}
-        self._made[slot, id(content)] = made
+        self._made[slot, id(content)] = self._by_value[value] = made
         return made
 
     def _part(self, text: str) -> Any:
@@ -242,19 +269,28 @@ class Contents:
         return text if named is None else named.get(name, text)
 
     def _shown(
-        self, made: _Made, ask: Ask, fragment: Fragment | None, key: Hashable, state: FillState, *, raw: bool = False
+        self,
+        made: _Made,
+        ask: Ask,
+        fragment: Fragment | None,
+        key: Hashable,
+        state: FillState,
+        *,
+        raw: bool = False,
+        fresh_until: float = float("-inf"),
     ) -> Fill:
         """The fill of a fragment (or of a template without one); `raw` if it was not admitted yet. What was made is
         kept under all it was made from: the content, the source's key, what the template sees of the request, and the
         fragment itself, which is compared. Raises ContentError."""
         memo = (made.number, key, moment(ask))
         known = self._rendered.get(memo)
-        if known is None or (known[0] is not fragment and known[0] != fragment):
+        if known is None or (known.fragment is not fragment and known.fragment != fragment):
             fill = self._render(made, ask, fragment, memo, raw)
-            size = weigh(fill.html or "") + weigh(memo) + (0 if fragment is None else weigh(fragment.values))
-            self._rendered.put(memo, (fragment, fill), size)
         else:
-            fill = known[1]
+            fill = known.fill
+        if known is None or known.fill is not fill or known.fresh_until < fresh_until:
+            size = weigh(fill.html or "") + weigh(memo) + (0 if fragment is None else weigh(fragment.values))
+            self._rendered.put(memo, _Rendered(fragment, fill, fresh_until), size)
         return fill if fill.state == state else Fill(made.slot, fill.html, state)
 
     def _render(self, made: _Made, ask: Ask, fragment: Fragment | None, memo: Hashable, raw: bool) -> Fill:

@@ -15,7 +15,7 @@ from ..errors import BadFragment, ContentError, SourceTimeout, SourceUnavailable
 from ..model import Fragment
 from ..protocols import Observer, Source
 from .breaker import Breaker
-from .cache import Age, Bounded, Cache, weigh
+from .cache import Bounded, Cache, Entry, weigh
 from .sanitize import sanitize
 
 Outcome = Fragment | ContentError
@@ -62,10 +62,9 @@ class Flights:
         self._resting: Bounded[tuple[float, ContentError]] = Bounded(512 * 1024)  # keys that got a bad answer
         self._closed = False
 
-    def look(self, key: Hashable) -> tuple[Fragment, Age] | None:
-        """What the cache holds for this key, and how old it is."""
-        entry = self._cache.get(self.name, key)
-        return None if entry is None else (entry.fragment, entry.age(self._clock()))
+    def look(self, key: Hashable) -> Entry | None:
+        """What the cache holds for this key, however old."""
+        return self._cache.get(self.name, key)
 
     def fly(self, key: Hashable, waiter: Waiter | None) -> None:
         """Fetch `key`, or join the fetch under way; `waiter` is called with what came of it, at once if it is refused
@@ -147,7 +146,7 @@ class Flights:
     async def admit(self, fragment: Fragment) -> Fragment:
         """The fragment as it may go into a page; raises BadFragment. Long HTML is sanitized off the loop."""
         if fragment.html is not None and self.config.trust == "sanitize" and _AT_ONCE < len(fragment.html) <= LARGEST:
-            html = await asyncio.to_thread(sanitize, fragment.html)
+            html = await asyncio.to_thread(self._sanitized, fragment.html)
             return Fragment(html, fragment.values)
         return self.admit_now(fragment)
 
@@ -159,7 +158,13 @@ class Flights:
             raise BadFragment(f"source {self.name} gave more than {LARGEST // 1024} KB of HTML")
         if self.config.trust == "trusted":
             return fragment
-        return Fragment(sanitize(fragment.html), fragment.values)
+        return Fragment(self._sanitized(fragment.html), fragment.values)
+
+    def _sanitized(self, html: str) -> str:
+        try:
+            return sanitize(html)
+        except BadFragment as error:
+            raise BadFragment(f"source {self.name} gave {error}") from error
 
     def _overdue(self, key: Hashable, flight: _Flight) -> None:
         """A source that keeps no deadline: its waiters are told, its task goes on and keeps its place in the

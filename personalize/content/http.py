@@ -48,7 +48,7 @@ class HttpSource:
             raise ConfigError([problem]) from error
         self._warm()
 
-    def key(self, ask: Ask) -> Key:
+    def key(self, ask: Ask) -> Hashable:
         """What the url's placeholders and vary_by name, as text, and nothing else of the request."""
         return self._address.key(ask)
 

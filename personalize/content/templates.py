@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,15 +61,18 @@ class Templates:
             undefined_behavior="chainable",
             auto_escape_callback=lambda _name: True,
             debug=False,
-            filters={"url": url, "safe": lambda value: safe(sanitize(_text(value)))},
+            filters={
+                "url": lambda value: safe(escape(url(value))),
+                "safe": lambda value: safe(sanitize(_text(value))),
+            },
         )
 
     def _read(self, name: str) -> str | None:
         """A template's source by its name below the folder, or None when there is none. A name that leads out of the
         folder (.., an absolute path, a symlink) is refused."""
         folder = self._folder.resolve()
-        file = (folder / name).resolve()
-        if "\0" in name or not file.is_relative_to(folder):
+        file = folder if "\0" in name else (folder / name).resolve()
+        if file == folder or not file.is_relative_to(folder):
             raise BadFragment(f"{name!r} lies outside the templates folder")
         if not file.is_file():
             return None
