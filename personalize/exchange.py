@@ -96,9 +96,9 @@ class Exchange:
             await self._send(message)
 
     async def finish(self) -> None:
-        """The app has returned. A start message without any body leaves as it came."""
+        """The app has returned. What is still held, for it never came to its end, leaves as it came."""
         if self._held is not None:
-            await self._release(self._held)
+            await self._same(self._held)
 
     def _end(self) -> None:
         """The last byte is handed over: now, and not after the app's background tasks, is what was sent known."""
