@@ -7,7 +7,7 @@ of named segments and knows what they need of each other.
 from __future__ import annotations
 
 from ..errors import ConditionError
-from .behaviours import Behaviour, path_test, shown_duration
+from .behaviours import Behaviour, path_test, shown_age, shown_duration
 from .facts import BEHAVIOURS, FACTS, Fact, find_fact, suggestion
 from .growthbook import compile_condition, look_up
 from .language import compile_rule
@@ -16,5 +16,6 @@ from .segment_rules import SegmentRules
 
 __all__ = [
     "BEHAVIOURS", "FACTS", "Behaviour", "ConditionError", "Fact", "Rule", "SegmentRules",
-    "compile_condition", "compile_rule", "find_fact", "look_up", "path_test", "shown_duration", "suggestion",
+    "compile_condition", "compile_rule",
+    "find_fact", "look_up", "path_test", "shown_age", "shown_duration", "suggestion",
 ]  # fmt: skip

@@ -138,6 +138,14 @@ def shown_duration(seconds: float) -> str:
     return f"{seconds!r}s" if seconds % 1 else f"{seconds:.0f}s"
 
 
+def shown_age(seconds: float) -> str:
+    """An age for reading, not exact: 4000.0 is "67m", 100000.0 "27.8h"."""
+    for size, unit, least in ((86_400, "d", 2), (3_600, "h", 2), (60, "m", 2)):
+        if seconds >= least * size:
+            return f"{seconds / size:.{0 if unit == 'm' else 1}f}{unit}".replace(".0", "")
+    return f"{max(0.0, seconds):.0f}s"
+
+
 _EXAMPLES = {
     "viewed": "{path: /pricing, within: 7d}",
     "bought": "{category: toothpaste, within: 90d}",

@@ -14,7 +14,7 @@ from typing import Literal
 
 from ..model import PURPOSES
 
-FactType = Literal["text", "number", "flag", "duration", "list", "date", "any"]
+FactType = Literal["text", "number", "flag", "duration", "list", "names", "date", "any"]
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -84,7 +84,7 @@ FACTS: Mapping[str, Fact] = _table(
     ),
     Fact("orders.total", "number", "What the visitor's orders cost together.", example="{orders.total: {gte: 1000}}"),
     Fact("traits.*", "any", "What the site or the visitor told about them.", example="{traits.crm_stage: opportunity}"),
-    Fact("segments", "list", "The segments the visitor is in.", example="{segments: {any: [big-basket, loyal]}}"),
+    Fact("segments", "names", "The segments the visitor is in.", example="{segments: {any: [big-basket, loyal]}}"),
     Fact(
         "time.hour",
         "number",

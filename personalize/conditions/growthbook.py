@@ -93,13 +93,13 @@ def at_path(parts: Sequence[str], test: Test) -> Test:
     """The test of the value found under `parts`, one key after the other; None where there is none."""
     if len(parts) == 1:
         (only,) = parts
-        return lambda facts: test(facts.get(only) if isinstance(facts, dict) else _step(facts, only))
+        return lambda facts: test(facts.get(only))
     if len(parts) == 2:
         outer, inner = parts
 
         def second(facts: Any) -> bool:
-            value = facts.get(outer) if isinstance(facts, dict) else _step(facts, outer)
-            return test(value.get(inner) if isinstance(value, dict) else _step(value, inner))
+            value = facts.get(outer)
+            return test(value.get(inner) if value.__class__ is dict else _step(value, inner))
 
         return second
     fixed = tuple(parts)
@@ -165,11 +165,24 @@ def _operator(op: str, operand: Any, groups: Groups, at: tuple[str | int, ...]) 
         wanted = [value_test(c, groups, (*at, i), op == "$alli") for i, c in enumerate(operand)]
         return lambda value: isinstance(value, js.LISTS) and all(any(test(v) for v in value) for test in wanted)
     if op == "$elemMatch":
-        each = value_test(operand, groups, at) if _is_operators(operand) else _condition(operand, groups, at)
+        each = (
+            value_test(operand, groups, at) if _is_operators(operand) else _of_element(_condition(operand, groups, at))
+        )
         return lambda value: isinstance(value, js.LISTS) and any(js.truthy(v) and each(v) for v in value)
     if op in ("$regex", "$regexi"):
         return _regex(operand, op == "$regexi", at)
     return lambda value: False  # as in GrowthBook: an operator nobody knows never holds
+
+
+def _of_element(condition: Test) -> Test:
+    """A condition for a list's element, which may be anything; in what is no mapping nothing is found."""
+
+    def holds(value: Any) -> bool:
+        if isinstance(value, list | tuple):
+            value = {str(i): inner for i, inner in enumerate(value)}
+        return condition(value if isinstance(value, Mapping) else {})
+
+    return holds
 
 
 def _among(wanted: Sequence[Any], ignore_case: bool) -> Test:
@@ -216,30 +229,33 @@ def _regex(pattern: Any, ignore_case: bool, at: tuple[str | int, ...]) -> Test:
     return lambda value: matches(value if value.__class__ is str else js.text(value))
 
 
+_NUMBERS: frozenset[Any] = frozenset((int, float))
+
+
 # --- comparisons: $name -> operand -> test -------------------------------------------------------------
 
 
 def _less(operand: Any) -> Test:
     if operand.__class__ in (int, float):
-        return lambda value: value < operand if isinstance(value, int | float) else js.number(value) < operand
+        return lambda value: value < operand if value.__class__ in _NUMBERS else js.number(value) < operand
     return lambda value: js.less(value, operand)
 
 
 def _at_most(operand: Any) -> Test:
     if operand.__class__ in (int, float):
-        return lambda value: value <= operand if isinstance(value, int | float) else js.number(value) <= operand
+        return lambda value: value <= operand if value.__class__ in _NUMBERS else js.number(value) <= operand
     return lambda value: js.at_most(value, operand)
 
 
 def _more(operand: Any) -> Test:
     if operand.__class__ in (int, float):
-        return lambda value: value > operand if isinstance(value, int | float) else js.number(value) > operand
+        return lambda value: value > operand if value.__class__ in _NUMBERS else js.number(value) > operand
     return lambda value: js.less(operand, value)
 
 
 def _at_least(operand: Any) -> Test:
     if operand.__class__ in (int, float):
-        return lambda value: value >= operand if isinstance(value, int | float) else js.number(value) >= operand
+        return lambda value: value >= operand if value.__class__ in _NUMBERS else js.number(value) >= operand
     return lambda value: js.at_most(operand, value)
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 LISTS = (list, tuple, frozenset, set)
+
+# Python reads "nan", "inf", "1_000" and other scripts' digits as numbers, JavaScript does not.
+_NO_NUMBER = re.compile(r"[nNiI_]|[^\x00-\x7f]").search
 
 
 def text(value: Any) -> str:
@@ -40,11 +44,10 @@ def number(value: Any) -> float:
         return 0
     if digits in ("Infinity", "+Infinity", "-Infinity"):
         return math.inf if digits[0] != "-" else -math.inf
+    if _NO_NUMBER(digits):
+        return math.nan
     try:
-        if digits[:2].lower() in ("0x", "0o", "0b"):
-            return int(digits, 0)
-        # Python reads "nan", "inf" and "1_000" as numbers, JavaScript does not.
-        return math.nan if any(c in "nN_iI" for c in digits) else float(digits)
+        return int(digits, 0) if digits[:2].lower() in ("0x", "0o", "0b") else float(digits)
     except ValueError:
         return math.nan
 

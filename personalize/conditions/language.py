@@ -99,8 +99,9 @@ class _Reading:
         fact, path = found
         self.paths.append(path)
         if fact.name == "segments":
+            turned = isinstance(value, Mapping) and not {"nin", "not"}.isdisjoint(value)
             for name in _names_in(value):
-                self.segment(name, at, positive)
+                self.segment(name, at, positive and not turned)
         try:
             return fact_part(key, fact, path, value)
         except ConditionError as error:

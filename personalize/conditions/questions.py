@@ -9,7 +9,7 @@ from typing import Any
 from ..config.quantities import duration
 from ..errors import ConditionError
 from . import javascript as js
-from .behaviours import shown_duration
+from .behaviours import shown_age, shown_duration
 from .facts import Fact, suggestion
 from .growthbook import Test, at_path, look_up, value_test
 from .patterns import compile_pattern
@@ -29,6 +29,8 @@ OPERATORS: Mapping[str, tuple[str, ...]] = {
     "text": _EQUALITY + _TEXTS + _VERSIONS,
     "flag": ("eq", "ne", "exists", "not"),
     "list": _LISTS,
+    # No size and no exists: what a rule says about segments depends on those it names and on no others.
+    "names": ("any", "in", "nin", "all", "not"),
     "any": tuple(dict.fromkeys(_EQUALITY + _ORDER + _TEXTS + _VERSIONS + _LISTS + ("type",))),
 }
 _ALL_OPERATORS = OPERATORS["any"]
@@ -45,8 +47,9 @@ _WORDS = {
 }  # fmt: skip
 _NOUNS = {
     "number": "a number", "duration": "an age, such as 7d", "date": 'a date, such as "2026-12-24"',
-    "text": "a text", "flag": "true or false", "list": "a list", "any": "a value",
+    "text": "a text", "flag": "true or false", "list": "a list", "names": "a list of names", "any": "a value",
 }  # fmt: skip
+_MANY = ("list", "names")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _COUNTRY = re.compile(r"[A-Z][A-Z0-9]")
 _TYPES = ("string", "number", "boolean", "array", "object", "null")
@@ -80,11 +83,11 @@ class _Question:
                 [self.operator(str(op), operand, (*at, op)) for op, operand in raw.items()] or [self.ask("eq", None)]
             )
         if isinstance(raw, list | tuple):
-            word = "any" if self.fact.type == "list" else "in"
+            word = "any" if self.fact.type in _MANY else "in"
             return self.ask(word, self.several(raw, at))
-        if raw is None:
+        if raw is None and self.fact.type != "names":
             return leaf(f"{self.name} is not known", at_path(self.path, lambda value: value is None), self.saw)
-        if self.fact.type == "list":
+        if self.fact.type in _MANY:
             return self.ask("any", [self.operand(raw, at)])
         value = self.operand(raw, at)
         return leaf(f"{self.name} is {self.shown(value)}", at_path(self.path, value_test(value, {}, at)), self.saw)
@@ -178,7 +181,7 @@ class _Question:
             zero = " and counts as 0" if self.fact.type in ("number", "duration") else ""
             return f"{self.name} is not known{zero}"
         if self.fact.type == "duration" and isinstance(value, int | float):
-            return f"{self.name} = {shown_duration(float(round(value)))}"
+            return f"{self.name} = {shown_age(value)}"
         return f"{self.name} = {js.shown(value)}"
 
 
@@ -235,5 +238,6 @@ def _any(raw: Any, fact: Fact) -> Any:
 
 
 _READERS: Mapping[str, Callable[[Any, Fact], Any]] = {
-    "number": _number, "duration": _duration, "date": _date, "text": _text, "flag": _flag, "list": _text, "any": _any,
+    "number": _number, "duration": _duration, "date": _date, "text": _text, "flag": _flag,
+    "list": _text, "names": _text, "any": _any,
 }  # fmt: skip

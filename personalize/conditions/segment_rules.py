@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..model import Step
@@ -65,9 +66,18 @@ class SegmentRules:
     def explain(self, name: str, facts: Facts) -> Step:
         """Why the visitor is in the segment or not: its condition, and each segment it is made of. Membership is
         taken from facts["segments"] where that is given."""
-        rule = self.rule(name)
-        own = rule.explain(facts)
+        own = self.explained(self.rule(name), facts)
         held = name in facts["segments"] if "segments" in facts else own.held
-        saw = "in it" if own.held else "in it, remembered from earlier" if held else "not in it"
-        inner = tuple(self.explain(part, facts) for part in sorted(rule.segments) if part != name)
-        return Step(f"segment {name}", held, saw if held or not own.held else "not in it", (own, *inner))
+        saw = "not in it" if not held else "in it" if own.held else "in it, remembered or given"
+        return Step(f"segment {name}", held, saw, (own,))
+
+    def explained(self, rule: Rule, facts: Facts) -> Step:
+        """The rule's explanation, in which each segment has its own inside it."""
+        names = {f"segment {name}": name for name in rule.segments}
+
+        def opened(step: Step) -> Step:
+            if step.inner:
+                return replace(step, inner=tuple(map(opened, step.inner)))
+            return self.explain(names[step.what], facts) if step.what in names else step
+
+        return opened(rule.explain(facts))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from . import javascript as js
+
 _DROPPED = re.compile(r"^v|\+.*$")  # a leading v, and build metadata
 _PARTS = re.compile(r"[-.]")
 
@@ -20,5 +22,5 @@ def _padded(text: str) -> str:
 def padded(version: object) -> str:
     """A text that sorts where the version does; what is no version counts as "0"."""
     if isinstance(version, int | float) and not isinstance(version, bool):
-        version = f"{version:g}"
+        version = js.text(version)
     return _padded(version[:200] if isinstance(version, str) and version else "0")

@@ -70,7 +70,7 @@ class Decider:
         self._aged = tuple(compiler.aged)
         self._splits = tuple(compiler.splits)
         self.holdout = config.holdout
-        self._open_now = (-1, 0)  # second, bits of the schedules that are open then
+        self._open_now = (float("nan"), 0)  # second, bits of the schedules that are open then
         self._plans: Memo[Hashable, Plan] = Memo(_PLANS)
         self._assignments: Memo[str, Assignment] = Memo(_VISITORS)
 
@@ -115,7 +115,7 @@ class Decider:
             second, answers = self._open_now
             if second != now // 1:  # schedules change at whole seconds only
                 answers = sum(bit for bit, gate in self._schedules if gate.open(facts, None, now))
-                self._open_now = (int(now // 1), answers)
+                self._open_now = (now // 1, answers)
         if profile is None:
             answers |= self._blank
         else:

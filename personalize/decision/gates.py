@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..conditions import shown_duration
+from ..conditions import shown_age, shown_duration
 from ..model import Profile, Step
 from .schedule import OpenTimes
 from .signals import Signal
@@ -70,12 +70,15 @@ class SignalGate:
     def age(self, facts: Facts, profile: Profile | None, now: float) -> float | None:
         if profile is None:
             return None
-        told = [last(profile) for key, last in self.signals if facts.get(key)]
-        times = [time for time in told if time is not None]
-        if not times:
+        youngest: float | None = None
+        for key, last in self.signals:
+            if facts.get(key) and (time := last(profile)) is not None and (youngest is None or time > youngest):
+                youngest = time
+        if youngest is None:
             members = facts.get("segments", ())
             times = [profile.remembered[n] for n in self.segments if n in members and n in profile.remembered]
-        return now - max(times) if times else None
+            youngest = max(times, default=None)
+        return None if youngest is None else now - youngest
 
     def open(self, facts: Facts, profile: Profile | None, now: float) -> bool:
         age = self.age(facts, profile, now)
@@ -126,4 +129,4 @@ def _after(times: Sequence[float], since: float) -> int:
 
 
 def _ago(seconds: float) -> str:
-    return f"{shown_duration(float(max(0, round(seconds))))} ago"
+    return f"{shown_age(seconds)} ago"

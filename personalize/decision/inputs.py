@@ -18,22 +18,24 @@ def key_maker(paths: Iterable[tuple[str, ...]], segments: frozenset[str]) -> Cal
     pairs = tuple(path for path in wanted if len(path) == 2)
     deep = tuple(path for path in wanted if len(path) > 2)
 
-    def key(facts: Mapping[str, Any]) -> Hashable:
+    def values_of(facts: Mapping[str, Any]) -> Hashable:
         get = facts.get
         values = [get(name) for name in tops]
         for outer, inner in pairs:
             found = get(outer)
             values.append(found.get(inner) if found.__class__ is dict else look_up(found, (inner,)))
         if deep:
-            values.extend([look_up(facts, path) for path in deep])
-        types = tuple([value.__class__ for value in values])
-        if not _PLAIN.issuperset(types):
-            values = [_frozen(value) for value in values]
-        if segments:
-            values.append(segments.intersection(get("segments") or ()))
-        return (types, *values)
+            values += [look_up(facts, path) for path in deep]
+        types = tuple(map(type, values))
+        return (types, *(values if _PLAIN.issuperset(types) else map(_frozen, values)))
 
-    return key
+    def members(facts: Mapping[str, Any]) -> Hashable:
+        held = facts.get("segments") or ()
+        return segments & held if held.__class__ is frozenset else segments.intersection(held)
+
+    if not segments:
+        return values_of if wanted else lambda facts: None
+    return (lambda facts: (members(facts), values_of(facts))) if wanted else members
 
 
 def _frozen(value: Any) -> Hashable:

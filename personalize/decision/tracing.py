@@ -66,12 +66,13 @@ def _holdout(holdout: Holdout, id: str | None, anonymous: bool) -> Step:
 def _gates(
     experience: CompiledExperience, case: Case, id: str | None, profile: Profile | None, segments: SegmentRules
 ) -> tuple[Step, ...]:
-    rule = experience.rule
-    condition = rule.explain(case.facts)
-    named = tuple(segments.explain(name, case.facts) for name in sorted(rule.segments))
+    condition = segments.explained(experience.rule, case.facts)
     steps = [
         Step("status is live", True, "live"),
-        replace(condition, what=f"condition: {condition.what}", inner=(*condition.inner, *named)),
+        replace(
+            condition,
+            what=f"condition: {condition.what}",
+        ),
         *(gate.explain(case.facts, profile, case.now) for gate in experience.gates),
     ]
     if experience.split is not None:
