@@ -1,7 +1,8 @@
 """User-Agent -> {"type", "os", "browser"}: user-agents' classification, fed by ua-parser's fast resolver.
 
 user-agents on its own compiles some 1,300 regular expressions at import and tries them one after another for each
-unseen agent. Here its `UserAgent` is subclassed and gets the same parts from ua-parser's resolver in Rust.
+unseen agent. Here its `UserAgent` is subclassed and gets the same parts from ua-parser's resolver in Rust, which
+differs in one thing: it finds a robot's word anywhere in the text, not only in its first 100 characters.
 """
 
 from __future__ import annotations
