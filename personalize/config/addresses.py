@@ -77,7 +77,7 @@ def _prefix(tree: Tree) -> None:
 def _source(tree: Tree, path: Path, source: Mapping[str, Any]) -> None:
     for i, name in enumerate(source.get("vary_by") or [] if isinstance(source.get("vary_by"), list) else []):
         if isinstance(name, str) and find_fact(name) is None:
-            tree.report("PZ319", (*path, "vary_by", i), f"there is no fact {quoted(name)}", did_you_mean(name, FACTS))
+            tree.report("PZ322", (*path, "vary_by", i), f"there is no fact {quoted(name)}", did_you_mean(name, FACTS))
     if source.get("use") != "http":
         return
     url = source.get("url")

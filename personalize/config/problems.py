@@ -22,10 +22,8 @@ CODES: Mapping[str, str] = {
     "PZ111": "more than one document",
     "PZ112": "a number too large",
     # what the engine finds when it puts the parts together
-    "PZ150": "a slot's element cannot be looked for",
     "PZ151": "a source's address cannot be used",
     "PZ180": "the secret is missing or too weak",
-    "PZ190": "a plugin cannot be loaded",
     # the shape
     "PZ201": "an unknown key",
     "PZ202": "a required key is missing",
@@ -55,7 +53,10 @@ CODES: Mapping[str, str] = {
     "PZ316": "an environment variable that is not set",
     "PZ317": "a catalogue that cannot be read",
     "PZ318": "a bad line in the catalogue",
-    "PZ319": "an unknown fact",
+    "PZ319": "a slot's element cannot be looked for",
+    "PZ320": "a plugin cannot be loaded",
+    "PZ321": "a store that does not exist",
+    "PZ322": "an unknown fact",
     # warnings
     "PZ401": "an experience that can never be shown",
     "PZ402": "defined and never used",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import linecache
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,11 +47,18 @@ def render_text(problems: Sequence[Problem], console: Console | None = None) -> 
         if problem.hint:
             line.append(f" ({problem.hint})", style="cyan")
         console.print(line)
-        if problem.source_line.strip() and problem.mark.line:
-            shown, caret = pointed(problem.source_line, problem.mark.column)
+        source_line = problem.source_line or _line(problem)
+        if source_line.strip() and problem.mark.line:
+            shown, caret = pointed(source_line, problem.mark.column)
             number = f"{problem.mark.line:>5}"
             console.print(Text.assemble((f"{number} | ", "dim"), shown))
             console.print(Text.assemble((f"{' ' * len(number)} | ", "dim"), (caret, _COLOURS[problem.severity])))
+
+
+def _line(problem: Problem) -> str:
+    """The source line of a problem that was found after loading; empty where there is none."""
+    line = linecache.getline(problem.mark.file, problem.mark.line).rstrip("\r\n")
+    return "".join(c if c.isprintable() else " " for c in line)
 
 
 def pointed(line: str, column: int) -> tuple[str, str]:
