@@ -1,0 +1,110 @@
+"""compile_condition beyond the published cases: JavaScript's comparisons, wrong shapes, and that it never raises."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from personalize.conditions import ConditionError, compile_condition
+
+NAMES = ("a", "b", "tags")
+scalars = st.one_of(
+    st.none(), st.booleans(), st.integers(-5, 5), st.floats(), st.sampled_from(["", "a", "A", "1", "1.2.3", "\ud800"])
+)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner), max_leaves=4
+)
+OPERATORS = (
+    "$eq $ne $lt $lte $gt $gte $in $nin $ini $nini $exists $type $regex $regexi $size $all $alli $elemMatch $not "
+    "$veq $vne $vgt $vgte $vlt $vlte $inGroup $notInGroup $unheard"
+).split()
+operators = st.recursive(
+    values,
+    lambda inner: st.dictionaries(st.sampled_from(OPERATORS), inner, max_size=2),
+    max_leaves=4,
+)
+conditions = st.recursive(
+    st.dictionaries(st.sampled_from(("a", "b.a", "tags", "tags.0")), operators, max_size=2),
+    lambda inner: st.one_of(
+        st.dictionaries(st.sampled_from(("$and", "$or", "$nor")), st.lists(inner, max_size=3), max_size=2),
+        st.fixed_dictionaries({"$not": inner}),
+    ),
+    max_leaves=4,
+)
+
+
+@given(conditions, st.dictionaries(st.sampled_from(NAMES), values))
+def test_a_compiled_condition_answers_true_or_false_for_any_attributes(condition, attributes):
+    """Whatever the attributes are, a condition that compiled says true or false and raises nothing."""
+    try:
+        test = compile_condition(condition)
+    except ConditionError:
+        return
+    assert test(attributes) in (True, False)
+
+
+@given(conditions, st.dictionaries(st.sampled_from(NAMES), values))
+def test_not_turns_a_condition_round(condition, attributes):
+    """A condition and the same under $not never agree."""
+    try:
+        plain = compile_condition(condition)
+    except ConditionError:
+        return
+    assert plain(attributes) is not compile_condition({"$not": condition})(attributes)
+
+
+@pytest.mark.parametrize(
+    ("condition", "attributes", "expected"),
+    [
+        ({"n": {"$lt": 10, "$gte": 0}}, {}, True),  # null is 0 beside a number
+        ({"n": {"$gt": "abc"}}, {}, False),  # and no number beside a text that is none
+        ({"n": 0}, {}, True),
+        ({"n": {"$eq": 0}}, {}, False),  # but never the same
+        ({"n": 10}, {"n": "10"}, True),
+        ({"n": "10"}, {"n": 10.0}, True),
+        ({"n": {"$eq": 1}}, {"n": True}, False),
+        ({"n": {"$in": [1, "2"]}}, {"n": True}, False),
+        ({"n": {"$in": [1, "2"]}}, {"n": 2}, False),
+        ({"n": {"$in": [True]}}, {"n": 1}, False),
+        ({"n": {"$in": [None]}}, {}, True),
+        ({"n": {"$gt": 9}}, {"n": "1_0"}, False),  # Python's way to write ten
+        ({"n": {"$gt": 9}}, {"n": " 0x10 "}, True),
+        ({"n": {"$lt": 10}}, {"n": []}, True),  # an empty list is an empty text is 0
+        ({"n": True}, {"n": []}, True),  # and true
+        ({"n": {"$lt": float("nan")}}, {"n": 1}, False),
+        ({"n": {"$size": 2}}, {"n": frozenset(("a", "b"))}, True),
+        ({"n": {"$in": ["a"]}}, {"n": frozenset(("a", "b"))}, True),
+        ({"list.1.x": 5}, {"list": [0, {"x": 5}]}, True),
+        ({"n": {"$elemMatch": {"$lt": 5}}}, {"n": [0, 9]}, False),  # GrowthBook passes falsy elements over
+        ({"n": {"$elemMatch": {"x": {"$exists": False}}}}, {"n": ["text"]}, True),
+        ({"n": {"$all": [{"$gt": 5}, 1]}}, {"n": [1, 6]}, True),
+        ({"n": {}}, {"n": {}}, True),
+        ({"n": {"x": 1, "y": [True]}}, {"n": {"y": [True], "x": 1}}, True),
+        ({"n": {"x": 1}}, {"n": {"x": True}}, False),
+        ({"$nor": []}, {}, False),
+        ({"n": {"$regex": "^nu"}}, {}, True),  # JavaScript searches in "null"
+        ({"n": {"$inGroup": "g"}}, {"n": "x"}, False),
+        ({"n": {"$vgt": "1.9"}}, {"n": 1.10}, False),
+        ({"$groups": {"$in": ["a"]}}, {"$groups": ["a"]}, True),
+    ],
+)
+def test_values_compare_as_in_javascript(condition, attributes, expected):
+    """Mixed and missing values give what GrowthBook's JavaScript gives."""
+    assert compile_condition(condition)(attributes) is expected
+
+
+@pytest.mark.parametrize(
+    ("condition", "path"),
+    [
+        ({"$or": {"a": 1}}, ("$or",)),
+        ({"a": 1, "$and": [{"b": 1}, "c"]}, ("$and", 1)),
+        ({"$not": [1]}, ("$not",)),
+        ("a", ()),
+        ({"a": {"$not": {"$regex": r"(a)\1"}}}, ("a", "$not", "$regex")),
+        ({"a": {"$elemMatch": {"b": {"$regexi": "(?=x)y"}}}}, ("a", "$elemMatch", "b", "$regexi")),
+    ],
+)
+def test_a_condition_that_cannot_be_run_is_refused_with_its_place(condition, path):
+    """A wrong shape, or a pattern only a backtracking engine runs, is an error that leads to the slip."""
+    with pytest.raises(ConditionError) as caught:
+        compile_condition(condition)
+    assert caught.value.path == path
