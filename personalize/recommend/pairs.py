@@ -43,8 +43,10 @@ class Pairs:
         self._roots[item] = sqrt(units)
         mine = self._near.setdefault(item, {})
         for other in others:
+            theirs = self._near.get(other)
+            if theirs is None:  # forgotten meanwhile
+                continue
             mine[other] = mine.get(other, 0) + 1
-            theirs = self._near.setdefault(other, {})
             theirs[item] = theirs.get(item, 0) + 1
             if len(theirs) > _PRUNED_ABOVE:
                 self._near[other] = _best(theirs)

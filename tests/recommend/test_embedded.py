@@ -1,0 +1,394 @@
+"""The embedded engine: what it recommends, what it never recommends, and that it is a pure fold."""
+
+from __future__ import annotations
+
+import gc
+import random
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from personalize.model import Event, Product
+from personalize.recommend import STRATEGIES, Embedded
+
+DAY = 86_400.0
+NOW = 20_000 * DAY
+
+
+def shop(*names: str, category: str = "", **more: Any) -> dict[str, Product]:
+    return {name: Product(name, name.upper(), category=category, **more) for name in names}
+
+
+class Log:
+    """Writes events down and gives them to an engine."""
+
+    def __init__(self, *engines: Embedded) -> None:
+        self.engines = engines
+        self.events: list[Event] = []
+        self._numbers = count(1)
+
+    def add(self, name: str, visitor: str, time: float, **properties: Any) -> None:
+        number = next(self._numbers)
+        self.events.append(Event(f"e{number}", name, time, visitor, properties, number))
+        for engine in self.engines:
+            engine.apply(self.events[-1])
+
+    def view(self, visitor: str, *items: str, time: float = NOW) -> None:
+        for place, item in enumerate(items):
+            self.add("Product Viewed", visitor, time + place, product_id=item)
+
+    def order(self, visitor: str, *items: str, time: float = NOW) -> None:
+        products = [{"product_id": item, "quantity": 1, "price": 9.5} for item in items]
+        self.add("Order Completed", visitor, time, products=products)
+
+
+# --- what it recommends --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_what_buyers_of_the_same_things_bought_comes_first(together: bool) -> None:
+    """80 % of the buyers of X and Y bought Z: whoever bought X and Y sees Z first (B3), be it from one order or from
+    several, and though something else is bought by nearly everybody."""
+    chance = random.Random(3)
+    engine = Embedded(shop("x", "y", "z", "bread", *(f"other{n}" for n in range(30))))
+    log = Log(engine)
+    for number in range(200):
+        visitor = f"v{number}"
+        basket = ["x", "y"] if number < 50 else [f"other{chance.randrange(30)}" for _ in range(2)]
+        if number < 40:
+            basket.append("z")
+        if chance.random() < 0.9:
+            basket.append("bread")
+        for place, part in enumerate([basket] if together else [[item] for item in basket]):
+            log.order(visitor, *part, time=NOW + number * 60 + place * 7 * DAY)
+    assert engine.recommend("next_product", 5, items=["x", "y"])[0] == "z"
+    if together:
+        assert engine.recommend("bought_together", 5, items=["x", "y"])[0] == "z"
+        assert engine.recommend("bought_together", 5, items=["x"])[:2] == ["y", "z"]
+
+
+def test_related_is_what_is_viewed_in_the_same_visits() -> None:
+    """Items seen together are related; items of another visit, half an hour later, are not."""
+    engine = Embedded(shop("a", "b", "c", "d"))
+    log = Log(engine)
+    for number in range(5):
+        log.view(f"v{number}", "a", "b")
+        log.view(f"v{number}", "c", "d", time=NOW + 3 * DAY)
+    assert engine.recommend("related", 1, items=["a"]) == ["b"]
+    assert engine.recommend("related", 1, items=["d"]) == ["c"]
+
+
+def test_a_universally_liked_item_is_not_related_to_everything() -> None:
+    """What everybody looks at points to nothing in particular, so a rarer companion comes first."""
+    engine = Embedded(shop("a", "b", "hit", *(f"n{i}" for i in range(50))))
+    log = Log(engine)
+    for number in range(50):
+        log.view(f"v{number}", f"n{number}", "hit")
+    for number in range(10):
+        log.view(f"w{number}", "a", "b", "hit")
+    assert engine.recommend("related", 2, items=["a"]) == ["b", "hit"]
+
+
+def test_popular_prefers_what_is_wanted_now() -> None:
+    """Old favourites fade with a half-life of 14 days of the log's own time; no clock is asked."""
+    engine = Embedded(shop("old", "new"))
+    log = Log(engine)
+    for number in range(10):
+        log.view(f"v{number}", "old", time=NOW)
+    for number in range(4):
+        log.view(f"w{number}", "new", time=NOW + 28 * DAY)
+    assert engine.recommend("popular", 2) == ["new", "old"]
+
+
+def test_popularity_survives_centuries_and_odd_clocks() -> None:
+    """Times far in the past or future neither raise nor stop the learning."""
+    engine = Embedded(shop("a", "b", "c"))
+    log = Log(engine)
+    for visitor, time in enumerate((NOW, 0.0, -1e12, NOW + 1e11, NOW + 2e11)):
+        log.view(f"v{visitor}", "a", "b", time=time)
+    log.order("last", "c", time=NOW + 4e11)
+    assert engine.recommend("popular", 3)[0] == "c"
+
+
+def test_orders_and_carts_count_more_than_views() -> None:
+    """One order outweighs a few views, an addition to the cart stands between."""
+    engine = Embedded(shop("seen", "added", "bought"))
+    log = Log(engine)
+    log.view("v1", "seen")
+    log.view("v2", "seen")
+    log.add("Product Added", "v3", NOW, product_id="added", quantity=1)
+    log.order("v4", "bought")
+    assert engine.recommend("popular", 3) == ["bought", "added", "seen"]
+
+
+def test_a_page_loaded_again_is_no_second_vote() -> None:
+    """One visitor who reloads a page does not make it popular."""
+    engine = Embedded(shop("a", "b"))
+    log = Log(engine)
+    log.view("v1", *["a"] * 50)
+    log.view("v2", "b")
+    log.view("v3", "b")
+    assert engine.recommend("popular", 2) == ["b", "a"]
+
+
+def test_ones_own_items_are_given_back_in_their_order() -> None:
+    """Recently viewed is newest first; replenishment is as due; neither is filled up with anything else."""
+    engine = Embedded(shop("a", "b", "c", "d"))
+    Log(engine).order("v", "d")
+    assert engine.recommend("recently_viewed", 5, items=["a", "b", "a", "c"]) == ["c", "a", "b"]
+    assert engine.recommend("replenishment", 5, items=["b", "a"]) == ["b", "a"]
+    assert engine.recommend("replenishment", 5) == []
+
+
+def test_thin_data_falls_back_step_by_step() -> None:
+    """From what is related, to the category's own, to what is popular, to the catalogue's order (B53)."""
+    engine = Embedded(
+        {
+            **shop("lamp", "bulb", "shade", "stand", category="light"),
+            **shop("shoe", "sock", category="feet"),
+            **shop("unseen"),
+        }
+    )
+    log = Log(engine)
+    log.view("v1", "lamp", "bulb")
+    for number in range(3):
+        log.view(f"w{number}", "sock")
+    for number in range(2):
+        log.view(f"x{number}", "shoe")
+    log.view("y", "stand")
+    expected = ["bulb", "stand", "sock", "shoe", "shade", "unseen"]
+    assert engine.recommend("related", 9, items=["lamp"]) == expected
+    assert engine.recommend("next_product", 9, items=["lamp"]) == expected
+    assert engine.recommend("bought_together", 9, items=["lamp"]) == expected
+    assert engine.recommend("related", 2, items=["never seen"]) == ["sock", "shoe"]
+    assert Embedded(shop("b", "a")).recommend("popular", 2) == ["b", "a"]
+
+
+def test_a_changed_catalogue_is_followed_at_once() -> None:
+    """Stock and new products count from the moment the catalogue says so."""
+    products = shop("a", "b")
+    engine = Embedded(products)
+    Log(engine).view("v", "a", "b", "c")
+    assert engine.recommend("popular", 9) == ["b", "a"]
+    products["b"] = replace(products["b"], availability="out_of_stock")
+    products["c"] = Product("c", "C")
+    assert engine.recommend("popular", 9) == ["c", "a"]
+
+
+@pytest.mark.parametrize("availability", ["in_stock", "preorder", "backorder", "out_of_stock", "out of stock"])
+def test_what_can_be_ordered_is_available(availability: str) -> None:
+    """Of the catalogue's states only being out of stock keeps a product back."""
+    engine = Embedded(shop("a", availability=availability))
+    assert engine.recommend("popular", 1) == ([] if availability.startswith("out") else ["a"])
+
+
+def test_an_unknown_strategy_is_refused() -> None:
+    """A misspelt strategy is an error that names the ones there are."""
+    with pytest.raises(ValueError, match="popular"):
+        Embedded({}).recommend("populer", 3)
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"product_id": "a"},
+        {"item": "a"},
+        {"sku": "a"},
+        {"items": ["a", "a"]},
+        {"products": ["a"]},
+        {"products": [{"product_id": "a"}, {"id": None}, 7, None]},
+        {"products": [{"id": "a"}]},
+        {"products": [{"sku": "a"}, {}]},
+    ],
+)
+def test_the_spellings_of_an_events_items(properties: dict[str, Any]) -> None:
+    """An event's items are read from products, items, product_id, item or sku; what is no id is passed over."""
+    engine = Embedded(shop("a", "b"))
+    Log(engine).add("Order Completed", "v", NOW, **properties)
+    assert engine.revision == 1 and engine.recommend("popular", 1) == ["a"]
+
+
+@pytest.mark.parametrize(
+    "properties", [{}, {"products": "a"}, {"product_id": ["a"]}, {"items": [{}]}, {"item": "x" * 999}]
+)
+def test_events_without_usable_items_teach_nothing(properties: dict[str, Any]) -> None:
+    """Odd properties are passed over, and so are other events."""
+    engine = Embedded(shop("a"))
+    log = Log(engine)
+    log.add("Product Viewed", "v", NOW, **properties)
+    log.add("Page Viewed", "v", NOW, item="a")
+    assert engine.revision == 0
+
+
+# --- laws ----------------------------------------------------------------------------------------------
+
+NAMES = [f"p{n}" for n in range(12)]
+CATALOGUE = {
+    name: Product(name, name, category=f"c{n % 3}", availability="out_of_stock" if n % 5 == 4 else "in_stock")
+    for n, name in enumerate(NAMES[:10])
+}
+EVENTS = st.lists(
+    st.builds(
+        lambda name, visitor, time, items: (name, visitor, NOW + time, {"products": items}),
+        st.sampled_from(["Product Viewed", "Product Added", "Order Completed", "Page Viewed"]),
+        st.sampled_from(["v1", "v2", "v3"]),
+        st.floats(0, 60 * DAY),
+        st.lists(st.sampled_from(NAMES), max_size=4),
+    ),
+    max_size=30,
+)
+ASKED = st.tuples(
+    st.sampled_from(sorted(STRATEGIES)),
+    st.integers(0, 12),
+    st.lists(st.sampled_from([*NAMES, "stranger"]), max_size=6),
+    st.frozensets(st.sampled_from(NAMES), max_size=4),
+)
+Asked = tuple[str, int, list[str], frozenset[str]]
+
+
+def answer(engine: Embedded, asked: Asked) -> list[str]:
+    strategy, limit, items, exclude = asked
+    return engine.recommend(strategy, limit, items=items, exclude=exclude)
+
+
+def nothing_unfit_is_recommended(kind: type[Embedded], events: Sequence[Any], asked: Asked) -> None:
+    """The law: at most `limit`, none twice, excluded or unavailable, and no starting item save in one's own lists."""
+    engine = kind(CATALOGUE)
+    log = Log(engine)
+    for name, visitor, time, properties in events:
+        log.add(name, visitor, time, **properties)
+    strategy, limit, items, exclude = asked
+    found = answer(engine, asked)
+    assert len(found) <= limit
+    assert len(set(found)) == len(found)
+    assert not exclude.intersection(found)
+    assert all(item in CATALOGUE and CATALOGUE[item].availability == "in_stock" for item in found)
+    own = strategy in ("recently_viewed", "replenishment")
+    assert set(found) <= set(items) if own else not set(items).intersection(found)
+    if not own:
+        fit = {name for name, product in CATALOGUE.items() if product.availability == "in_stock"} - exclude - set(items)
+        assert len(found) == min(limit, len(fit)), "a place was left empty though something would fit"
+
+
+@given(EVENTS, ASKED)
+def test_nothing_unfit_is_recommended(events: Sequence[Any], asked: Asked) -> None:
+    """Never an excluded, unavailable or repeated item, never more than asked for, and no empty place without need."""
+    nothing_unfit_is_recommended(Embedded, events, asked)
+
+
+class _IgnoresStock(Embedded):
+    def __init__(self, products: Any) -> None:
+        super().__init__({name: replace(product, availability="in_stock") for name, product in products.items()})
+
+
+class _IgnoresExclusions(Embedded):
+    def recommend(self, strategy: str, limit: int, **more: Any) -> list[str]:
+        return super().recommend(strategy, limit, **{**more, "exclude": frozenset()})
+
+
+class _ForgetsTheLimit(Embedded):
+    def recommend(self, strategy: str, limit: int, **more: Any) -> list[str]:
+        return super().recommend(strategy, limit + 1, **more)
+
+
+class _RepeatsItself(Embedded):
+    def recommend(self, strategy: str, limit: int, **more: Any) -> list[str]:
+        found = super().recommend(strategy, limit, **more)
+        return found[:-1] + found[:1]
+
+
+class _NoFallback(Embedded):
+    def _ladder(self, *given: Any) -> Any:
+        return list(super()._ladder(*given))[:1]
+
+
+@pytest.mark.parametrize("wrong", [_IgnoresStock, _IgnoresExclusions, _ForgetsTheLimit, _RepeatsItself, _NoFallback])
+def test_the_law_catches_planted_mistakes(wrong: type[Embedded]) -> None:
+    """Each part of the law fails for an engine that breaks it."""
+    views = [("Product Viewed", f"v{n}", NOW, {"products": [name]}) for n, name in enumerate(NAMES)]
+    with pytest.raises(AssertionError):
+        nothing_unfit_is_recommended(wrong, views, ("related", 5, ["p11"], frozenset({"p0"})))
+
+
+def asking_changes_nothing(kind: type[Embedded], events: Sequence[Any], asked: Sequence[Asked]) -> None:
+    """The law: an engine that was asked after every event ends like one rebuilt from the log in silence."""
+    live, log = kind(CATALOGUE), Log()
+    for number, (name, visitor, time, properties) in enumerate(events):
+        log.add(name, visitor, time, **properties)
+        live.apply(log.events[-1])
+        if asked:
+            answer(live, asked[number % len(asked)])
+    rebuilt = kind(CATALOGUE)
+    for event in log.events:
+        rebuilt.apply(event)
+    assert live.revision == rebuilt.revision
+    for each in asked:
+        assert answer(live, each) == answer(rebuilt, each)
+
+
+@given(EVENTS, st.lists(ASKED, max_size=5))
+def test_a_rebuild_from_the_log_gives_the_same_engine(events: Sequence[Any], asked: Sequence[Asked]) -> None:
+    """The engine is a pure function of the events, in order; being asked leaves no trace."""
+    asking_changes_nothing(Embedded, events, asked)
+
+
+def test_a_rebuild_is_the_same_past_the_size_where_similarities_settle() -> None:
+    """Also with many events, where similarities are kept for a while, it does not matter when it was asked."""
+    chance = random.Random(5)
+    events = [
+        ("Product Viewed", f"v{number // 4}", NOW + number, {"product_id": chance.choice(NAMES)})
+        for number in range(9000)
+    ]
+    asking_changes_nothing(Embedded, events, [("related", 6, [name], frozenset()) for name in NAMES])
+
+
+class _LearnsFromQuestions(Embedded):
+    def recommend(self, strategy: str, limit: int, **more: Any) -> list[str]:
+        found = super().recommend(strategy, limit, **more)
+        for item in found[-1:]:
+            self._popularity.add(item, NOW, 10.0)
+        return found
+
+
+def test_the_rebuild_law_catches_a_planted_mistake() -> None:
+    """An engine in which a question leaves a trace breaks the law."""
+    events = [("Product Viewed", f"v{n}", NOW, {"product_id": name}) for n, name in enumerate(NAMES[:4])]
+    with pytest.raises(AssertionError):
+        asking_changes_nothing(_LearnsFromQuestions, events, [("popular", 3, [], frozenset())])
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strangers who invent items, or stay for thousands of views, cannot make the engine grow without end."""
+    for name, most in (("_MOST_ITEMS", 300), ("_MOST_VISITORS", 100)):
+        monkeypatch.setattr(f"personalize.recommend.embedded.{name}", most)
+    chance = random.Random(7)
+    engine = Embedded(shop("a"))
+    log = Log()
+    sizes = []
+    for number in range(12_000):
+        item, visitor = f"junk{number if number % 2 else chance.randrange(200)}", f"v{number // 20}"
+        name = "Order Completed" if number % 3 == 0 else "Product Viewed"
+        engine.apply(Event(str(number), name, NOW + number, visitor, {"items": [item, f"junk{chance.randrange(200)}"]}))
+        if number in (6000, 11_999):
+            sizes.append(_size(engine))
+    assert not log.events and sizes[1] < sizes[0] * 1.3
+
+
+def _size(root: object) -> int:
+    """Bytes of all that can be reached from `root` inside its own containers."""
+    seen: set[int] = set()
+    todo, total = [root], 0
+    while todo:
+        each = todo.pop()
+        if id(each) in seen or isinstance(each, type):
+            continue
+        seen.add(id(each))
+        total += sys.getsizeof(each)
+        todo.extend(gc.get_referents(each))
+    return total
