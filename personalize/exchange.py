@@ -4,6 +4,7 @@ Rule 1  Until the first body message, the start message is held: only then is it
         until the page's encoding is known: one byte where the header names it, else up to 1024.)
 Rule 2  A whole page in one message is judged exactly: no slot found, and the app's own two messages leave.
 Rule 3  A page in several messages is treated as one that could vary, from its first message on.
+        HTTP/1.0 knows no other end than a length, so there a page whose length the app told is gathered whole.
 Rule 4  What is already found to be no page leaves at once, message for message.
 Rule 5  Once bytes have left, an error of the app stays an error: nothing here ends a response cleanly for it.
 """
@@ -53,6 +54,7 @@ class Exchange:
         self.route = route
         self.visitor = visitor
         self.status = 0
+        self.needs_length = False  # HTTP/1.0
         self.method = request.method
         self.is_page = False
         self.found: list[str] = []
@@ -168,7 +170,7 @@ class Exchange:
         except PageError:
             await self._same(start)
             return
-        if more and not verdict.sniff and undecided(verdict.charset, self._first):
+        if more and not verdict.sniff and (undecided(verdict.charset, self._first) or self._gathers(start)):
             return
         body, self._first = self._first, b""
         charset = choose(verdict.charset, body)
@@ -187,6 +189,10 @@ class Exchange:
         await self._emit(self._splicer.feed(body, True), True)
         if rest is not None:
             await self._feed(chain((rest,), pieces), more)
+
+    def _gathers(self, start: Message) -> bool:
+        told = self.needs_length and any(bytes(pair[0]).lower() == b"content-length" for pair in start["headers"])
+        return told and len(self._first) < _WHOLE
 
     async def _whole(self, start: Message, message: Message, body: bytes) -> None:
         """Rule 2: the page is known to its end, so its head can tell the truth."""

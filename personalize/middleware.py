@@ -79,12 +79,23 @@ class PersonalizeMiddleware:
         await self._watcher.close()
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # The same objects pass through (C26): the app's own call ends when its lifespan does.
+        """The app's lifespan is ours. A server may end the loop as soon as it hears that shutdown is complete, so what
+        was accepted is written before it hears that. An app that knows no lifespan (Django) ends nothing."""
         await self._watcher.start()
+        begun = False
+
+        async def tell(message: Message) -> None:
+            nonlocal begun
+            begun = message["type"] == "lifespan.startup.complete"
+            if not begun:  # startup.failed, shutdown.complete, shutdown.failed
+                await self._watcher.close()
+            await send(message)
+
         try:
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, tell)
         finally:
-            await self._watcher.close()
+            if begun:
+                await self._watcher.close()
 
     async def _http(self, match: Match[Route], scope: Scope, receive: Receive, send: Send) -> None:
         if not self._watcher.started:
@@ -99,6 +110,7 @@ class PersonalizeMiddleware:
             return
         try:
             exchange = await visit.decide(route, send)
+            exchange.needs_length = scope.get("http_version") == "1.0"
         except Exception as error:  # a visitor never sees our mistakes: the plain page is served
             self.observer.failed("decide", error)
             await self.app(scope, receive, send)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -84,7 +85,7 @@ def _hypercorn(app: App, listening: socket.socket) -> tuple[Callable[[], None], 
     from hypercorn.config import Config
 
     config = Config()
-    config.bind = [f"fd://{listening.fileno()}"]
+    config.bind = [f"fd://{os.dup(listening.fileno())}"]  # hypercorn closes its own
     config.graceful_timeout = 2
     config.loglevel = "critical"
     loop = asyncio.new_event_loop()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sqlite3
 import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -145,6 +147,30 @@ async def test_c26_an_app_without_lifespan_fails_as_it_does_bare(wrap: Any) -> N
     with pytest.raises(RuntimeError, match="http only"):
         await middleware({"type": "lifespan"}, receive, send)
     assert (await call(middleware)).body == DONE
+    await middleware.watcher.history.log.flush()
+    assert [event.name for event in await middleware.watcher.history.store.read()] == ["Page Viewed"]
+
+
+async def test_what_was_accepted_is_written_before_shutdown_is_complete(wrap: Any, tmp_path: Path) -> None:
+    """A server ends its loop when it hears that shutdown is complete, so by then every event is in the log."""
+    middleware = wrap(Answer(PAGE), store=f"sqlite:///{tmp_path}/log.db")
+    asked: asyncio.Queue[Any] = asyncio.Queue()
+    started, stored = asyncio.Event(), []
+
+    async def send(message: Any) -> None:
+        if message["type"] == "lifespan.startup.complete":
+            started.set()
+        else:
+            with sqlite3.connect(tmp_path / "log.db") as log:
+                stored.extend(log.execute("select name from events"))
+
+    await asked.put({"type": "lifespan.startup"})
+    life = asyncio.ensure_future(middleware({"type": "lifespan"}, asked.get, send))
+    await started.wait()
+    await call(middleware)
+    await asked.put({"type": "lifespan.shutdown"})
+    await life
+    assert stored == [("Page Viewed",)]
 
 
 async def test_c29_an_error_before_the_body_leaves_nothing_sent(wrap: Any) -> None:
