@@ -14,11 +14,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .elements import VOID
+from .elements import TABLE_PARTS, VOID
 from .rules import PageRules
 from .selectors import Matcher, Place
 from .tokens import BOGUS, CDATA_END, COMMENT, COMMENT_END, CONTENT, END, RAW, RAW_END, SCRIPT, TEXT, TOKEN, attributes
-from .tree import HTML, IN_BODY, MATH, SVG, Node, Tree
+from .tree import HTML, IN_BODY, Node, Tree
 
 TOKEN_LIMIT = 256 << 10  # bytes of one tag
 MARKER_LIMIT = 1 << 10  # bytes of a comment that marks a slot
@@ -30,20 +30,20 @@ _BEFORE = frozenset(b"\"'=: \t\n\f\r")
 _AFTER = frozenset(b"\"'>- \t\n\f\r")
 _SPELLED = re.compile(rb"&(?:#|lowbar;|UnderBar;|fjlig;)")  # references that may stand for a needle's characters
 _IN_VALUE = re.compile(rb"=[^<>=]*+")
-_ROOTLESS = frozenset(b"html head body frameset form caption colgroup tbody thead tfoot tr td th option optgroup".split())
+_ROOTLESS = TABLE_PARTS | {b"html", b"head", b"body", b"frameset", b"form", b"option", b"optgroup", b"select"}
 _NOT_SLOTS = (RAW - {b"title", b"textarea"}) | {b"template"} | VOID
 _NEVER = 1 << 62
 
 
 class Span:
     """A slot in a page: its inner HTML is the bytes from `start` to `end` (offsets in the page; -1: not known yet).
-    `opened` and `ended` say after how many bytes the page had shown it. A comment pair is `pending` until its second
-    comment comes, and `dead` if it does not."""
+    `opened` and `ended` say after how many bytes the page had shown that it begins and ends (the end of the page counts
+    as one more byte). A `pair` of comments counts once it has ended, and is `dead` if its second comment never came."""
 
-    __slots__ = ("dead", "end", "ended", "opened", "pending", "slot", "start")
+    __slots__ = ("dead", "end", "ended", "opened", "pair", "slot", "start")
 
-    def __init__(self, slot: str, start: int, opened: int, pending: bool = False) -> None:
-        self.slot, self.start, self.opened, self.pending = slot, start, opened, pending
+    def __init__(self, slot: str, start: int, opened: int, pair: bool = False) -> None:
+        self.slot, self.start, self.opened, self.pair = slot, start, opened, pair
         self.end = self.ended = -1
         self.dead = False
 
@@ -54,7 +54,9 @@ class Scanner:
     def __init__(self, rules: PageRules | None) -> None:
         self.spans: list[Span] = []
         self.safe = 0
-        self.done = False
+        self.fed = 0
+        self.done = False  # nothing more is looked for
+        self.ended = False  # the last bytes were fed
         self.gave_up: str | None = None
         self._rules = rules
         self._wanted = set(rules.slots) if rules else set()
@@ -85,7 +87,8 @@ class Scanner:
 
     def feed(self, chunk: bytes, last: bool) -> None:
         """Read on. `last`: the page ends with this chunk."""
-        self._last = last
+        self._last = self.ended = last
+        self.fed += len(chunk)
         if self.done:
             self.safe += len(chunk)
             return
@@ -218,6 +221,7 @@ class Scanner:
             if tree is not None and (name := token[5].lower()) != ended:
                 tree.end(name)
                 self._settle(tree, pos, end)
+                self._leave(tree)
         elif kind == COMMENT:
             if end - pos <= MARKER_LIMIT and (marker := _MARKER.fullmatch(buf, pos, end)):
                 self._comment(marker[2], bool(marker[1]), pos, end)
@@ -243,27 +247,28 @@ class Scanner:
             tree, node = self._root(name, raw, closed, pos)
         else:
             node = tree.start(name, raw, closed)
-            if self._open:
-                self._settle(tree, pos, end)
-        if node is None:
-            return
+            self._settle(tree, pos, end)
+        if node is not None:
+            self._enter(node, slots, inert, end, tree)
+        self._leave(tree)
+
+    def _enter(self, node: Node, slots: Sequence[str], inert: bool, end: int, tree: Tree) -> None:
+        """A start tag gave an element: it may be a slot, and it may hold raw text."""
+        name = node.name
         if self._whole and self._wanted and not inert and name not in _NOT_SLOTS:
             slots = self._chosen(node)
         if name in RAW and node.ns == HTML:
             self._begin_raw(name, slots, end)
         elif slots and tree.stack and tree.stack[-1] is node:
             for slot in slots:
-                span = self._span(slot, end)
-                self._open.append((span, node))
-        if not self._whole and not self._open:
-            self._leave(tree)
+                self._open.append((self._span(slot, end), node))
 
     def _begin_raw(self, name: bytes, slots: Sequence[str], end: int) -> None:
         self._raw, self._script = name, 0
         self._raw_span = [self._span(slot, end) for slot in slots]
 
-    def _span(self, slot: str, end: int, pending: bool = False) -> Span:
-        span = Span(slot, self._at + end, self._at + end, pending)
+    def _span(self, slot: str, end: int, pair: bool = False) -> Span:
+        span = Span(slot, self._at + end, self._at + end, pair)
         self.spans.append(span)
         self._wanted.discard(slot)
         self._aim()
@@ -294,8 +299,6 @@ class Scanner:
                 self._open = kept
                 for pair in [p for p in self._pairs if p[2] > len(kept)]:
                     self._cancel(pair)
-        if not self._open and not self._whole:
-            self._leave(tree)
         self._check_done()
 
     # --- which slots ----------------------------------------------------------------------------------
@@ -333,14 +336,14 @@ class Scanner:
         if not closing:
             slot = self._rules.comments[name]
             if slot in self._wanted and name not in self._dead_names:
-                self._pairs.append((self._span(slot, end, pending=True), name, len(self._open)))
+                self._pairs.append((self._span(slot, end, pair=True), name, len(self._open)))
                 self._aim()
             return
         for i, (span, other, depth) in enumerate(self._pairs):
             if other == name and depth == len(self._open):
                 for pair in self._pairs[i + 1 :]:
                     self._cancel(pair)
-                span.end, span.ended, span.pending = self._at + pos, self._at + end, False
+                span.end, span.ended = self._at + pos, self._at + end
                 self._pairs.remove((span, other, depth))
                 self._aim()
                 self._check_done()
@@ -353,7 +356,8 @@ class Scanner:
     def _cancel(self, pair: tuple[Span, bytes, int]) -> None:
         """A first comment whose second did not come is no slot; its name is not tried again."""
         span, name, _ = pair
-        span.dead, span.pending = True, False
+        span.dead = True
+        span.end, span.ended = span.start, self._at + len(self._buf) + self._last
         self._pairs.remove(pair)
         self._dead_names.add(name)
         self._wanted.add(span.slot)
@@ -418,8 +422,7 @@ class Scanner:
         if name in _ROOTLESS:  # whether the page takes this tag depends on what is open around it
             self._tree = tree = self._resolve()
             return tree, tree.start(name, raw, closed)
-        ns = SVG if name == b"svg" else MATH if name == b"math" else HTML
-        self._tree = tree = Tree.rooted(name, ns, self._resolve)
+        self._tree = tree = Tree.rooted(name, raw, self._resolve)
         return tree, tree.stack[-1]
 
     def _resolve(self) -> Tree:
@@ -433,7 +436,7 @@ class Scanner:
         return reader._tree
 
     def _leave(self, tree: Tree) -> None:
-        if not tree.plain or tree is not self._tree:
+        if self._whole or self._open or not tree.plain:
             return
         self._tree = None
         if tree.known:
@@ -461,7 +464,7 @@ class Scanner:
     def _finish(self, at: int) -> None:
         """Nothing more is read: what is open ends here, and pairs that lack their second comment were none."""
         for span in [s for s, _ in self._open] + self._raw_span:
-            span.end = span.ended = at
+            span.end, span.ended = at, self._at + len(self._buf) + self._last
         for pair in list(self._pairs):
             self._cancel(pair)
         self._open, self._raw_span = [], []

@@ -17,9 +17,10 @@ from .tokens import attributes
 from .tree import Node
 
 _ALONE = "the start of the chain"
-_LOOKS_AHEAD = frozenset(
-    "last-child last-of-type only-child only-of-type nth-last-child nth-last-of-type empty has contains".split()
-)
+_LOOKS_AHEAD = frozenset({
+    "last-child", "last-of-type", "only-child", "only-of-type", "nth-last-child", "nth-last-of-type", "empty", "has",
+    "contains",
+})  # fmt: skip
 # Attributes whose values HTML compares without case (HTML Living Standard, 4.16.2).
 _CASELESS = frozenset(
     b"""accept accept-charset align alink axis bgcolor charset checked clear codetype color compact declare defer dir

@@ -1,4 +1,62 @@
-"""Pages seen before."""
+"""Pages seen before: known bytes with known slots, so that a page which comes again is compared instead of read.
+
+Rule 1: a page fits a shape only if every byte is equal; lengths only choose what to compare with.
+Rule 2: only complete, whole reads are learned.
+Rule 3: memory is bounded over all routes, and what was seen only once can take a quarter of it at most, so that pages
+that never repeat, or strangers who ask for many, cannot drive out the pages that do repeat.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import islice
+
+from .scanner import Span
+
+_OVERHEAD = 600  # bytes beside the page itself: the objects of a shape and its place in the tables
+_PER_SPAN = 400
+_MAX_ROUTES = 4096
+_MAX_PER_ROUTE = 256
+_FOLLOWED = 32  # shapes of a route that a streamed page is compared with
+_PATIENCE = 16  # pages learned without one coming again before a route learns ever more rarely
+
+
+class Shape:
+    """A page and its slots. `cuts` is (bytes before the slot, its index in `spans`, its own inner bytes), where no
+    slot is inside another; None where one is."""
+
+    __slots__ = ("cuts", "kept", "key", "page", "size", "spans", "tail")
+
+    def __init__(self, key: Hashable, page: bytes, spans: Sequence[Span]) -> None:
+        self.key, self.page, self.spans = key, page, list(spans)
+        self.size = len(page) + _OVERHEAD + _PER_SPAN * len(spans)
+        self.kept = False
+        view = memoryview(page)
+        cuts: list[tuple[memoryview, int, memoryview]] | None = []
+        last = 0
+        for index, span in enumerate(spans):
+            if span.dead:
+                continue
+            if span.start < last or cuts is None:
+                cuts = None
+                break
+            cuts.append((view[last : span.start], index, view[span.start : span.end]))
+            last = span.end
+        self.cuts = cuts
+        self.tail = view[last:]
+
+
+class _Route:
+    """The shapes of one route, by length, the latest last; and how often learning paid."""
+
+    __slots__ = ("by_size", "count", "seen", "unpaid")
+
+    def __init__(self) -> None:
+        self.by_size: dict[int, list[Shape]] = {}
+        self.count = 0
+        self.unpaid = 0  # pages learned since the last time one came again
+        self.seen = 0  # pages offered since then
 
 
 class Shapes:
@@ -6,3 +64,109 @@ class Shapes:
 
     def __init__(self, limit: int = 64 << 20) -> None:
         self.limit = limit
+        self.used = 0
+        self._routes: OrderedDict[Hashable, _Route] = OrderedDict()
+        self._once: OrderedDict[Shape, None] = OrderedDict()  # learned, not yet come again; the oldest first
+        self._again: OrderedDict[Shape, None] = OrderedDict()  # the longest unused first
+        self._once_used = 0
+
+    def __len__(self) -> int:
+        return len(self._once) + len(self._again)
+
+    @property
+    def largest(self) -> int:
+        """Pages beyond this many bytes are not learned."""
+        return self.limit // 8
+
+    def find(self, key: Hashable, page: bytes) -> Shape | None:
+        """The shape that is equal to a whole page."""
+        route = self._routes.get(key)
+        if route is None:
+            return None
+        for shape in route.by_size.get(len(page), ()):
+            if shape.page == page:
+                self.used_again(shape)
+                return shape
+        return None
+
+    def follow(self, key: Hashable) -> list[Shape]:
+        """The shapes that a page arriving in parts may turn out to be."""
+        route = self._routes.get(key)
+        return [] if route is None else list(islice(self._latest(route), _FOLLOWED))
+
+    @staticmethod
+    def _latest(route: _Route) -> Iterator[Shape]:
+        for shapes in reversed(route.by_size.values()):
+            yield from reversed(shapes)
+
+    def wants(self, key: Hashable) -> bool:
+        """Whether the next page of a route should be learned. A route whose pages do not come again learns its 32nd,
+        64th, 128th ... page only."""
+        route = self._routes.get(key)
+        if route is None:
+            return True
+        route.seen += 1
+        return route.unpaid < _PATIENCE or route.seen & (route.seen - 1) == 0
+
+    def learn(self, key: Hashable, page: bytes, spans: Sequence[Span]) -> None:
+        """Keep a page that was read whole, with all its slots."""
+        if len(page) > self.largest or self._holds(key, page):
+            return
+        route = self._routes.get(key)
+        if route is None:
+            route = self._routes[key] = _Route()
+            while len(self._routes) > _MAX_ROUTES:
+                self._forget(next(iter(self._routes)))
+        self._routes.move_to_end(key)
+        shape = Shape(key, page, spans)
+        route.by_size.setdefault(len(page), []).append(shape)
+        route.count += 1
+        route.unpaid += 1
+        self._once[shape] = None
+        self._once_used += shape.size
+        self.used += shape.size
+        if route.count > _MAX_PER_ROUTE:
+            shapes = [s for group in route.by_size.values() for s in group]
+            self._drop(next((s for s in shapes if not s.kept), shapes[0]))
+        while self._once and self._once_used > self.limit // 4:
+            self._drop(next(iter(self._once)))
+
+    def used_again(self, shape: Shape) -> None:
+        """A page fitted this shape."""
+        if shape.kept:
+            self._again.move_to_end(shape)
+        elif shape in self._once:
+            del self._once[shape]
+            self._once_used -= shape.size
+            self._again[shape] = None
+            shape.kept = True
+            while self.used - self._once_used > self.limit * 3 // 4:
+                self._drop(next(iter(self._again)))
+        route = self._routes.get(shape.key)
+        if route is not None:
+            route.unpaid = route.seen = 0
+
+    def _holds(self, key: Hashable, page: bytes) -> bool:
+        route = self._routes.get(key)
+        return route is not None and any(s.page == page for s in route.by_size.get(len(page), ()))
+
+    def _drop(self, shape: Shape) -> None:
+        if shape.kept:
+            del self._again[shape]
+            shape.kept = False
+        else:
+            del self._once[shape]
+            self._once_used -= shape.size
+        self.used -= shape.size
+        route = self._routes.get(shape.key)
+        if route is not None:
+            group = route.by_size[len(shape.page)]
+            group.remove(shape)
+            route.count -= 1
+            if not group:
+                del route.by_size[len(shape.page)]
+
+    def _forget(self, key: Hashable) -> None:
+        for shape in [s for group in self._routes[key].by_size.values() for s in group]:
+            self._drop(shape)
+        del self._routes[key]

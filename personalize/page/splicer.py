@@ -1,4 +1,9 @@
-"""A page's bytes with its slots filled, chunk by chunk. Sans-IO; one Splicer per response."""
+"""A page's bytes with its slots filled, chunk by chunk. Sans-IO; one Splicer per response.
+
+Where the slots are is told by a shape while the page equals one, else by a Scanner. Rule 1: both tell the same, so
+that a page which leaves its shape midway is read from its beginning and goes on where it was. Rule 2: what the bytes
+so far do not prove is not known, even where a shape says how it went the last time.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ from typing import Final
 
 from .rules import PageRules
 from .scanner import Scanner, Span
-from .shapes import Shapes
+from .shapes import Shape, Shapes
 
 
 class WaitType(Enum):
@@ -21,84 +26,188 @@ class WaitType(Enum):
 WAIT: Final = WaitType.WAIT
 """What `fill` returns for a slot whose content is not known yet."""
 
+_ALL = 1 << 62
+
 
 class Splicer:
     """Cuts a page at its slots and joins it again.
 
-    `fill(slot)` is asked once per slot, in document order, when everything before the slot may leave: bytes replace the
-    slot's inner HTML, None keeps the page's own, WAIT stops the page there until `feed` is called again. Fills are
-    never scanned. A slot inside a slot that was replaced is gone and is not asked for.
+    `fill(slot)` is asked in document order, when everything before the slot may leave: bytes replace the slot's inner
+    HTML, None keeps the page's own, WAIT stops the page there until `feed` is called again, which asks again. Fills
+    are never scanned. A slot inside a slot that was replaced is gone and is not asked for.
+
+    With `shapes`, pages of the same `route` (any hashable value; pages in different encodings need different routes
+    or rules) are compared with those seen before, and learned.
     """
 
     def __init__(
         self,
         rules: PageRules,
-        fill: Callable[[str], bytes | None | WaitType],
+        fill: Callable[[str], bytes | WaitType | None],
         *,
         shapes: Shapes | None = None,
         route: Hashable = None,
     ) -> None:
         self.waiting: str | None = None
         self.found: list[str] = []
+        self.gave_up: str | None = None  # why the rest of the page passes untouched, if it does
         self._rules = rules
         self._fill = fill
-        self._scanner = Scanner(rules)
+        self._shapes = shapes
+        self._key = (route, rules)
+        self._scanner: Scanner | None = None
+        self._following: list[Shape] | None = None  # shapes that equal the page so far
+        self._learning: list[bytes] | None = None
+        self._fed = 0
+        self._spans: list[Span] = []
+        self._known = 0  # bytes that have proven what they could
         self._pieces: deque[bytes] = deque()
         self._head = 0  # bytes of the first piece that have left
         self._out = 0  # bytes of the page that have left or were dropped
-        self._next = 0  # the next span to come
-        self._inside: Span | None = None  # the span being replaced
-
-    @property
-    def gave_up(self) -> str | None:
-        """Why the rest of the page passes untouched, if it does."""
-        return self._scanner.gave_up
+        self._next = 0  # index of the next span to come
+        self._inside = -1  # index of the span being replaced
 
     def feed(self, chunk: bytes, more: bool) -> list[bytes]:
         """Take the next bytes of the page; gives what may leave now, in order. `more` is False with the last ones.
 
         While `waiting` names a slot, call again with b"" once its fill is known; chunks fed meanwhile are queued.
         """
+        if not chunk and not self._fed and more:
+            return []
+        if not self._fed and self._scanner is None and self._shapes is not None:
+            if not more and self._following is None and (shape := self._shapes.find(self._key, chunk)) is not None:
+                self._fed = len(chunk)
+                return self._join(shape, chunk)
+            if self._following is None:
+                self._following = self._shapes.follow(self._key) if more else []
         if chunk:
             self._pieces.append(chunk)
-        self._scanner.feed(chunk, not more)
+        if not self._following or not self._follow(chunk, more):
+            self._scan(chunk, more)
+        self._fed += len(chunk)
         return self._advance()
+
+    # --- where the slots are --------------------------------------------------------------------------
+
+    def _join(self, shape: Shape, page: bytes) -> list[bytes]:
+        """A whole page that was seen before: the shape's own spans joined with the fills."""
+        self._following = [shape]
+        self._known, self._spans = _ALL, shape.spans
+        if shape.cuts is None:
+            self._pieces.append(page)
+            return self._advance()
+        ask, spans = self._fill, shape.spans
+        parts: list[bytes | memoryview] = []
+        changed = False
+        for before, index, inner in shape.cuts:
+            slot = spans[index].slot
+            fill = ask(slot)
+            parts.append(before)
+            if fill is None:
+                parts.append(inner)
+            elif isinstance(fill, bytes):
+                parts.append(fill)
+                changed = True
+            else:
+                self.waiting = slot
+                self._pieces.append(page)
+                self._out = self._head = spans[index].start
+                self._next = index
+                return [b"".join(parts)]
+            self.found.append(slot)
+        self._out = len(page)
+        self._next = len(spans)
+        parts.append(shape.tail)
+        return [b"".join(parts)] if changed else [page]
+
+    def _follow(self, chunk: bytes, more: bool) -> bool:
+        """Go on comparing; False if the page is none of the shapes, and has to be read."""
+        assert self._following is not None and self._shapes is not None
+        if self._known == _ALL:
+            return True
+        fed, total = self._fed, self._fed + len(chunk)
+        alive = [
+            s
+            for s in self._following
+            if s.page.startswith(chunk, fed) and (more or len(s.page) == total)
+        ]
+        if alive:
+            self._following = alive
+            self._spans = alive[0].spans
+            self._known = total
+            if not more:
+                self._known = _ALL
+                self._shapes.used_again(alive[0])
+            return True
+        before = self._following[0].page[:fed]
+        self._following = None
+        self._scan(before, True)
+        return False
+
+    def _scan(self, chunk: bytes, more: bool) -> None:
+        scanner = self._scanner
+        if scanner is None:
+            scanner = self._scanner = Scanner(self._rules)
+            self._spans = scanner.spans
+            self._following = None
+            self._known = _ALL
+            if self._shapes is not None and self._shapes.wants(self._key):
+                self._learning = []
+        elif scanner.ended:
+            return
+        scanner.feed(chunk, not more)
+        self.gave_up = scanner.gave_up
+        if self._learning is not None:
+            self._learn(scanner, chunk, more)
+
+    def _learn(self, scanner: Scanner, chunk: bytes, more: bool) -> None:
+        assert self._learning is not None and self._shapes is not None
+        if chunk:
+            self._learning.append(chunk)
+        if scanner.gave_up or scanner.fed > self._shapes.largest:
+            self._learning = None
+        elif not more:
+            pieces = self._learning
+            self._shapes.learn(self._key, pieces[0] if len(pieces) == 1 else b"".join(pieces), scanner.spans)
+            self._learning = None
+
+    # --- what leaves ----------------------------------------------------------------------------------
 
     def _advance(self) -> list[bytes]:
         out: list[bytes] = []
-        scanner = self._scanner
-        spans, safe = scanner.spans, scanner.safe
+        spans, known = self._spans, self._known
+        safe = self._scanner.safe if self._scanner is not None else min(known, self._fed)
         self.waiting = None
         while True:
-            inside = self._inside
-            if inside is not None:
-                if inside.end < 0:
-                    self._move(safe, None)
+            if self._inside >= 0:
+                inside = spans[self._inside]
+                if not 0 <= inside.ended <= known:
+                    # Under a shape the last token may not be what the shape says: nothing is dropped before the end.
+                    if self._scanner is not None:
+                        self._move(safe, None)
                     return out
                 self._move(inside.end, None)
                 while self._next < len(spans) and self._within(spans[self._next], inside):
                     self._next += 1
-                self._inside = None
-            if self._next == len(spans):
+                self._inside = -1
+            if self._next == len(spans) or spans[self._next].opened > known:
                 self._move(safe, out)
                 return out
             span = spans[self._next]
-            if span.dead:
-                self._next += 1
-                continue
             self._move(span.start, out)
-            if span.pending:
+            if span.pair and not 0 <= span.ended <= known:
                 return out
-            fill = self._fill(span.slot)
-            if isinstance(fill, WaitType):
-                self.waiting = span.slot
-                return out
-            self.found.append(span.slot)
+            if not span.dead:
+                fill = self._fill(span.slot)
+                if isinstance(fill, WaitType):
+                    self.waiting = span.slot
+                    return out
+                self.found.append(span.slot)
+                if fill is not None:
+                    if fill:
+                        out.append(fill)
+                    self._inside = self._next
             self._next += 1
-            if fill is not None:
-                if fill:
-                    out.append(fill)
-                self._inside = span
 
     @staticmethod
     def _within(span: Span, outer: Span) -> bool:

@@ -17,7 +17,8 @@ WS = rb"[\t\n\f\r ]"
 # An attribute: a name may hold quotes and `<`; a quote opens a value only right after `=` (13.2.5.32 to 13.2.5.39).
 _ATTR = (
     rb"[^\t\n\f\r />][^\t\n\f\r />=]*+"
-    rb"(?:" + WS + rb"*+=" + WS + rb"*+(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r \"'>][^\t\n\f\r >]*+|(?=>)))?+"
+    rb"(?:" + WS + rb"*+=" + WS + rb"*+(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r \"'>][^\t\n\f\r >]*+|(?=>))"
+    rb"|(?!" + WS + rb"*+=))"
 )
 # Nearly all attributes look like ` name="value"`; the first loop takes them without trying anything else.
 _ATTRS = rb"(?:[ \n]++[a-zA-Z-]++=\"[^\"]*+\")*+(?:" + WS + rb"++|/(?!>)|" + _ATTR + rb")*+"
@@ -53,7 +54,10 @@ def _raw_element(name: bytes) -> bytes:
 
 
 # An icon: an svg whose tags can neither leave foreign content nor hold HTML.
-_ICON = rb"(?:path|g|circle|ellipse|rect|line|polyline|polygon|use|defs|lineargradient|stop|clippath|mask)(?=[\t\n\f\r />])"
+_ICON = (
+    rb"(?:path|g|circle|ellipse|rect|line|polyline|polygon|use|defs|lineargradient|stop|clippath|mask)"
+    rb"(?=[\t\n\f\r />])"
+)
 _SVG = (
     rb"(?i:svg)(?=[\t\n\f\r />])" + _ATTRS + rb">(?:[^<]++|</?(?i:" + _ICON + rb")" + _ATTRS + rb"/?>)*+"
     rb"</(?i:svg)" + WS + rb"*+>"

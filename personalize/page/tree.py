@@ -54,6 +54,7 @@ _MARKER = Node(b"")
 _P_STOPS = frozenset((b"address", b"div", b"p"))
 _CELLS = frozenset((b"td", b"th"))
 _BODIES = frozenset((b"tbody", b"thead", b"tfoot"))
+_FONT = frozenset((b"color", b"face", b"size"))
 _SCOPED_END = BLOCKS | {b"button", b"select"}
 _TABLE_END = frozenset((b"table", b"caption", b"td", b"th", b"tr")) | _BODIES
 # The doctypes that were common; a bare HTML 4 doctype (no address) in its loose or frameset form counts.
@@ -84,14 +85,16 @@ class Tree:
         self.over = False  # the body was ended by the token just read
         self._watch = watch
         self._ask = resolve
+        self._root: Node | None = None
         self._root_ends_p = self._root_special = False
 
     @classmethod
-    def rooted(cls, name: bytes, ns: int, resolve: Callable[[], Tree]) -> Tree:
-        """A tree whose first known element is `name`, in the body of a page whose earlier part is not known yet."""
+    def rooted(cls, name: bytes, raw: bytes, resolve: Callable[[], Tree]) -> Tree:
+        """A tree whose first known element has this start tag; the part of the page before it is not known yet."""
         tree = cls(resolve=resolve)
         tree.phase = IN_BODY
-        root = Node(name, ns)
+        ns = SVG if name == b"svg" else MATH if name == b"math" else HTML
+        tree._root = root = Node(name, ns, raw)
         unknown = Node(UNKNOWN)
         tree.stack = [unknown, root]
         tree.active = [unknown]
@@ -135,7 +138,7 @@ class Tree:
                 or (top.point == TEXT_POINT and name not in (b"mglyph", b"malignmark"))
                 or (top.point == ANNOTATION and name == b"svg")
             ):
-                if name in BREAKOUT or (name == b"font" and not attributes(raw).keys().isdisjoint((b"color", b"face", b"size"))):
+                if name in BREAKOUT or (name == b"font" and not _FONT.isdisjoint(attributes(raw))):
                     self._break_out()
                 else:
                     return self._foreign(name, raw, closed, top.ns)
@@ -159,7 +162,7 @@ class Tree:
                     i -= 1
         if self.phase != IN_BODY and not (name == b"template" and stack and stack[-1] is not self.head):
             if name == b"head" and self.phase == IN_HEAD:
-                self._cut(self.stack.index(self.head) if self.head in self.stack else len(self.stack))  # type: ignore[arg-type]
+                del self.stack[1:]
                 self.phase = AFTER_HEAD
                 return
             if name not in (b"body", b"html", b"br"):
@@ -607,15 +610,19 @@ class Tree:
     def _resolve(self) -> int:
         """Put what the page opened before in the place of UNKNOWN; gives how many places everything moved up."""
         assert self._ask is not None
-        base = self._ask()
-        if base.phase != IN_BODY:
-            base._begin_body()
-        self.stack[0:1] = base.stack
-        self.active[0:1] = base.active
-        if self.form is None:
-            self.form = base.form
+        base, root = self._ask(), self._root
+        assert root is not None
+        # The root's own start tag ends and opens things below it; its element is the one that is known already.
+        ours = base.start(root.name, root.raw)
+        stack = [n for n in base.stack if n is not ours]
+        active = [n for n in base.active if n is not ours]
+        if root.ns == HTML and root.name in MARKED:
+            active.pop()
+        self.stack[0:1], self.active[0:1] = stack, active
+        self.phase = base.phase
+        self.form = self.form or base.form
         self.document, self.quirks, self.head = base.document, base.quirks, base.head
-        return len(base.stack) - 1
+        return len(stack) - 1
 
     # --- formatting -----------------------------------------------------------------------------------
 
