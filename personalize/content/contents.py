@@ -117,8 +117,12 @@ class Contents:
         self._observer.count("content.fallbacks")
         choice = ask.choice
         try:
-            if (stale := self._stale(ask, choice.content, last_good=choice.fallback.kind == "last_good")) is not None:
-                return Fill(choice.slot, stale, "stale", note)
+            stale = self._stale(ask, choice.content, last_good=choice.fallback.kind == "last_good")
+        except ContentError:  # what fails here is what failed before: `note` tells of it
+            stale = None
+        if stale is not None:
+            return Fill(choice.slot, stale, "stale", note)
+        try:
             html = self._fallback_html(ask, choice.fallback)
         except ContentError as error:
             html = None
@@ -187,7 +191,7 @@ class Contents:
         except ContentError:
             raise
         except Exception as error:  # a plugin's own mistake
-            self._observer.failed(f"source {flights.name}", error)
+            flights.mistake(error)
             raise BadFragment(f"source {flights.name} could not name a key: {error}") from error
         return key
 
@@ -197,7 +201,7 @@ class Contents:
         except ContentError:
             raise
         except Exception as error:  # a plugin's own mistake
-            self._observer.failed(f"source {flights.name}", error)
+            flights.mistake(error)
             raise BadFragment(f"source {flights.name} raised {type(error).__name__}: {error}") from error
 
     def _stale(self, ask: Ask, content: Content, *, last_good: bool) -> str | None:

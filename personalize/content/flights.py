@@ -23,6 +23,7 @@ Waiter = Callable[[Outcome], None]
 LARGEST = 256 * 1024  # characters of one fragment's HTML
 _AT_ONCE = 16 * 1024  # characters of HTML that are sanitized on the event loop (well under a millisecond)
 _GRACE = 0.25  # seconds after its deadline when a fetch that keeps no deadline itself is given up on
+_QUIET = 60.0  # seconds between two reports of one kind of mistake
 _PAUSE = 1.0  # seconds in which a key that got a bad answer is not asked for again
 
 
@@ -60,6 +61,7 @@ class Flights:
         self._by_key: dict[Hashable, _Flight] = {}
         self._tasks: set[asyncio.Task[None]] = set()  # strong references: the loop holds weak ones
         self._resting: Bounded[tuple[float, ContentError]] = Bounded(512 * 1024)  # keys that got a bad answer
+        self._mistakes: dict[type[Exception], float] = {}  # when each kind was last told of
         self._closed = False
 
     def look(self, key: Hashable) -> Entry | None:
@@ -88,6 +90,14 @@ class Flights:
         self._tasks.add(flight.task)
         flight.task.add_done_callback(self._tasks.discard)
         self._observer.count("content.fetches")
+
+    def mistake(self, error: Exception) -> None:
+        """Tell the operator of an exception that the source did not mean, each kind once a minute."""
+        now = self._clock()
+        self._observer.count("content.mistakes")
+        if now - self._mistakes.get(type(error), float("-inf")) >= _QUIET:
+            self._mistakes[type(error)] = now
+            self._observer.failed(f"source {self.name}", error)
 
     async def close(self) -> None:
         """Let what is under way end, at most one second; then give back what the source holds."""
@@ -125,7 +135,7 @@ class Flights:
         except ContentError as error:
             outcome = error
         except Exception as error:  # a plugin's own mistake: the slot falls back, the operator hears
-            self._observer.failed(f"source {self.name}", error)
+            self.mistake(error)
             outcome = SourceUnavailable(f"source {self.name} raised {type(error).__name__}: {error}")
         except asyncio.CancelledError:
             self._land(key, flight, SourceUnavailable(f"source {self.name} was closed"))

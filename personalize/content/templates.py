@@ -1,7 +1,8 @@
 """Templates: minijinja over the site's own folder, for people who write HTML and not Python.
 
 - Every name is autoescaped, `autoescape` blocks are refused, and `safe` means "through the allow-list".
-- Fuel bounds the time (an endless loop ends in milliseconds), 256 KB bounds the output.
+- Fuel bounds the time (an endless loop ends in milliseconds), 256 KB bounds the output. A template that sets out to build
+  a huge value inside one expression is not stopped: whoever may write into this folder is trusted not to.
 - What is undefined, at any depth, prints as nothing ("chainable"): an experience that leaves out a part, or a
   product without a brand, must not take its slot down. Calling or calculating with it is an error all the same.
 - A file is read once per environment; a reload makes a new environment.
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from minijinja import Environment
 
 LARGEST = 256 * 1024  # characters of a template, and of what it renders
-FUEL = 100_000  # minijinja instructions: about 4 ms
+FUEL = 30_000  # minijinja instructions, a millisecond or two: a hundred products take a third of it
 _PRODUCT = tuple(f.name for f in fields(Product) if f.name != "extra")
 
 
@@ -35,6 +36,7 @@ class Templates:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._environment: Environment | None = None
+        self._room = 0  # characters that the render under way may still print
 
     def render(self, name: str, variables: Mapping[str, Any]) -> str:
         """The template's output. Text in `variables` is escaped where it is printed; `Html` is not."""
@@ -42,6 +44,7 @@ class Templates:
             self._environment = self._make()
         from minijinja import TemplateError
 
+        self._room = LARGEST
         try:
             html = self._environment.render_template(name, **{k: plain(v) for k, v in variables.items()})
         except TemplateError as error:
@@ -60,12 +63,28 @@ class Templates:
             fuel=FUEL,
             undefined_behavior="chainable",
             auto_escape_callback=lambda _name: True,
+            finalizer=self._printed,
             debug=False,
             filters={
                 "url": lambda value: safe(escape(url(value))),
                 "safe": lambda value: safe(sanitize(_text(value))),
             },
         )
+
+    def _printed(self, value: Any) -> Any:
+        """Each value on its way out: nothing for None and what is undefined, text and numbers as they are. Raises
+        BadFragment for a list or a mapping, which is never meant, and when the output is too large."""
+        if value is None:
+            return ""
+        if isinstance(value, str):
+            self._room -= len(value)
+        elif isinstance(value, int | float):
+            self._room -= 8
+        else:
+            raise BadFragment(f"a {type(value).__name__} cannot be printed; loop over it or name one of its values")
+        if self._room < 0:
+            raise BadFragment(f"its output is larger than {LARGEST // 1024} KB")
+        return value
 
     def _read(self, name: str) -> str | None:
         """A template's source by its name below the folder, or None when there is none. A name that leads out of the

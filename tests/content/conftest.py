@@ -46,10 +46,13 @@ class Site:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(source, "utf-8")
 
-    def contents(self, sources: dict[str, Any] | None = None, **config: Any) -> Contents:
-        made = Config.model_validate({"version": 1, **config})
+    def contents(
+        self, made_sources: dict[str, Any] | None = None, *, sources: dict[str, Any] | None = None, **config: Any
+    ) -> Contents:
+        """Contents over `made_sources`; `sources` and the rest are the config's own."""
+        made = Config.model_validate({"version": 1, "sources": sources or {}, **config})
         made._base = self.folder
-        return Contents(made, sources or {}, self.observer, clock=lambda: self.now)
+        return Contents(made, made_sources or {}, self.observer, clock=lambda: self.now)
 
 
 def _ask(

@@ -80,6 +80,17 @@ def test_output_is_capped(tmp_path: Path) -> None:
         render(tmp_path, "{% for i in range(300) %}{{ x }}{% endfor %}", x="x" * 1000)
 
 
+def test_a_list_is_not_printed(tmp_path: Path) -> None:
+    """A list or a mapping in the output is a mistake and said so."""
+    with pytest.raises(BadFragment, match="list cannot be printed"):
+        render(tmp_path, "{{ items }}", items=[1])
+
+
+def test_nothing_known_prints_as_nothing(tmp_path: Path) -> None:
+    """None is no word for a visitor."""
+    assert render(tmp_path, "[{{ x }}{{ y }}]{{ n }} {{ t }}", x=None, n=0, t=2.5) == "[]0 2.5"
+
+
 def test_a_syntax_error_names_the_template_and_the_line(tmp_path: Path) -> None:
     """The person who wrote the template is told where to look."""
     with pytest.raises(BadFragment, match=r"template t\.html: .*line 2"):
