@@ -4,7 +4,8 @@ Rule 1  `record` never waits. What does not fit into the queue is counted as dro
 Rule 2  Folds get events from the tail only: stored, in the log's order, each once. So every worker folds the same
         log, whoever wrote it, and a rebuild from the log comes to the same state.
 Rule 3  What was accepted is written, or counted as dropped: a failing store is tried again for `patience` seconds.
-Rule 4  Nothing that the store or a fold raises leaves this file; the Observer hears of it, once per change of state.
+Rule 4  No StoreError, and nothing that a fold raises, leaves this file: the Observer hears of it, once per change of
+        state, and pages are served on.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 from typing import Final
 
@@ -92,9 +93,9 @@ class EventLog:
         if self._loop is not None:
             self._belong_to_no_loop()
         self._loop = loop
-        self._tasks.append(loop.create_task(self._write_on(), name="personalize log, writing"))
+        self._tasks.append(loop.create_task(self._forever(self._next_write), name="personalize log, writing"))
         await self._follow()
-        self._tasks.append(loop.create_task(self._follow_on(), name="personalize log, following"))
+        self._tasks.append(loop.create_task(self._forever(self._next_follow), name="personalize log, following"))
 
     async def flush(self) -> None:
         """Returns when everything recorded so far is in the log and in the folds, or was given up."""
@@ -135,14 +136,20 @@ class EventLog:
                 await self._store.open()
                 self._open = True
 
+    async def _forever(self, step: Callable[[], Awaitable[None]]) -> None:
+        while not self._stopping.is_set():
+            try:
+                await step()
+            except Exception as error:  # a store's own bug must not end the writing or following of all that comes
+                self._observer.failed("event log", error)
+
     # --- writing ---------------------------------------------------------------------------------------
 
-    async def _write_on(self) -> None:
-        while not self._stopping.is_set():
-            await self._recorded.wait()
-            await _until(self._stopping, self._interval)
-            self._recorded.clear()
-            await self._write()
+    async def _next_write(self) -> None:
+        await self._recorded.wait()
+        await _until(self._stopping, self._interval)
+        self._recorded.clear()
+        await self._write()
 
     async def _write(self) -> None:
         """Rule 3. Events stay in the queue until they are stored, so that `capacity` bounds all that wait."""
@@ -167,9 +174,6 @@ class EventLog:
                 new = await self._store.append(batch)
             except StoreError as error:
                 self._trouble("store", "failing", str(error))
-            except Exception as error:  # a store's own bug must not end the writing of everything after it
-                self._observer.failed("store.append", error)
-                return False
             else:
                 self._well("store")
                 self._observer.count("events.stored", new)
@@ -186,11 +190,10 @@ class EventLog:
 
     # --- following -------------------------------------------------------------------------------------
 
-    async def _follow_on(self) -> None:
-        while not self._stopping.is_set():
-            await _until(self._committed, _POLL)
-            self._committed.clear()
-            await self._follow()
+    async def _next_follow(self) -> None:
+        await _until(self._committed, _POLL)
+        self._committed.clear()
+        await self._follow()
 
     async def _follow(self) -> None:
         """Rule 2: give the folds whatever the log has beyond the last event they know."""
@@ -202,8 +205,6 @@ class EventLog:
                     await asyncio.sleep(0)
             except StoreError as error:
                 self._trouble("store, reading", "failing", str(error))
-            except Exception as error:  # a store's own bug must not end the following for good
-                self._observer.failed("store.read", error)
             else:
                 self._well("store, reading")
 
@@ -230,8 +231,9 @@ class EventLog:
 
 
 async def _until(event: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, at most so long."""
+    """Wait for the event, at most so long. (Not by `wait_for`, which before Python 3.12 may swallow a cancellation.)"""
     try:
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await event.wait()
     except TimeoutError:
         pass

@@ -99,8 +99,9 @@ def _removed(profile: Profile, event: Event, products: Catalogue) -> None:
 
 def _ordered(profile: Profile, event: Event, products: Catalogue) -> None:
     """An order without products is the cart as it stands here in the log."""
-    lines = list(_lines(event.properties.get("products")))
-    if "products" not in event.properties:
+    products_given = event.properties.get("products", event.properties.get("items"))
+    lines = list(_lines(products_given))
+    if products_given is None:
         lines = [(item, quantity, price) for item, (quantity, price) in profile.cart.items()]
     revenue = _money(event.properties.get("revenue"), _money(event.properties.get("total"), math.nan))
     if math.isnan(revenue):
@@ -111,9 +112,12 @@ def _ordered(profile: Profile, event: Event, products: Catalogue) -> None:
 
 
 def _lines(products: object) -> Iterator[tuple[str, int, float]]:
+    """Item, quantity and unit price of each line; a line may also be the item's id alone."""
     for line in products if isinstance(products, list | tuple) else ():
         if isinstance(line, Mapping) and (item := _item(line)):
             yield item, _quantity(line.get("quantity")), _money(line.get("price"), 0.0)
+        elif item := _text(line):
+            yield item, 1, 0.0
 
 
 # --- what was said, shown, remembered ------------------------------------------------------------------
@@ -180,7 +184,7 @@ def _put(kept: dict[str, Any], key: str, value: Any, most: int) -> None:
 
 
 def _item(properties: Mapping[str, Any]) -> str:
-    return _text(properties.get("product_id"))
+    return next((item for name in ("product_id", "item", "sku") if (item := _text(properties.get(name)))), "")
 
 
 def _text(value: object) -> str:

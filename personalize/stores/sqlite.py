@@ -97,23 +97,21 @@ class SqliteStore:
 
     def _connect(self, *, write: bool) -> sqlite3.Connection:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._lock_file():
+        with self._lock_file(), contextlib.ExitStack() as failed:
             if self.path.exists() and self._is_damaged():
                 self._move_aside()
                 self._had_file = True
             self._suspect = False
             db = sqlite3.connect(self.path, timeout=self._busy, isolation_level=None)
-            try:
-                mode = db.execute("PRAGMA journal_mode=WAL").fetchone()[0]
-                # Where the file system has no shared memory the old journal stays, and needs the careful setting.
-                db.execute(f"PRAGMA synchronous={'NORMAL' if mode == 'wal' else 'FULL'}")
-                db.execute("PRAGMA journal_size_limit=67108864")  # a WAL that once grew gives its space back
-                self._migrate(db)
-                if not write:
-                    db.execute("PRAGMA query_only=ON")
-            except BaseException:
-                db.close()
-                raise
+            failed.callback(db.close)
+            mode = db.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+            # Where the file system has no shared memory the old journal stays, and needs the careful setting.
+            db.execute(f"PRAGMA synchronous={'NORMAL' if mode == 'wal' else 'FULL'}")
+            db.execute("PRAGMA journal_size_limit=67108864")  # a WAL that once grew gives its space back
+            self._migrate(db)
+            if not write:
+                db.execute("PRAGMA query_only=ON")
+            failed.pop_all()
             self._had_file = True
             return db
 
@@ -194,10 +192,9 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
         db.execute("COMMIT")
-    except BaseException:
+    finally:
         if db.in_transaction:
             db.execute("ROLLBACK")
-        raise
 
 
 def _append(db: sqlite3.Connection, events: Sequence[Event]) -> int:

@@ -146,7 +146,7 @@ async def test_a_strange_event_does_not_take_its_batch_along(store: Store) -> No
     ]
     assert await store.append([event("first"), *strange, event("last")]) == len(strange) + 2
     found = {e.id: e for e in await store.read()}
-    assert list(found)[0] == "first" and list(found)[-1] == "last"
+    assert next(iter(found)) == "first" and next(reversed(found)) == "last"
     assert found["s?"].name == "N?\x00" and found["s?"].time == 0.0 and found["s?"].visitor == "v?"
     assert found["s?"].properties["text"] == "\ud800\x00"
     assert found["nan"].properties == {"nan": None, "inf": [None], "fine": 0.5}
@@ -155,7 +155,11 @@ async def test_a_strange_event_does_not_take_its_batch_along(store: Store) -> No
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**62), 2**62) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**62), 2**62)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )

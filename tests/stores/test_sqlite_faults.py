@@ -65,6 +65,31 @@ async def ids(store: SqliteStore) -> list[str]:
     return [e.id for e in await store.read(0, 1_000_000)]
 
 
+def moved_aside(path: Path) -> list[Path]:
+    return [p for p in path.parent.glob(f"{path.name}.damaged-*") if not p.name.endswith(("-wal", "-shm"))]
+
+
+def remove(path: Path) -> None:
+    for part in path.parent.glob(f"{path.name}*"):
+        part.unlink()
+
+
+def spoil(path: Path) -> None:
+    """Overwrite all but the first and the last page of a file with noise."""
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(path.stat().st_size - 2 * 4096))
+
+
+def make_room(disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,size=10m", str(disk)], check=True)
+
+
+def run_at_once(code: str, path: Path, times: int) -> list[int]:
+    workers = [subprocess.Popen([sys.executable, "-c", code, str(path), f"w{n}"]) for n in range(times)]
+    return [worker.wait() for worker in workers]
+
+
 def acknowledged_and_lost(path: Path, run: str, acknowledgements: int, order: str) -> list[str]:
     """Start a writer, kill -9 it after so many acknowledgements, and return acknowledged ids the file lacks."""
     writer = subprocess.Popen(
@@ -84,14 +109,13 @@ def acknowledged_and_lost(path: Path, run: str, acknowledgements: int, order: st
 
 
 def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    """Twenty writers are killed one after the other on one file: all they had acknowledged is there, the file is whole."""
+    """Of twenty writers killed one after the other, all that was acknowledged is in the file, and the file is whole."""
     for run in range(20):
         assert acknowledged_and_lost(tmp_path / "log.db", f"run{run}", 1 + run * 7 % 40, "committed, then said") == []
 
 
 def test_the_kill_9_test_can_fail(tmp_path: Path) -> None:
     """Planted bug: a writer that acknowledges before it commits is caught losing events."""
-    SqliteStore(tmp_path / "log.db")
     asyncio.run(_make(tmp_path / "log.db"))
     assert acknowledged_and_lost(tmp_path / "log.db", "run", 1, "said before committed") != []
 
@@ -114,7 +138,7 @@ async def test_a_garbage_file_is_moved_aside(tmp_path: Path) -> None:
     assert await store.append(events(0, 3)) == 3
     assert await ids(store) == ["e0", "e1", "e2"]
     await store.close()
-    (aside,) = tmp_path.glob("log.db.damaged-*")
+    (aside,) = moved_aside(path)
     assert aside.read_bytes() == b"this is not a database, " * 400
     assert [(part, state) for part, state, _ in heard.said] == [("store", "damaged")]
     assert aside.name in heard.said[0][2]
@@ -125,9 +149,7 @@ async def test_damage_found_later_is_moved_aside(tmp_path: Path) -> None:
     log goes on; its new seqs lie beyond all old ones, so that nobody who followed the old log misses an event."""
     path = tmp_path / "log.db"
     await _make(path, events(0, 2000, pad="x" * 100))
-    with path.open("r+b") as file:
-        file.seek(4096)
-        file.write(os.urandom(path.stat().st_size - 2 * 4096))
+    spoil(path)
     heard = Heard()
     store = SqliteStore(path, heard)
     await store.open()
@@ -150,14 +172,12 @@ async def test_every_worker_follows_a_replaced_file(tmp_path: Path) -> None:
     await two.read()
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    with path.open("r+b") as file:
-        file.seek(4096)
-        file.write(os.urandom(path.stat().st_size - 2 * 4096))
+    spoil(path)
     assert await ids(one) == []
     await one.append(events(3000, 3001))
     await two.append(events(4000, 4001))
     assert await ids(one) == await ids(two) == ["e3000", "e4000"]
-    assert len([p for p in tmp_path.glob("log.db.damaged-*") if not p.name.endswith(("-wal", "-shm"))]) == 1
+    assert len(moved_aside(path)) == 1
     await one.close()
     await two.close()
 
@@ -168,8 +188,7 @@ async def test_a_removed_file_is_begun_again(tmp_path: Path) -> None:
     store = SqliteStore(path)
     await store.open()
     await store.append(events(0, 10))
-    for part in tmp_path.glob("log.db*"):
-        part.unlink()
+    remove(path)
     assert await store.append(events(20, 22)) == 2
     found = await store.read()
     assert [e.id for e in found] == ["e20", "e21"] and found[0].seq > 10
@@ -196,7 +215,7 @@ async def test_a_newer_log_is_left_alone(tmp_path: Path) -> None:
         db.execute("PRAGMA user_version=99")
     with pytest.raises(StoreError, match="newer version"):
         await SqliteStore(path).open()
-    assert list(tmp_path.glob("*damaged*")) == []
+    assert moved_aside(path) == []
 
 
 async def test_a_locked_database(tmp_path: Path) -> None:
@@ -228,7 +247,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 async def test_a_full_disk(small_disk: Path) -> None:
-    """A full disk is a StoreError for the batch that did not fit, whole and not in part; with room again, it is stored."""
+    """A batch that does not fit on a full disk is a StoreError, whole and not in part; with room again, it is stored."""
     store = SqliteStore(small_disk / "log.db", Heard())
     await store.open()
     stored = 0
@@ -238,7 +257,7 @@ async def test_a_full_disk(small_disk: Path) -> None:
             stored += 10
     assert 0 < stored < 10_000
     assert len(await ids(store)) == stored
-    subprocess.run(["mount", "-o", "remount,size=10m", str(small_disk)], check=True)
+    make_room(small_disk)
     assert await store.append(events(stored, stored + 10)) == 10
     assert len(await ids(store)) == stored + 10
     await store.close()
@@ -283,8 +302,7 @@ async def test_many_processes_open_a_new_file_at_once(tmp_path: Path) -> None:
         "asyncio.run(main())"
     )
     path = tmp_path / "log.db"
-    workers = [subprocess.Popen([sys.executable, "-c", code, str(path), f"w{n}"]) for n in range(6)]
-    assert [worker.wait() for worker in workers] == [0] * 6
+    assert run_at_once(code, path, 6) == [0] * 6
     store = SqliteStore(path)
     await store.open()
     assert sorted(await ids(store)) == [f"w{n}" for n in range(6)]
