@@ -57,7 +57,7 @@ class EventLog:
         self._close_by = 0.0
         self._troubles: set[str] = set()  # parts of which a bad state was said
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._belong_to_no_loop()
+        self._bind()
 
     @property
     def seq(self) -> int:
@@ -87,18 +87,16 @@ class EventLog:
 
         Calling it again does nothing; on another event loop (test clients make one per request) it goes on there.
         """
-        loop = asyncio.get_running_loop()
-        if self._closed or self._loop is loop:
+        loop = self._here()
+        if self._closed or self._tasks:
             return
-        if self._loop is not None:
-            self._belong_to_no_loop()
-        self._loop = loop
         self._tasks.append(loop.create_task(self._forever(self._next_write), name="personalize log, writing"))
         await self._follow()
         self._tasks.append(loop.create_task(self._forever(self._next_follow), name="personalize log, following"))
 
     async def flush(self) -> None:
         """Returns when everything recorded so far is in the log and in the folds, or was given up."""
+        self._here()
         await self._write()
         await self._follow()
 
@@ -107,6 +105,7 @@ class EventLog:
         it then refuses is dropped and counted. A second call does nothing."""
         if self._closed:
             return
+        self._here()
         self._closed = True
         self._close_by = time.monotonic() + _LAST_PATIENCE
         for event in (self._stopping, self._recorded, self._committed):
@@ -121,9 +120,19 @@ class EventLog:
                 except StoreError as error:
                     self._observer.failed("store.close", error)
 
-    def _belong_to_no_loop(self) -> None:
+    def _here(self) -> asyncio.AbstractEventLoop:
+        """The running loop. Tasks and locks that belong to an earlier one are replaced; the queue stays."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop = loop
+            self._bind()
+        return loop
+
+    def _bind(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
         self._recorded = asyncio.Event()
+        if self._queue:
+            self._recorded.set()
         self._committed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._opening = asyncio.Lock()

@@ -247,7 +247,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 async def test_a_full_disk(small_disk: Path) -> None:
-    """A batch that does not fit on a full disk is a StoreError, whole and not in part; with room again, it is stored."""
+    """What does not fit on a full disk is a StoreError, the batch as a whole; with room again, it is stored."""
     store = SqliteStore(small_disk / "log.db", Heard())
     await store.open()
     stored = 0
