@@ -1,8 +1,8 @@
 """Templates: minijinja over the site's own folder, for people who write HTML and not Python.
 
 - Every name is autoescaped, `autoescape` blocks are refused, and `safe` means "through the allow-list".
-- Fuel bounds the time (an endless loop ends in milliseconds), 256 KB bounds the output. A template that sets out to build
-  a huge value inside one expression is not stopped: whoever may write into this folder is trusted not to.
+- Fuel bounds the time (an endless loop ends in milliseconds), 256 KB bounds the output. A template that sets out to
+  build a huge value inside one expression is not stopped: whoever may write into this folder is trusted not to.
 - What is undefined, at any depth, prints as nothing ("chainable"): an experience that leaves out a part, or a
   product without a brand, must not take its slot down. Calling or calculating with it is an error all the same.
 - A file is read once per environment; a reload makes a new environment.

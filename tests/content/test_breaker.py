@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -44,9 +46,7 @@ def test_rule_5_a_pause_is_kept_and_cut() -> None:
     assert not breaker.allows(10.0 + LONGEST_PAUSE - 0.1) and breaker.allows(10.0 + LONGEST_PAUSE)
 
 
-STEPS = st.lists(
-    st.tuples(st.floats(0, 2, allow_nan=False), st.sampled_from(["good", "bad", "pause"])), max_size=80
-)  # fmt: skip
+STEPS = st.lists(st.tuples(st.floats(0, 2, allow_nan=False), st.sampled_from(["good", "bad", "pause"])), max_size=80)
 
 
 @settings(max_examples=200)
@@ -59,11 +59,13 @@ def test_for_any_history(steps: list[tuple[float, str]], failures: int, open_for
         now += wait
         if not breaker.allows(now):
             continue
-        change = breaker.succeeded(now) if outcome == "good" else breaker.failed(now, 3.0 if outcome == "pause" else 0.0)
+        change = (
+            breaker.succeeded(now) if outcome == "good" else breaker.failed(now, 3.0 if outcome == "pause" else 0.0)
+        )
         if change is not None:
             changes.append((now, change))
     assert [state for _, state in changes] == ["open", "closed"] * (len(changes) // 2) + ["open"] * (len(changes) % 2)
-    assert all(b - a >= SETTLE for (a, _), (b, _) in zip(changes, changes[1:], strict=False))
+    assert all(b - a >= SETTLE for (a, _), (b, _) in itertools.pairwise(changes))
     for _ in range(5):
         now += max(open_for, 3.0, SETTLE)
         if breaker.allows(now):

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from personalize.content.cache import Bounded, Cache, jitter, weigh
 from personalize.model import Fragment
 
-
 JITTER_OF_A = 2512249051 / 2**32
 
 
@@ -34,7 +33,13 @@ def test_parts_of_a_key_are_never_joined() -> None:
     """Keys that would be one text are two keys, and a source's name is a part like any other."""
     cache = Cache()
     put(cache, ("ab", "c"))
-    for source, key in (("s", ("a", "bc")), ("s", ("abc",)), ("s", ("ab", "c", None)), ("sab", ("c",)), ("t", ("ab", "c"))):
+    for source, key in (
+        ("s", ("a", "bc")),
+        ("s", ("abc",)),
+        ("s", ("ab", "c", None)),
+        ("sab", ("c",)),
+        ("t", ("ab", "c")),
+    ):
         assert cache.get(source, key) is None
 
 

@@ -61,17 +61,20 @@ def test_what_needs_no_source_is_there_at_once(content: Any, fill: Fill, site: A
 
 
 def test_a_template_gets_parts_vars_and_the_choice(site: Any, ask: Any) -> None:
-    """A part's name stands for its text, other text for itself; the choice and the captured values are there by name."""
+    """A part's name stands for its text, other text for itself; the choice and captured values are there by name."""
     site.template(
         "hero.html",
-        "{{ headline }}|{{ image }}|{{ offer.reward }}|{{ parts.headline }}|{{ vars.n }}{{ n }}|{{ slot }} {{ experience }} "
-        "{{ variant }}|{{ why }}|{{ params.product }}",
+        "{{ headline }}|{{ image }}|{{ offer.reward }}|{{ parts.headline }}|{{ vars.n }}{{ n }}|{{ slot }} "
+        "{{ experience }} {{ variant }}|{{ why }}|{{ params.product }}",
     )
     contents = site.contents(
         slots={"hero": {"match": {"path": "/"}, "template": "hero.html"}},
         parts={"headlines": {"points": "Earn & save"}, "offers": {"star": {"reward": 50}}},
     )
-    content = {"parts": {"headline": "headlines.points", "image": "hero/x.webp", "offer": "offers.star"}, "vars": {"n": 3}}
+    content = {
+        "parts": {"headline": "headlines.points", "image": "hero/x.webp", "offer": "offers.star"},
+        "vars": {"n": 3},
+    }
     fill = contents.begin(ask(content, why="Because.", variant="v", params={"product": "<9>"}))
     shown = "Earn &amp; save|hero&#x2f;x.webp|50|Earn &amp; save|33|hero e v|Because.|&lt;9&gt;"
     assert fill == Fill("hero", shown, "inline")
@@ -95,7 +98,9 @@ def test_an_equal_content_is_the_same_content(site: Any, ask: Any) -> None:
     assert contents._numbers == 1
 
 
-@pytest.mark.parametrize("source", [None, "{% if %}", "{% for i in range(99999) %}{{ range(99999) }}{% endfor %}", "<a {{ x }}>"])
+@pytest.mark.parametrize(
+    "source", [None, "{% if %}", "{% for i in range(99999) %}{{ range(99999) }}{% endfor %}", "<a {{ x }}>"]
+)
 def test_a_broken_template_falls_back_and_is_told_once(source: str | None, site: Any, ask: Any) -> None:
     """Missing, wrong, endless or unsafe: the slot shows its fallback, and the operator reads one line."""
     if source is not None:
@@ -111,9 +116,17 @@ def test_a_broken_template_falls_back_and_is_told_once(source: str | None, site:
 
 @pytest.mark.parametrize(
     ("fallback", "html"),
-    [("page", None), ("empty", ""), ({"html": "f"}, "f"), ({"template": "f.html"}, "from f"), ("last_good", None),
-     ({"template": "missing.html"}, None), ({"source": "nowhere"}, None), ({"source": "recs", "template": "l.html"}, None)],
-)  # fmt: skip
+    [
+        ("page", None),
+        ("empty", ""),
+        ({"html": "f"}, "f"),
+        ({"template": "f.html"}, "from f"),
+        ("last_good", None),
+        ({"template": "missing.html"}, None),
+        ({"source": "nowhere"}, None),
+        ({"source": "recs", "template": "l.html"}, None),
+    ],
+)
 def test_each_fallback(fallback: Any, html: str | None, site: Any, ask: Any) -> None:
     """A fallback of any kind is given at once; one that fails itself leaves the page's own markup."""
     site.template("f.html", "from f")

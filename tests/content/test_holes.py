@@ -23,7 +23,7 @@ REFUSED = [
     ("<style>a{color:{{ x|tojson }}}</style>", "<style>"),
     ('<p style="{{ x }}">', "attribute style"),
     ('<p STYLE="color:{{ x }}">', "attribute style"),
-    ('<p onclick="f(\'{{ x }}\')">', "attribute onclick"),
+    ("<p onclick=\"f('{{ x }}')\">", "attribute onclick"),
     ('<iframe srcdoc="{{ x }}">', "attribute srcdoc"),
     ("<!-- {{ x }} -->", "a comment"),
     ("{% autoescape false %}{{ x }}{% endautoescape %}", "autoescape"),
@@ -43,7 +43,7 @@ def test_a_hole_that_cannot_be_safe_is_refused(source: str, message: str) -> Non
 
 PASSED = [
     "<p>{{ x }}</p>",
-    '<p class="a {{ x }}" title=\'{{ x }}\'>{{ x }}',
+    "<p class=\"a {{ x }}\" title='{{ x }}'>{{ x }}",
     '<a href="/p/{{ x }}?q={{ y }}">',
     '<a href="https://shop.example/{{ x }}">',
     "<script>var a = {{ x|tojson }};</script>{{ y }}",
@@ -53,7 +53,7 @@ PASSED = [
     "{{ '}}' ~ \"%}\" }}{{ x }}",
     "{# <a {{ x }} #}{{ y }}",
     "{% raw %}{{ <a href= > {% endraw %}{{ x }}",
-    "<p {% if x %}class=\"a\"{% endif %}>{{ x }}",
+    '<p {% if x %}class="a"{% endif %}>{{ x }}',
     "<!-- a > b --><p>{{ x }}</p><!doctype html>{{ x }}",
     "{% set a = '<a ' %}{{ x }}",
     "<SCRIPT>if (a</b/.test('<p ')) {}</SCRIPT >{{ x }}",
@@ -84,7 +84,7 @@ def test_a_hole_that_can_give_a_scheme_is_filtered(source: str, guarded: str) ->
 
 @given(st.text(alphabet="<>/=\"' {}%#-!aAbscriptylehref\n", max_size=60))
 def test_any_text_is_judged(source: str) -> None:
-    """Whatever is in a file, the answer is a source or a refusal, and without a hole in a URL the source is the same."""
+    """Whatever is in a file, the answer is a source or a refusal; without a hole in a URL the source is the same."""
     try:
         guarded = guard(source)
     except BadFragment:

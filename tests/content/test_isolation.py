@@ -1,5 +1,5 @@
 """The worst bug would be one visitor's content shown to another. The law: whatever many visitors ask at once, in any
-order, with a backend that is slow, fails and recovers, each is shown what they alone would be shown, or the fallback."""
+order, with a backend that is slow, fails and recovers, each is shown what they alone would see, or the fallback."""
 
 from __future__ import annotations
 
@@ -27,9 +27,14 @@ Visitor = tuple[str, str | None, str | None, str]  # path, locale, country, a ca
 Plant = Callable[[Contents, HttpSource, pytest.MonkeyPatch], Any]
 
 VISITORS = st.tuples(
-    st.sampled_from(["a", "b"]), st.sampled_from([None, "", "x", "xy"]), st.sampled_from([None, "", "yz", "z"]), st.sampled_from("pq")
-)  # fmt: skip
-WAVES = st.lists(st.tuples(st.lists(VISITORS, min_size=1, max_size=12), st.floats(0, 4), st.booleans()), min_size=1, max_size=5)
+    st.sampled_from(["a", "b"]),
+    st.sampled_from([None, "", "x", "xy"]),
+    st.sampled_from([None, "", "yz", "z"]),
+    st.sampled_from("pq"),
+)
+WAVES = st.lists(
+    st.tuples(st.lists(VISITORS, min_size=1, max_size=12), st.floats(0, 4), st.booleans()), min_size=1, max_size=5
+)
 
 
 class Quiet:
@@ -52,7 +57,9 @@ def alone(visitor: Visitor) -> str:
     return f"<p>{html.escape(target, quote=False)}</p>{param}"
 
 
-async def shown(seed: int, waves: list[tuple[list[Visitor], float, bool]], plant: Plant | None, patch: Any) -> list[tuple[Visitor, str | None]]:
+async def shown(
+    seed: int, waves: list[tuple[list[Visitor], float, bool]], plant: Plant | None, patch: Any
+) -> list[tuple[Visitor, str | None]]:
     """Every visitor of every wave with what they were shown. A wave is: who asks at once, how many seconds passed
     before, and whether the backend fails meanwhile."""
     dice = random.Random(seed)
@@ -66,7 +73,10 @@ async def shown(seed: int, waves: list[tuple[list[Visitor], float, bool]], plant
                     await asyncio.sleep(dice.random() * 0.003)
                 body = f"<p>{html.escape(target, quote=False)}</p>".encode()
                 status = "500 Oops" if failing and dice.random() < 0.7 else "200 OK"
-                writer.write(f"HTTP/1.1 {status}\r\nContent-Type: text/html\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+                writer.write(
+                    f"HTTP/1.1 {status}\r\nContent-Type: text/html\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+                    + body
+                )
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
@@ -74,10 +84,17 @@ async def shown(seed: int, waves: list[tuple[list[Visitor], float, bool]], plant
     port = server.sockets[0].getsockname()[1]
     now = 0.0
     settings_ = {
-        "use": "http", "url": f"http://127.0.0.1:{port}/f/{{path}}", "vary_by": ["locale", "country"], "timeout": 5,
-        "allow_private": True, "fresh": 1, "stale_while_revalidate": 1, "stale_if_error": 5,
-        "breaker": {"failures": 1000}, "concurrency": 100,
-    }  # fmt: skip
+        "use": "http",
+        "url": f"http://127.0.0.1:{port}/f/{{path}}",
+        "vary_by": ["locale", "country"],
+        "timeout": 5,
+        "allow_private": True,
+        "fresh": 1,
+        "stale_while_revalidate": 1,
+        "stale_if_error": 5,
+        "breaker": {"failures": 1000},
+        "concurrency": 100,
+    }
     config = Config.model_validate({"version": 1, "sources": {"cms": settings_}})
     results: list[tuple[Visitor, str | None]] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -108,7 +125,9 @@ async def shown(seed: int, waves: list[tuple[list[Visitor], float, bool]], plant
     return results
 
 
-def hold(seed: int, waves: list[tuple[list[Visitor], float, bool]], plant: Plant | None = None, patch: Any = None) -> None:
+def hold(
+    seed: int, waves: list[tuple[list[Visitor], float, bool]], plant: Plant | None = None, patch: Any = None
+) -> None:
     """The law itself."""
     for visitor, was_shown in asyncio.run(shown(seed, waves, plant, patch)):
         assert was_shown in (alone(visitor), FALLBACK), visitor
@@ -190,15 +209,26 @@ def rendered_without_the_params(contents: Contents, source: HttpSource, patch: A
 
 @pytest.mark.parametrize(
     "plant",
-    [a_missing_key_part, a_key_joined_without_a_delimiter, single_flight_by_path_only, stale_of_any_segment, state_on_self,
-     rendered_without_the_params],
-)  # fmt: skip
+    [
+        a_missing_key_part,
+        a_key_joined_without_a_delimiter,
+        single_flight_by_path_only,
+        stale_of_any_segment,
+        state_on_self,
+        rendered_without_the_params,
+    ],
+)
 def test_the_law_catches_planted_bugs(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each known way of mixing up visitors makes the law fail within forty random days."""
     dice = random.Random(7)
 
     def visitor() -> Visitor:
-        return dice.choice("ab"), dice.choice([None, "", "x", "xy"]), dice.choice([None, "", "yz", "z"]), dice.choice("pq")
+        return (
+            dice.choice("ab"),
+            dice.choice([None, "", "x", "xy"]),
+            dice.choice([None, "", "yz", "z"]),
+            dice.choice("pq"),
+        )
 
     with pytest.raises(AssertionError):
         for seed in range(40):

@@ -21,7 +21,7 @@ def render(folder: Path, source: str, **variables: Any) -> str:
 
 def test_hostile_values_are_escaped_in_text_and_in_attributes(tmp_path: Path) -> None:
     """No character of a value can end the text or the quoted attribute that it stands in."""
-    html = render(tmp_path, '<p title="{{ x }}" class=\'{{ x }}\'>{{ x }}</p>', x=HOSTILE)
+    html = render(tmp_path, "<p title=\"{{ x }}\" class='{{ x }}'>{{ x }}</p>", x=HOSTILE)
     assert html.count("<") == 2 and html.count('"') == 2 and html.count("'") == 2
     assert "{{ 7 * 7 }}" in html
 

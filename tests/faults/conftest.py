@@ -33,7 +33,13 @@ class Call:
         await self.writer.drain()
 
     async def answer(
-        self, body: bytes = b"<p>good</p>", *, status: str = "200 OK", kind: str = "text/html", more: str = "", length: int | None = None
+        self,
+        body: bytes = b"<p>good</p>",
+        *,
+        status: str = "200 OK",
+        kind: str = "text/html",
+        more: str = "",
+        length: int | None = None,
     ) -> None:
         length = len(body) if length is None else length
         type_line = f"Content-Type: {kind}\r\n" if kind else ""
@@ -124,8 +130,12 @@ class Site:
     def build(self, wrap: Callable[[HttpSource], Any] = lambda s: s, **source: Any) -> Contents:
         """Contents with these source settings; the source's own timeout is out of the way unless it is named."""
         settings = {
-            "use": "http", "url": f"http://127.0.0.1:{self.port}/f/{{path}}", "timeout": 5.0, "allow_private": True, **source
-        }  # fmt: skip
+            "use": "http",
+            "url": f"http://127.0.0.1:{self.port}/f/{{path}}",
+            "timeout": 5.0,
+            "allow_private": True,
+            **source,
+        }
         config = Config.model_validate({"version": 1, "sources": {"cms": settings}})
         config._base = self.folder
         self.source = HttpSource("cms", config.sources["cms"], self.observer)

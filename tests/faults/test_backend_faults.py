@@ -109,7 +109,7 @@ BAD_ANSWERS = {
 
 @pytest.mark.parametrize("fault", BAD_ANSWERS)
 async def test_a_bad_answer_gives_the_fallback_and_is_not_cached(fault: str, backend: Any, site: Any) -> None:
-    """Whatever is wrong with an answer, the slot shows its fallback with a reason, and the next good answer is shown."""
+    """Whatever is wrong with an answer, the slot shows its fallback with a reason, and later the next good answer."""
     site.build()
     backend.reply = BAD_ANSWERS[fault]
     fill = await site.show()
@@ -145,7 +145,7 @@ async def test_a_closed_port_gives_the_fallback(backend: Any, site: Any) -> None
 
 
 async def test_a_black_hole_does_not_hold_the_page(site: Any) -> None:
-    """A host that never answers the handshake costs the page its budget and no more, and the fetch ends by its deadline."""
+    """A host that never answers the handshake costs the page its budget, and the fetch ends by its deadline."""
     hole = socket.socket()
     hole.bind(("127.0.0.1", 0))
     hole.listen(0)
@@ -265,14 +265,18 @@ async def test_gzip_that_was_not_asked_for_is_read(backend: Any, site: Any) -> N
 
 async def test_json_values_go_through_the_template(backend: Any, site: Any) -> None:
     """A backend may send values; the template escapes them."""
-    (site.folder / "templates" / "c.html").write_text("{% for i in items %}<li>{{ i.t }}</li>{% endfor %}{{ n }}", "utf-8")
+    (site.folder / "templates" / "c.html").write_text(
+        "{% for i in items %}<li>{{ i.t }}</li>{% endfor %}{{ n }}", "utf-8"
+    )
     site.content = site.content.model_copy(update={"template": "c.html"})
     site.build()
     backend.reply = answers(json.dumps({"items": [{"t": "<b>"}], "n": 3}).encode(), kind="application/json")
     assert (await site.show()).html == "<li>&lt;b&gt;</li>3"
 
 
-@pytest.mark.parametrize(("trust", "html"), [("sanitize", "<b>x</b>"), ("trusted", "<b onclick=x>x</b><script>1</script>")])
+@pytest.mark.parametrize(
+    ("trust", "html"), [("sanitize", "<b>x</b>"), ("trusted", "<b onclick=x>x</b><script>1</script>")]
+)
 async def test_html_is_as_trusted_as_its_source(trust: str, html: str, backend: Any, site: Any) -> None:
     """Untrusted HTML goes through the allow-list, as text/html and as JSON."""
     site.build(trust=trust)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from typing import Any
 
@@ -39,7 +40,7 @@ FAILING = answers(status="500 Oops")
 
 
 async def test_hung_fetches_lose_no_place_in_the_pool(backend: Any, site: Any) -> None:
-    """Twenty pages that walk away after 50 ms from a hung backend leave a pool in which every later request succeeds."""
+    """Twenty pages walk away after 50 ms from a hung backend; every later request of the same pool succeeds."""
     site.build(deadline=0.3, concurrency=5, breaker={"failures": 1000, "open_for": 0.1})
     backend.reply = hang
     workers = [site.show(f"/{n}", budget=0.05) for n in range(20)]
@@ -51,8 +52,8 @@ async def test_hung_fetches_lose_no_place_in_the_pool(backend: Any, site: Any) -
 
 
 async def test_the_breaker_opens_and_the_backend_is_left_alone(backend: Any, site: Any) -> None:
-    """After the configured failures in a row nothing is asked any more, every page still has its fallback, and the operator
-    reads one line; a good probe closes it with another."""
+    """After the configured failures in a row nothing is asked any more, every page still has its fallback, and the
+    operator reads one line; a good probe closes it with another."""
     site.build(breaker={"failures": 5, "open_for": 30})
     backend.reply = FAILING
     fills = [await site.show(f"/{n}") for n in range(50)]
@@ -85,7 +86,9 @@ async def test_a_missing_fragment_is_no_sickness(backend: Any, site: Any) -> Non
 
 @pytest.mark.parametrize(("asked", "honoured"), [("7", 7), ("3600", 60), ("Wed, 21 Oct 2099 07:28:00 GMT", 60)])
 @pytest.mark.parametrize("status", ["429 Slow down", "503 Busy"])
-async def test_retry_after_is_honoured_up_to_a_minute(asked: str, honoured: int, status: str, backend: Any, site: Any) -> None:
+async def test_retry_after_is_honoured_up_to_a_minute(
+    asked: str, honoured: int, status: str, backend: Any, site: Any
+) -> None:
     """A source that asks for a pause gets it, at most sixty seconds."""
     site.build()
     backend.reply = answers(status=status, more=f"Retry-After: {asked}\r\n")
@@ -108,7 +111,7 @@ async def test_flapping_changes_state_at_most_once_a_second(backend: Any, site: 
         site.now += 0.1
     states = [state for _, state, _ in site.observer.changes]
     assert 2 <= len(states) <= 21
-    assert all(a != b for a, b in zip(states, states[1:], strict=False))
+    assert all(a != b for a, b in itertools.pairwise(states))
 
 
 async def test_a_herd_makes_one_call(backend: Any, site: Any) -> None:

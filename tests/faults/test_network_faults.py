@@ -48,7 +48,7 @@ async def test_a_failing_name_gives_the_fallback(site: Any, monkeypatch: pytest.
 async def test_a_slow_resolver_holds_up_neither_page_nor_loop(
     backend: Any, site: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While a name hangs the loop turns, the site's own threads are free, and one thread asks; the fetch ends in time."""
+    """While a name hangs the loop turns, the site's own threads are free, one thread asks, the fetch ends in time."""
     answered = threading.Event()
     asked = resolve_to(monkeypatch, "127.0.0.1", after=answered)
     site.build(url=f"http://{NAME}:{site.port}/{{path}}", deadline=0.2, breaker={"failures": 100})
@@ -87,7 +87,9 @@ async def test_a_name_is_resolved_once_for_check_and_connection(
     assert f"Host: {NAME}:{site.port}".encode() in backend.calls[0].head
 
 
-async def test_a_dead_address_leaves_time_for_the_next(backend: Any, site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_dead_address_leaves_time_for_the_next(
+    backend: Any, site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of several addresses each is tried."""
     resolve_to(monkeypatch, "127.0.0.2", "127.0.0.1")  # the backend listens on the second only
     site.build(url=f"http://{NAME}:{site.port}/{{path}}")
@@ -104,16 +106,40 @@ async def test_proxies_of_the_environment_are_ignored(backend: Any, site: Any, m
 
 @pytest.mark.parametrize(
     "address",
-    ["10.1.2.3", "172.16.0.1", "192.168.1.1", "127.0.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
-     "255.255.255.255", "198.18.0.1", "192.0.2.1", "240.0.0.1", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "ff02::1",
-     "::ffff:10.0.0.1", "::ffff:127.0.0.1", "64:ff9b::a00:1", "2002:7f00:1::", "2001:db8::1"],
-)  # fmt: skip
+    [
+        "10.1.2.3",
+        "172.16.0.1",
+        "192.168.1.1",
+        "127.0.0.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "224.0.0.1",
+        "255.255.255.255",
+        "198.18.0.1",
+        "192.0.2.1",
+        "240.0.0.1",
+        "::1",
+        "::",
+        "fe80::1",
+        "fe80::1%eth0",
+        "fc00::1",
+        "ff02::1",
+        "::ffff:10.0.0.1",
+        "::ffff:127.0.0.1",
+        "64:ff9b::a00:1",
+        "2002:7f00:1::",
+        "2001:db8::1",
+    ],
+)
 def test_what_is_not_public(address: str) -> None:
     """Private, local, reserved and multicast addresses, also inside IPv6 forms that carry an IPv4 one."""
     assert not is_public(address)
 
 
-@pytest.mark.parametrize("address", ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::101:101"])
+@pytest.mark.parametrize(
+    "address", ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::101:101"]
+)
 def test_what_is_public(address: str) -> None:
     """Ordinary addresses pass."""
     assert is_public(address)
@@ -125,10 +151,29 @@ def certificate(folder: Path, name: str, days: int) -> tuple[Path, Path]:
         pytest.skip("openssl is not installed")
     key, cert = folder / f"{name}.key", folder / f"{name}.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(key), "-out",
-         str(cert), "-days", str(days), "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"],
-        check=True, capture_output=True,
-    )  # fmt: skip
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-keyout",
+            str(key),
+            "-out",
+            str(cert),
+            "-days",
+            str(days),
+            "-subj",
+            f"/CN={name}",
+            "-addext",
+            f"subjectAltName=DNS:{name}",
+        ],
+        check=True,
+        capture_output=True,
+    )
     return key, cert
 
 
