@@ -71,6 +71,10 @@ async def product(request: Request) -> Response:
     return page(request, "product.html", item=item, shelf=shelf, more=[*shelf.items[start:], *shelf.items[: start - 1]][:4])
 
 
+async def sale(request: Request) -> Response:
+    return page(request, "sale.html", found=[i for i in goods.items.values() if i.sale_price is not None])
+
+
 async def search(request: Request) -> Response:
     words = request.query_params.get("q", "")[:80]
     return page(request, "search.html", words=words, found=goods.search(words))
@@ -132,6 +136,7 @@ app = Starlette(
         Route("/", home),
         Route("/c/{category}", category),
         Route("/p/{product}", product),
+        Route("/sale", sale),
         Route("/search", search),
         Route("/cart", cart),
         Route("/cart/add/{product}", add, methods=["POST"]),

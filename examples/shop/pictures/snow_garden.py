@@ -160,7 +160,7 @@ def cacti(c: Canvas) -> str:
 
 def olive_tree(c: Canvas) -> str:
     trunk = c.path("M-12,-110 C-22,-160 14,-190 -8,-240 H16 C30,-190 -2,-160 14,-110 Z", "#8d7355", "round")
-    leaves = ""
+    leaves = c.oval(0, -272, 84, 74, "#788e62", "ball")
     for k in range(64):
         angle, ring = k * 137.5 % 360, (k / 64) ** 0.5
         dx = ring * 108 * math.cos(angle * 0.01745)
