@@ -32,9 +32,11 @@ class History:
         return cls(open_store(url, base, observer), products, observer)
 
     def start(self) -> asyncio.Task[None]:
-        """Begin to open the log and replay it, once; pages are served meanwhile. The task never raises."""
-        if self._starting is None:
-            self._starting = asyncio.get_running_loop().create_task(self._start(), name="personalize history")
+        """Begin to open the log and replay it, once per event loop (test clients make one per request); pages are
+        served meanwhile. The task never raises."""
+        loop = asyncio.get_running_loop()
+        if self._starting is None or self._starting.get_loop() is not loop:
+            self._starting = loop.create_task(self._start(), name="personalize history")
         return self._starting
 
     async def _start(self) -> None:

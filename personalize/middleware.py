@@ -98,29 +98,30 @@ class PersonalizeMiddleware:
                 await self._watcher.close()
 
     async def _http(self, match: Match[Route], scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._watcher.started:
-            await self._watcher.start(patience=0.25)
         from .page.headers import request_scope, return_scope
         from .visit import Visit
 
-        visit = Visit(self._watcher.engine, match, scope, self._clock(), self.observer)
-        route = match.route if visit.request.method in ("GET", "HEAD") else None
-        if route is None:
-            await self._signals_only(visit, scope, receive, send)
-            return
+        route = match.route if scope["method"] in ("GET", "HEAD") else None
         try:
-            exchange = await visit.decide(route, send)
-            exchange.needs_length = scope.get("http_version") == "1.0"
+            if not self._watcher.started:
+                await self._watcher.start(patience=0.25)
+            visit = Visit(self._watcher.engine, match, scope, self._clock(), self.observer)
+            if route is not None:
+                exchange = await visit.decide(route, send)
+                exchange.needs_length = scope.get("http_version") == "1.0"
         except Exception as error:  # a visitor never sees our mistakes: the plain page is served
             self.observer.failed("decide", error)
             await self.app(scope, receive, send)
+            return
+        if route is None:
+            await self._signals_only(visit, scope, receive, send)
             return
         inner = request_scope(scope)
         inner[_PASSED] = True
         try:
             await self.app(inner, receive, exchange.send)
         finally:
-            del inner[_PASSED]
+            inner.pop(_PASSED, None)
             return_scope(scope, inner)
         await exchange.finish()
 

@@ -120,30 +120,31 @@ def personalized(
     `length` is None; where the app sent none, none is added. Validators, digests, signatures and ranges spoke of
     the app's bytes and go; so does whatever lets a shared cache keep the page. Cache-Control becomes
     "private, no-store", or "private, no-cache" for `cache_control` "no-cache" unless the app said no-store itself.
-    Set-Cookie lines stay, all of them, and `set_cookie` comes last. Raises ValueError for a line break or NUL in it.
+    Set-Cookie lines stay, all of them, and `set_cookie` comes last. The names written here are lower case, as ASGI
+    wants them and as middleware outside looks for them; the app's own keep their case. Raises ValueError for a line
+    break or NUL in `set_cookie`.
     """
     kept: list[tuple[bytes, bytes]] = []
     where: int | None = None  # the place of Cache-Control
     no_store = cache_control != "no-cache"
-    for pair in headers:
-        raw, value = pair
+    for raw, value in headers:
         name = raw.lower()
         if name == b"content-length":
             if length is not None:
-                kept.append((raw, b"%d" % length))
+                kept.append((b"content-length", b"%d" % length))
                 length = None  # a repeated Content-Length is written once
         elif name == b"cache-control":
             no_store = no_store or _NO_STORE.search(value) is not None
             if where is None:
                 where = len(kept)
-                kept.append((raw, b""))
+                kept.append((raw, value))
         elif name not in _REMOVED and not name.endswith(b"-cdn-cache-control"):
             kept.append((raw, value))
     control = b"private, no-store" if no_store else b"private, no-cache"
     if where is None:
         kept.append((b"cache-control", control))
     else:
-        kept[where] = (kept[where][0], control)
+        kept[where] = (b"cache-control", control)
     if set_cookie is not None:
         if any(c in set_cookie for c in (b"\r", b"\n", b"\0")):
             raise ValueError("a cookie with a line break or NUL is refused")
