@@ -136,8 +136,8 @@ class Contents:
     # --- from a source ---------------------------------------------------------------------------------
 
     def _from_source(self, made: _Made, flights: Flights, ask: Ask) -> Fill | asyncio.Future[Fill]:
-        key = self._key(flights, ask)
-        if (ready := self._ready(flights, key)) is not None:
+        key = flights.key(ask)
+        if (ready := flights.ready(key)) is not None:
             return self._shown(made, ask, ready, key, "fresh", raw=True)
         now = self._clock()
         known = self._rendered.get((made.number, key, moment(ask)))
@@ -184,26 +184,6 @@ class Contents:
         except ContentError as error:
             return self.fallback(ask, str(error))
 
-    def _key(self, flights: Flights, ask: Ask) -> Hashable:
-        try:
-            key = flights.source.key(ask)
-            hash(key)  # a key that cannot be one is the plugin's mistake, told here
-        except ContentError:
-            raise
-        except Exception as error:  # a plugin's own mistake
-            flights.mistake(error)
-            raise BadFragment(f"source {flights.name} could not name a key: {error}") from error
-        return key
-
-    def _ready(self, flights: Flights, key: Hashable) -> Fragment | None:
-        try:
-            return flights.source.ready(key)
-        except ContentError:
-            raise
-        except Exception as error:  # a plugin's own mistake
-            flights.mistake(error)
-            raise BadFragment(f"source {flights.name} raised {type(error).__name__}: {error}") from error
-
     def _stale(self, ask: Ask, content: Content, *, last_good: bool) -> str | None:
         """HTML of the same content and key from earlier, if it may still be shown."""
         if content.kind != "source":
@@ -211,7 +191,7 @@ class Contents:
         made = self._make(ask.choice.slot, content)
         if made.flights is None:
             return None
-        key = self._key(made.flights, ask)
+        key = made.flights.key(ask)
         held = made.flights.look(key)
         if held is not None and (last_good or held.age(self._clock()) != "last_good"):
             return self._shown(made, ask, held.fragment, key, "stale").html
@@ -227,8 +207,8 @@ class Contents:
             return made.constant.html
         if made.flights is None:
             return self._shown(made, ask, None, (), "inline").html
-        key = self._key(made.flights, ask)
-        if (ready := self._ready(made.flights, key)) is not None:
+        key = made.flights.key(ask)
+        if (ready := made.flights.ready(key)) is not None:
             return self._shown(made, ask, ready, key, "fresh", raw=True).html
         return self._stale(ask, content, last_good=True)
 

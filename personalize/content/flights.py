@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Hashable
+from typing import TypeVar
 
 from ..config.models import SourceConfig
 from ..errors import BadFragment, ContentError, SourceTimeout, SourceUnavailable
-from ..model import Fragment
+from ..model import Ask, Fragment
 from ..protocols import Observer, Source
 from .breaker import Breaker
 from .cache import Bounded, Cache, Entry, weigh
 from .sanitize import sanitize
 
+A = TypeVar("A")
+B = TypeVar("B")
 Outcome = Fragment | ContentError
 Waiter = Callable[[Outcome], None]
 LARGEST = 256 * 1024  # characters of one fragment's HTML
@@ -64,6 +67,24 @@ class Flights:
         self._mistakes: dict[type[Exception], float] = {}  # when each kind was last told of
         self._closed = False
 
+    def key(self, ask: Ask) -> Hashable:
+        """The key of what is asked for. Raises ContentError, and nothing else."""
+        key = self._asked(self.source.key, ask)
+        self._asked(hash, key)  # a key that cannot be one is a mistake told here
+        return key
+
+    def ready(self, key: Hashable) -> Fragment | None:
+        """What the source has ready. Raises ContentError, and nothing else."""
+        return self._asked(self.source.ready, key)
+
+    def _asked(self, question: Callable[[A], B], about: A) -> B:
+        try:
+            return question(about)
+        except ContentError:
+            raise
+        except Exception as error:  # a plugin's own mistake: the slot falls back, the operator hears
+            raise self._mistaken(error) from error
+
     def look(self, key: Hashable) -> Entry | None:
         """What the cache holds for this key, however old."""
         return self._cache.get(self.name, key)
@@ -91,13 +112,14 @@ class Flights:
         flight.task.add_done_callback(self._tasks.discard)
         self._observer.count("content.fetches")
 
-    def mistake(self, error: Exception) -> None:
+    def _mistaken(self, error: Exception) -> SourceUnavailable:
         """Tell the operator of an exception that the source did not mean, each kind once a minute."""
         now = self._clock()
         self._observer.count("content.mistakes")
         if now - self._mistakes.get(type(error), float("-inf")) >= _QUIET:
             self._mistakes[type(error)] = now
             self._observer.failed(f"source {self.name}", error)
+        return SourceUnavailable(f"source {self.name} raised {type(error).__name__}: {error}")
 
     async def close(self) -> None:
         """Let what is under way end, at most one second; then give back what the source holds."""
@@ -135,8 +157,7 @@ class Flights:
         except ContentError as error:
             outcome = error
         except Exception as error:  # a plugin's own mistake: the slot falls back, the operator hears
-            self.mistake(error)
-            outcome = SourceUnavailable(f"source {self.name} raised {type(error).__name__}: {error}")
+            outcome = self._mistaken(error)
         except asyncio.CancelledError:
             self._land(key, flight, SourceUnavailable(f"source {self.name} was closed"))
             raise
