@@ -121,7 +121,7 @@ class Exchange:
             await self._send(message)
         elif self.method == "HEAD":
             self._pass = True
-            await self._send(self._personal(message, length=None))
+            await self._send(message if verdict.sniff else self._personal(message, length=None))
         else:
             self._held = message
 
@@ -199,7 +199,7 @@ class Exchange:
         splicer = self._splicer
         assert splicer is not None and self._verdict is not None
         pieces = splicer.feed(body, False)
-        if not splicer.found:
+        if not splicer.found and splicer.waiting is None:
             self.is_page = not self._verdict.sniff
             await self._same(start)
             return

@@ -229,6 +229,12 @@ async def test_c23_what_is_no_page_passes(wrap: Any, headers: list[tuple[bytes, 
     assert (await call(wrap(app))).messages == (await call(app)).messages
 
 
+async def test_c23_head_without_a_type_passes(wrap: Any) -> None:
+    """There is no body to find a slot in, so nothing says that it is a page."""
+    app = Answer(PAGE, headers=[(b"etag", b'"1"')], length=True)
+    assert (await call(wrap(app), method="HEAD")).messages == (await call(app, method="HEAD")).messages
+
+
 async def test_c23_without_a_type_a_slot_makes_it_a_page(wrap: Any) -> None:
     """A slot that is found proves that it is a page."""
     got = await call(wrap(Answer(PAGE, headers=[(b"etag", b'"1"')], length=True)))
