@@ -10,6 +10,7 @@ import json
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
+from operator import itemgetter
 from typing import Any, Final
 
 from ..model import Catalogue, Event, Profile
@@ -140,7 +141,7 @@ def _shown(profile: Profile, event: Event, products: Catalogue) -> None:
         return
     key = f"{slot}/{experience}"
     times = profile.exposures.get(key, [])
-    _insert(times, event.time, _TIMES_OF_AN_EXPOSURE)
+    _insert(times, event.time, _TIMES_OF_AN_EXPOSURE, time_of=float)
     _put(profile.exposures, key, times, _EXPOSURES)
 
 
@@ -165,12 +166,12 @@ _FOLDS: Final[Mapping[str, Callable[[Profile, Event, Catalogue], None]]] = {
 # --- bounded lists and mappings, and properties as they come -------------------------------------------
 
 
-def _insert(kept: list[Any], value: Any, most: int) -> None:
+def _insert(kept: list[Any], value: Any, most: int, time_of: Callable[[Any], float] = itemgetter(0)) -> None:
     """Into a list sorted by time, newest last; an event that arrives late goes to its own place."""
-    if not kept or value >= kept[-1]:
+    if not kept or time_of(value) >= time_of(kept[-1]):
         kept.append(value)
     else:
-        kept.insert(bisect_right(kept, value), value)
+        kept.insert(bisect_right(kept, time_of(value), key=time_of), value)
     if len(kept) > most:
         del kept[0]
 

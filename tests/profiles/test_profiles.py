@@ -1,0 +1,239 @@
+"""The profiles of a process: loaded once, kept in memory, followed event by event."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from personalize.errors import StoreError
+from personalize.model import Event, Profile
+from personalize.profiles import Profiles, apply_event
+from personalize.stores import MemoryStore
+
+
+class GatedStore(MemoryStore):
+    """A real store whose reads of a visitor stop before and after they look, until they are let through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before = asyncio.Event()
+        self.looked = asyncio.Event()
+        self.after = asyncio.Event()
+        self.reads = 0
+        self.fails = False
+
+    async def of_visitor(self, visitor: str) -> list[Event]:
+        self.reads += 1
+        await self.before.wait()
+        events = await super().of_visitor(visitor)
+        self.looked.set()
+        await self.after.wait()
+        if self.fails:
+            raise StoreError("gone")
+        return events
+
+
+def event(n: int, visitor: str = "ann") -> Event:
+    return Event(f"e{n}", "Product Added", 1000.0 * n, visitor, {"product_id": f"p{n % 2}"})
+
+
+async def test_a_visitor_without_events_has_an_empty_profile() -> None:
+    """Nothing in the log is no error: the profile is empty, and in memory from then on."""
+    store = MemoryStore()
+    await store.open()
+    profiles = Profiles(store, {})
+    assert profiles.get("ann") is None
+    assert await profiles.load("ann") == Profile("ann")
+    assert profiles.get("ann") == Profile("ann")
+
+
+async def test_a_loaded_profile_follows_the_log() -> None:
+    """What the log holds is read once; each later event of that visitor, and of no other, changes the profile."""
+    store = MemoryStore()
+    await store.open()
+    await store.append([event(1), event(2, "bob"), event(3)])
+    profiles = Profiles(store, {})
+    ann = await profiles.load("ann")
+    assert (ann.visits, ann.version, ann.cart) == (2, 3, {"p1": (2, 0.0)})
+    await store.append([event(4), event(5, "bob")])
+    for stored in await store.read(0):
+        profiles.apply(stored)
+    assert (ann.version, ann.cart) == (4, {"p1": (2, 0.0), "p0": (1, 0.0)})
+    assert profiles.get("ann") is ann and profiles.get("bob") is None
+    assert (await profiles.load("bob")).version == 5
+
+
+async def test_a_new_visitor_needs_no_read() -> None:
+    """For an id that was made just now, `begin` gives the empty profile at once; events reach it as usual."""
+    store = GatedStore()
+    await store.open()
+    profiles = Profiles(store, {})
+    ann = profiles.begin("ann")
+    await store.append([event(1)])
+    for stored in await store.read():
+        profiles.apply(stored)
+    assert ann.version == 1 and await profiles.load("ann") is ann and profiles.begin("ann") is ann
+    assert store.reads == 0
+
+
+async def test_loads_at_the_same_time_share_one_read() -> None:
+    """A hundred requests of one visitor read the log once, and one that walks away does not end it for the others."""
+    store = GatedStore()
+    await store.open()
+    await store.append([event(1)])
+    profiles = Profiles(store, {})
+    loads = [asyncio.ensure_future(profiles.load("ann")) for _ in range(100)]
+    await asyncio.sleep(0)
+    loads[0].cancel()
+    store.before.set()
+    store.after.set()
+    found = await asyncio.gather(*loads, return_exceptions=True)
+    assert isinstance(found[0], asyncio.CancelledError)
+    assert all(profile is found[1] for profile in found[1:]) and found[1].version == 1  # type: ignore[union-attr]
+    assert store.reads == 1
+
+
+async def test_a_failed_load_is_tried_again() -> None:
+    """A store that cannot be read is a StoreError for everyone who waits; the next request asks again."""
+    store = GatedStore()
+    await store.open()
+    await store.append([event(1)])
+    store.before.set()
+    store.after.set()
+    store.fails = True
+    profiles = Profiles(store, {})
+    for found in await asyncio.gather(profiles.load("ann"), profiles.load("ann"), return_exceptions=True):
+        assert isinstance(found, StoreError)
+    assert profiles.get("ann") is None
+    store.fails = False
+    assert (await profiles.load("ann")).version == 1
+
+
+async def test_memory_is_bounded_and_the_least_recently_seen_goes() -> None:
+    """At most `limit` visitors are kept; a visitor who was asked for stays, and one who went is loaded again."""
+    store = MemoryStore()
+    await store.open()
+    await store.append([event(n, f"v{n}") for n in range(10)])
+    profiles = Profiles(store, {}, limit=3)
+    for n in range(3):
+        await profiles.load(f"v{n}")
+    assert profiles.get("v0") is not None
+    await profiles.load("v3")
+    assert [n for n in range(10) if profiles.get(f"v{n}") is not None] == [0, 2, 3]
+    assert (await profiles.load("v1")).version == 2
+
+
+def test_another_event_loop_does_not_wait_for_a_dead_one() -> None:
+    """A load that was cut off with its event loop is begun anew on the next one."""
+    store = GatedStore()
+    profiles = Profiles(store, {})
+
+    async def first() -> None:
+        await store.open()
+        await store.append([event(1)])
+        asyncio.ensure_future(profiles.load("ann"))
+        await asyncio.sleep(0)
+
+    async def second() -> Profile:
+        store.before, store.looked, store.after = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        store.before.set()
+        store.after.set()
+        return await profiles.load("ann")
+
+    asyncio.run(first())
+    assert asyncio.run(second()).version == 1
+
+
+# --- the race between a load and the tail ------------------------------------------------------------------
+
+
+class MissesWhileLoading(Profiles):
+    """Planted bug: events that come during a load are taken for somebody else's."""
+
+    def apply(self, event: Event) -> None:
+        if event.visitor not in self._loading:
+            super().apply(event)
+
+
+class FoldsTwice(Profiles):
+    """Planted bug: an event that the load had read is folded again when the tail brings it."""
+
+    def apply(self, event: Event) -> None:
+        profile = self._kept.get(event.visitor)
+        if profile is not None:
+            apply_event(profile, event, {})
+        else:
+            super().apply(event)
+
+
+async def _race(made: type[Profiles], steps: list[str]) -> bool:
+    """Append, tail and load in the given order; does the profile end as a fold over the whole log?"""
+    store = GatedStore()
+    await store.open()
+    profiles = made(store, {})
+    loading: asyncio.Task[Profile] | None = None
+    tail = count = 0
+
+    async def do_append() -> None:
+        nonlocal count
+        count += 1
+        await store.append([event(count)])
+
+    async def do_tail() -> None:
+        nonlocal tail
+        for stored in await store.read(tail):
+            profiles.apply(stored)
+            tail = stored.seq
+
+    async def do_load() -> None:
+        nonlocal loading
+        loading = loading or asyncio.ensure_future(profiles.load("ann"))
+        await _settle()
+
+    async def do_look() -> None:
+        store.before.set()
+        await _settle()
+
+    async def do_return() -> None:
+        store.after.set()
+        await _settle()
+
+    actions: dict[str, Callable[[], Awaitable[None]]] = {
+        "append": do_append, "tail": do_tail, "load": do_load, "look": do_look, "return": do_return,
+    }  # fmt: skip
+    for step in (*steps, "load", "look", "return", "tail"):
+        await actions[step]()
+    assert loading is not None
+    expected = Profile("ann")
+    for stored in await store.read():
+        apply_event(expected, stored, {})
+    return await loading == expected and profiles.get("ann") == expected
+
+
+async def _settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+@settings(max_examples=150, deadline=None)
+@given(steps=st.lists(st.sampled_from(["append", "append", "tail", "load", "look", "return"]), max_size=14))
+def test_a_load_and_the_tail_fold_each_event_once(steps: list[str]) -> None:
+    """However a load, the tail and new events interleave, the profile is the fold over all of the visitor's events."""
+    assert asyncio.run(_race(Profiles, steps))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "steps"),
+    [
+        (MissesWhileLoading, ["load", "look", "append", "tail", "return"]),
+        (FoldsTwice, ["append", "load", "look", "return", "tail"]),
+    ],
+)
+async def test_the_race_would_be_noticed(wrong: type[Profiles], steps: list[str]) -> None:
+    """Planted bugs: missing an event, and folding one twice, both break the law."""
+    assert await _race(Profiles, steps)
+    assert not await _race(wrong, steps)
