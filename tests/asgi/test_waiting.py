@@ -85,10 +85,10 @@ async def test_a_page_waits_for_its_content(slow: Any, backend: Backend, chunks:
 
 
 @pytest.mark.parametrize("chunks", [(PAGE,), (HEAD, TAIL)], ids=["whole", "parts"])
-async def test_a_late_source_gives_the_fallback(slow: Any, backend: Backend, chunks: tuple[bytes, ...]) -> None:
+async def test_a_late_source_gives_the_fallback(slow: Any, chunks: tuple[bytes, ...]) -> None:
     """Content that does not come inside the budget is replaced by the slot's fallback."""
     got = await call(slow(Answer(*chunks), "50ms"))
-    assert got.body == BACK and backend.calls == 1
+    assert got.body == BACK
 
 
 async def test_what_is_before_the_slot_does_not_wait(slow: Any, backend: Backend) -> None:
