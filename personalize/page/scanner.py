@@ -15,6 +15,7 @@ import re
 from collections.abc import Sequence
 
 from .elements import TABLE_PARTS, VOID
+from .inner import well_formed_end
 from .rules import PageRules
 from .selectors import Matcher, Place
 from .tokens import BOGUS, CDATA_END, COMMENT, COMMENT_END, CONTENT, END, RAW, RAW_END, SCRIPT, TEXT, TOKEN, attributes
@@ -242,7 +243,9 @@ class Scanner:
                 self._begin_raw(name, slots, end)
                 return
             foreign = (name == b"svg" or name == b"math") and not closed
-            if not (slots or foreign or name == b"template") or name in VOID:
+            if not (slots or foreign or name == b"template"):
+                return
+            if not foreign and name not in _ROOTLESS and self._skip_inner(name, slots, end):
                 return
             tree, node = self._root(name, raw, closed, pos)
         else:
@@ -262,6 +265,21 @@ class Scanner:
         elif slots and tree.stack and tree.stack[-1] is node:
             for slot in slots:
                 self._open.append((self._span(slot, end), node))
+
+    def _skip_inner(self, name: bytes, slots: Sequence[str], end: int) -> bool:
+        """A slot that is well-formed, ends within reach and holds nothing else to look for needs no tree."""
+        found = well_formed_end(self._buf, end, end + TOKEN_LIMIT, name)
+        if found is None:
+            return False
+        held = {span.slot for span, _, _ in self._pairs}
+        if self._candidate(end) < found[0] and (held or len(self._wanted) > len(slots)):
+            return False
+        for slot in slots:
+            span = self._span(slot, end)
+            span.end, span.ended = self._at + found[0], self._at + found[1]
+        self._pos = found[1]
+        self._check_done()
+        return True
 
     def _begin_raw(self, name: bytes, slots: Sequence[str], end: int) -> None:
         self._raw, self._script = name, 0

@@ -21,11 +21,14 @@ _ATTR = (
     rb"|(?!" + WS + rb"*+=))"
 )
 # Nearly all attributes look like ` name="value"`; the first loop takes them without trying anything else.
-_ATTRS = rb"(?:[ \n]++[a-zA-Z-]++=\"[^\"]*+\")*+(?:" + WS + rb"++|/(?!>)|" + _ATTR + rb")*+"
+_PLAIN_ATTRS = rb"(?:[ \n]++[a-zA-Z-]++=\"[^\"]*+\")*+"
+_MORE_ATTRS = rb"(?:" + WS + rb"++|/(?!>)|" + _ATTR + rb")*+"
+_ATTRS = _PLAIN_ATTRS + _MORE_ATTRS
 _NAME = rb"[a-zA-Z][^\t\n\f\r />]*+"
-_COMMENT = rb"<!--(?:-?>|(?:[^-]++|-(?!-!?>))*+--!?>)"
-_BOGUS = rb"<(?:!(?!--)|\?|/(?![a-zA-Z]))[^>]*+>"
-_LONE = rb"<(?=[^a-zA-Z/!?])"
+# Each without its `<`:
+_COMMENT = rb"!--(?:-?>|(?:[^-]++|-(?!-!?>))*+--!?>)"
+_BOGUS = rb"(?:!(?!--)|\?|/(?![a-zA-Z]))[^>]*+>"
+_LONE = rb"(?=[^a-zA-Z/!?])"
 
 RAW = frozenset(
     (b"script", b"style", b"textarea", b"title", b"xmp", b"iframe", b"noembed", b"noframes", b"noscript", b"plaintext")
@@ -35,11 +38,11 @@ TEXT, START, END, COMMENT, BOGUS = 1, 2, 5, 6, 7
 # Groups: 1 text, 2 start tag's name, 3 attributes, 4 self-closing slash, 5 end tag's name, 6 comment, 7 bogus comment.
 # `lastindex` tells the kind: 1, 2 to 4, 5, 6 or 7.
 TOKEN = re.compile(
-    rb"((?:[^<]++|" + _LONE + rb")++)"
+    rb"((?:[^<]++|<" + _LONE + rb")++)"
     rb"|<(" + _NAME + rb")(" + _ATTRS + rb")(/)?>"
     rb"|</(" + _NAME + rb")" + _ATTRS + rb"/?>"
-    rb"|(" + _COMMENT + rb")"
-    rb"|(" + _BOGUS + rb")"
+    rb"|(<" + _COMMENT + rb")"
+    rb"|(<" + _BOGUS + rb")"
 )
 
 _STOPS = rb"script|style|svg|math|template|title|textarea|plaintext|xmp|iframe|noembed|noframes|noscript"
@@ -65,18 +68,22 @@ _SVG = (
 
 # As many whole tokens of plain HTML content as there are. It stops before whatever changes how the rest is read:
 # foreign content, templates, raw text that does not end here, and tokens that are not complete.
+_TAG_END = _PLAIN_ATTRS + rb"(?:>|" + _MORE_ATTRS + rb"/?>)"
 CONTENT = re.compile(
-    rb"(?:[^<]++"
-    rb"|</[a-zA-Z][a-zA-Z0-9]*+>"
-    rb"|<(?:[abd-hj-loqru-wyzABD-HJ-LOQRU-WYZ]|(?!(?i:" + _STOPS + rb")[\t\n\f\r />])[a-zA-Z])[^\t\n\f\r />]*+"
-    + _ATTRS + rb"/?>"
-    rb"|</" + _NAME + _ATTRS + rb"/?>"
+    rb"(?:[^<]*+<(?:"
+    rb"/[a-zA-Z][a-zA-Z0-9]*+>"
+    rb"|(?:[abd-hj-loqru-wyzABD-HJ-LOQRU-WYZ]|(?!(?i:" + _STOPS + rb")[\t\n\f\r />])[a-zA-Z])[^\t\n\f\r />]*+"
+    + _TAG_END + rb"|/" + _NAME + _TAG_END +
     rb"|" + _COMMENT +
-    rb"|<(?:" + b"|".join(_raw_element(n) for n in sorted(RAW - {b"plaintext"})) + rb"|" + _SVG + rb")"
+    rb"|" + b"|".join(_raw_element(n) for n in sorted(RAW - {b"plaintext"})) + rb"|" + _SVG +
     rb"|" + _BOGUS +
     rb"|" + _LONE +
-    rb")*+"
+    rb"))*+[^<]*+"
 )  # fmt: skip
+# The same for what stands inside a slot, one tag at a time: groups 1 start tag, 2 slash, 3 end tag; None at comments.
+INNER = re.compile(
+    rb"[^<]*+<(?:(" + _NAME + rb")" + _PLAIN_ATTRS + rb"(?:>|" + _MORE_ATTRS + rb"(/)?>)|/(" + _NAME + rb")>|" + _COMMENT + rb")"
+)
 
 # Where raw text ends, by element; what follows is read as an end tag.
 RAW_END = {n: re.compile(rb"</(?i:" + n + rb")(?=[\t\n\f\r />])") for n in RAW}
