@@ -66,9 +66,8 @@ class Exchange:
         self._fills: dict[str, Fill | asyncio.Future[Fill]] = {}
         self._budget = engine.config.site.budget
         self._held: Message | None = None
-        self._early: list[Message] = []  # body messages that came before Rule 1 was satisfied
-        self._first = b""  # their bytes, decoded
-        self._after_start: list[Message] = []
+        self._early: list[Message] = []  # what came after the start before Rule 1 was satisfied
+        self._first = b""  # the body's bytes of these, decoded
         self._pass = False  # Rule 4
         self._verdict: Verdict | None = None
         self._splicer: Splicer | None = None
@@ -93,7 +92,7 @@ class Exchange:
         elif message["type"] == "http.response.body":
             await self._body(message)
         elif self._held is not None:
-            self._after_start.append(message)
+            self._early.append(message)
         else:
             await self._send(message)
 
@@ -134,11 +133,15 @@ class Exchange:
         return {**message, "headers": changed}
 
     async def _release(self, start: Message) -> None:
+        """The start leaves, and after it what came early; body messages only where nothing is changed."""
         self._held = None
         await self._send(start)
-        for message in self._after_start:
-            await self._send(message)
-        self._after_start.clear()
+        early, self._early = self._early, []
+        for message in early:
+            if self._pass:
+                await self.send(message)
+            elif message["type"] != "http.response.body":
+                await self._send(message)
 
     # --- the body ------------------------------------------------------------------------------------
 
@@ -216,8 +219,6 @@ class Exchange:
     async def _same(self, start: Message) -> None:
         self._pass = True
         await self._release(start)
-        for message in self._early:
-            await self.send(message)
 
     async def _feed(self, pieces: Iterable[bytes], more: bool) -> None:
         """Rule 3. What can't be decoded any more ends as the app's own body does: cut short."""

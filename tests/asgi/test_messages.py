@@ -88,6 +88,25 @@ async def test_c25_messages_between_start_and_body_keep_their_place(wrap: Any) -
     assert got.body == DONE
 
 
+@pytest.mark.parametrize("page", [PAGE, b"\xff\xfe" + PAGE.decode().encode("utf-16-le")], ids=["page", "utf-16"])
+async def test_c25_messages_between_first_bytes_keep_their_place(wrap: Any, page: bytes) -> None:
+    """While the first bytes are held until the encoding is known, other messages are held with them, in order."""
+    push = {"type": "http.response.push", "path": "/a.css", "headers": []}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
+        await send({"type": "http.response.body", "body": page[:1], "more_body": True})
+        await send(push)
+        await send({"type": "http.response.body", "body": page[1:]})
+
+    bare, got = await call(app), await call(wrap(app))
+    assert got.messages.count(push) == 1 and got.messages[0]["type"] == "http.response.start"
+    if page is PAGE:
+        assert got.body == DONE
+    else:
+        assert got.messages == bare.messages
+
+
 @pytest.mark.parametrize("kind", ["websocket", "x.unknown"])
 async def test_c26_other_scopes_pass_as_the_same_objects(wrap: Any, kind: str) -> None:
     """The app gets the very scope, receive and send that the server gave."""
