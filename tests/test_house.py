@@ -34,6 +34,7 @@ SWALLOWED = {
     "content/flights.py": 2,
     "history.py": 1,
     "middleware.py": 1,
+    "testing.py": 1,  # `call` keeps the error of the app under test, when told to
     "reload.py": 1,
 }
 
