@@ -221,4 +221,3 @@ def _version(db: sqlite3.Connection) -> int:
 def _pragma(db: sqlite3.Connection, name: str) -> int:
     value: int = db.execute(f"PRAGMA {name}").fetchone()[0]
     return value
-

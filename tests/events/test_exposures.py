@@ -17,7 +17,9 @@ PRODUCTS = {
 PAGE = Content(kind="page")
 
 
-def signal(name: str, item: str | None = None, params: dict[str, str] | None = None, profile: Profile | None = None) -> Event:
+def signal(
+    name: str, item: str | None = None, params: dict[str, str] | None = None, profile: Profile | None = None
+) -> Event:
     return make_signal("id1", Signal(path="/", event=name, item=item), params or {}, "ann", 5.0, profile, PRODUCTS)
 
 
@@ -51,7 +53,9 @@ def test_a_page_view_keeps_no_query_string() -> None:
 
 def test_a_segment_is_remembered_by_an_event() -> None:
     """Entering a segment is one line of the log."""
-    assert segment_entered("id1", "winter", "ann", 5.0) == Event("id1", "Segment Entered", 5.0, "ann", {"segment": "winter"})
+    assert segment_entered("id1", "winter", "ann", 5.0) == Event(
+        "id1", "Segment Entered", 5.0, "ann", {"segment": "winter"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,8 +72,10 @@ def test_a_segment_is_remembered_by_an_event() -> None:
         ("Newsletter Joined", None, {"product": "soap"}, {}),
     ],
 )  # fmt: skip
-def test_a_signal_carries_its_item(name: str, item: str | None, params: dict[str, str], properties: dict[str, Any]) -> None:
-    """The item is filled from what the path captured; a cart line has the catalogue's price, the reduced one if any."""
+def test_a_signal_carries_its_item(
+    name: str, item: str | None, params: dict[str, str], properties: dict[str, Any]
+) -> None:
+    """The item is filled from what the path captured; a cart line has the catalogue's price, reduced if it is."""
     assert signal(name, item, params).properties == properties
 
 

@@ -30,7 +30,15 @@ def viewed(time: float, path: str = "/") -> tuple[str, float, dict[str, Any]]:
 
 @pytest.mark.parametrize(
     ("times", "visits"),
-    [([], 0), ([5.0], 1), ([0, 1800], 1), ([0, 1801], 2), ([0, 1500, 3000, 4500], 1), ([0, 1801, 3602, 9000], 4), ([9000, 5.0], 1)],
+    [
+        ([], 0),
+        ([5.0], 1),
+        ([0, 1800], 1),
+        ([0, 1801], 2),
+        ([0, 1500, 3000, 4500], 1),
+        ([0, 1801, 3602, 9000], 4),
+        ([9000, 5.0], 1),
+    ],
 )
 def test_a_visit_ends_after_thirty_minutes_of_silence(times: list[float], visits: int) -> None:
     """More than 30 minutes without an event begin a new visit; an event that arrives late does not."""
@@ -41,8 +49,15 @@ def test_a_visit_ends_after_thirty_minutes_of_silence(times: list[float], visits
 
 def test_what_is_said_about_a_visitor_is_no_visit() -> None:
     """Traits and segments can come from elsewhere: they are no sign that somebody is there."""
-    profile = fold(("User Identified", 100.0, {"traits": {"tier": "gold"}}), ("Segment Entered", 101.0, {"segment": "x"}))
-    assert (profile.visits, profile.last_seen, profile.traits, profile.remembered) == (0, 0.0, {"tier": "gold"}, {"x": 101.0})
+    profile = fold(
+        ("User Identified", 100.0, {"traits": {"tier": "gold"}}), ("Segment Entered", 101.0, {"segment": "x"})
+    )
+    assert (profile.visits, profile.last_seen, profile.traits, profile.remembered) == (
+        0,
+        0.0,
+        {"tier": "gold"},
+        {"x": 101.0},
+    )
 
 
 def test_views_are_kept_with_item_and_path() -> None:
@@ -53,7 +68,8 @@ def test_views_are_kept_with_item_and_path() -> None:
         ("Product Viewed", 4.0, {"product_id": "a"}), ("Product Viewed", 4.0, {"product_id": "b"}),
     )  # fmt: skip
     assert profile.views == [
-        (1.0, "soap", "/p/soap"), (2.0, "", "/"), (3.0, "milk", "/quick"), (3.5, "", "/quick"), (4.0, "a", ""), (4.0, "b", ""),
+        (1.0, "soap", "/p/soap"), (2.0, "", "/"), (3.0, "milk", "/quick"), (3.5, "", "/quick"),
+        (4.0, "a", ""), (4.0, "b", ""),
     ]  # fmt: skip
 
 
@@ -70,14 +86,23 @@ def test_the_cart() -> None:
         ("Product Removed", 8.0, {"product_id": "soap", "quantity": 1}),
     )
     assert profile.cart == {"soap": (2, 4.0), "pen": (2, 1.25)}
-    assert fold(("Product Added", 1.0, {"product_id": "a"}), ("Product Removed", 2.0, {"product_id": "a", "quantity": 5})).cart == {}
+    assert (
+        fold(
+            ("Product Added", 1.0, {"product_id": "a"}), ("Product Removed", 2.0, {"product_id": "a", "quantity": 5})
+        ).cart
+        == {}
+    )
 
 
 def test_an_order_empties_the_cart() -> None:
     """An order keeps time, revenue and items; what it does not say is taken from the cart as the log knows it."""
     said = fold(
         ("Product Added", 1.0, {"product_id": "soap"}),
-        ("Order Completed", 2.0, {"revenue": 9.5, "products": [{"product_id": "milk", "quantity": 2}, "pen", {"x": 1}]}),
+        (
+            "Order Completed",
+            2.0,
+            {"revenue": 9.5, "products": [{"product_id": "milk", "quantity": 2}, "pen", {"x": 1}]},
+        ),
     )
     assert (said.orders, said.cart) == ([(2.0, 9.5, ("milk", "pen"))], {})
     unsaid = fold(("Product Added", 1.0, {"product_id": "soap", "quantity": 2}), ("Order Completed", 2.0, {}))
@@ -141,15 +166,25 @@ def test_a_profile_is_bounded() -> None:
             key = f"{n}-" + "x" * 2000
             properties = {
                 "path": key, "product_id": key, "slot": f"s{n}", "experience": "e", "segment": key,
-                "traits": {f"t{n}": "y" * 1000, f"long{n}": "y" * 5000}, "products": [{"product_id": f"{n}-{i}"} for i in range(150)],
+                "traits": {f"t{n}": "y" * 1000, f"long{n}": "y" * 5000},
+                "products": [{"product_id": f"{n}-{i}"} for i in range(150)],
             }  # fmt: skip
-            apply_event(profile, Event(f"e{seq}", f"{name}{n}" if name == "Something Else" else name, n, "ann", properties, seq), {})
+            apply_event(
+                profile,
+                Event(f"e{seq}", f"{name}{n}" if name == "Something Else" else name, n, "ann", properties, seq),
+                {},
+            )
     for n in range(60):
         shown = {"slot": "s299", "experience": "e"}
         apply_event(profile, Event(f"x{n}", "Experience Viewed", 2000 + n, "ann", shown, seq + n), {})
     assert (len(profile.views), len(profile.cart), len(profile.orders)) == (200, 0, 200)
     assert max(len(items) for _, _, items in profile.orders) == 100
-    assert (len(profile.traits), len(profile.exposures), len(profile.happened), len(profile.remembered)) == (100, 200, 200, 200)
+    assert (len(profile.traits), len(profile.exposures), len(profile.happened), len(profile.remembered)) == (
+        100,
+        200,
+        200,
+        200,
+    )
     assert len(profile.exposures["s299/e"]) == 50
     assert profile.views[-1][2].startswith("299-") and len(profile.views[-1][2]) == 500
     assert list(profile.traits)[-1] == "t299"
@@ -165,7 +200,11 @@ FIELDS = ("path", "product_id", "item", "quantity", "price", "products", "items"
 
 
 @settings(max_examples=100, deadline=None)
-@given(events=st.lists(st.tuples(st.sampled_from(NAMES), st.floats(0, 4e9), st.dictionaries(st.sampled_from(FIELDS), JUNK)), max_size=8))
+@given(
+    events=st.lists(
+        st.tuples(st.sampled_from(NAMES), st.floats(0, 4e9), st.dictionaries(st.sampled_from(FIELDS), JUNK)), max_size=8
+    )
+)
 def test_properties_of_any_type_are_passed_over(events: list[tuple[str, float, dict[str, Any]]]) -> None:
     """Properties come from the outside: no value of any type raises, and what is kept stays sorted and sane."""
     profile = fold(*events)

@@ -135,8 +135,9 @@ def test_another_event_loop_does_not_wait_for_a_dead_one() -> None:
     async def first() -> None:
         await store.open()
         await store.append([event(1)])
-        asyncio.ensure_future(profiles.load("ann"))
+        cut_off = asyncio.ensure_future(profiles.load("ann"))
         await asyncio.sleep(0)
+        assert not cut_off.done()
 
     async def second() -> Profile:
         store.before, store.looked, store.after = asyncio.Event(), asyncio.Event(), asyncio.Event()

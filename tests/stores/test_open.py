@@ -32,7 +32,9 @@ def test_memory(tmp_path: Path) -> None:
     assert isinstance(open_store("memory", tmp_path), MemoryStore)
 
 
-@pytest.mark.parametrize("url", ["postgresql://db/shop", "postgresql+asyncpg://db/shop", "redis://cache", "rediss://cache"])
+@pytest.mark.parametrize(
+    "url", ["postgresql://db/shop", "postgresql+asyncpg://db/shop", "redis://cache", "rediss://cache"]
+)
 def test_stores_to_come_are_refused_in_plain_words(tmp_path: Path, url: str) -> None:
     """A store that is not there yet is named as such, never taken for another."""
     with pytest.raises(ValueError, match="not supported yet"):
