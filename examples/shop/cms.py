@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 Mode = Literal["works", "hangs", "fails"]
 MODES: tuple[str, ...] = get_args(Mode)
 
+SIGN = b"This season, from our editors"  # stands in every banner
 SEASON = {  # category -> headline, text, offer
     "bath-care": ("Bubbles before snow", "Dark early, warm water, nobody knocking.", "A soap with every towel set"),
     "household": ("Candle weather", "The evening begins at four. Make it a good one.", "Three candles for the price of two"),
@@ -55,6 +56,6 @@ class Cms:
         headline, text, offer = map(escape, SEASON[slug])
         return HTMLResponse(
             f'<img src="/img/wide/{slug}.svg" alt="" width="1600" height="720">\n'
-            f'<div class="words"><p class="eyebrow">This season, from our editors</p><h1>{headline}</h1><p>{text}</p>'
+            f'<div class="words"><p class="eyebrow">{SIGN.decode()}</p><h1>{headline}</h1><p>{text}</p>'
             f'<p class="offer">{offer}</p></div>'
         )

@@ -43,8 +43,8 @@ async function explain() {
   const told = plain ? { slots: [], segments: [] } : await fetch(`/stage/api/explain?path=${encodeURIComponent(path)}`).then((r) => r.json());
   state.slots = told.slots;
   state.lit = null;
-  $("memberships").replaceChildren(...told.segments.map((name) => make("span", { class: "chip", title: "a segment this visitor is in" }, name)));
-  $("hint").textContent = plain ? "This is the bare shop: the middleware is not asked at all." : told.slots.length ? "Point at anything outlined in the shop, or walk through this list." : "No slot is on this page: it passes untouched.";
+  $("memberships").replaceChildren(...told.segments.map((name) => make("span", { class: "chip", title: "a segment this visitor is in" }, `is ${name}`)));
+  $("hint").textContent = plain ? "this is the bare shop" : told.slots.length ? "point at the shop, or here" : "no slot: the page passes untouched";
   list();
   marks();
 }
@@ -125,9 +125,11 @@ function tip(slot) {
   const at = rect(slot) ?? { left: 20, top: 20, bottom: 40, right: 300, height: 0 };
   const card = make("div", { class: "tip" }, make("div", {}, make("b", {}, slot.slot), " ", ...heading(slot)), slot.why && slot.experience ? make("p", { class: "quote" }, slot.why) : "", facts(slot));
   const width = frame.clientWidth, height = frame.clientHeight;
-  const below = at.bottom + 12 + 150 < height ? at.bottom + 12 : Math.max(12, Math.min(at.bottom, height) - 190);
-  const roomy = at.height > 320;
-  Object.assign(card.style, { left: `${Math.max(12, Math.min(roomy ? at.right - 330 : at.left, width - 322))}px`, top: `${roomy ? Math.max(12, Math.min(at.top + 46, height - 190)) : below}px` });
+  // Below the slot where there is room, else in its lower right corner, else above.
+  const below = at.bottom + 14 + 160 < height, inside = at.height > 320;
+  const left = below ? at.left : inside ? at.right - 324 : at.left;
+  const top = below ? at.bottom + 14 : inside ? Math.min(at.bottom, height) - 176 : at.top - 176;
+  Object.assign(card.style, { left: `${Math.max(12, Math.min(left, width - 346))}px`, top: `${Math.max(12, top)}px` });
   return card;
 }
 function light(name, scroll = false) {
@@ -165,7 +167,7 @@ function slip(problems) {
 }
 
 function spark(times, budget) {
-  const most = Math.max(budget * 1.15, ...times.map((t) => t.ms)), wide = 340 / 90;
+  const most = budget * 1.3, wide = 340 / 80;
   const y = (ms) => 70 - (Math.min(ms, most) / most) * 62;
   const svg = (tag, attributes, text) => { const e = document.createElementNS("http://www.w3.org/2000/svg", tag); for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v); if (text) e.textContent = text; return e; };
   $("spark").replaceChildren(
@@ -173,7 +175,7 @@ function spark(times, budget) {
     svg("line", { x1: 0, x2: 340, y1: y(budget), y2: y(budget) }), svg("text", { x: 2, y: y(budget) - 4 }, `budget ${budget} ms`));
   const last = times.slice(-20), middle = last.map((t) => t.ms).sort((a, b) => a - b)[last.length >> 1];
   const key = (name, colour, words) => { const dot = make("i"); dot.style.background = colour; return make("span", {}, dot, words); };
-  $("times").replaceChildren("A passer-by opens the pantry twice a second. ", make("b", {}, middle === undefined ? "" : `Half of the pages leave within ${middle.toFixed(1)} ms.`), make("br"), key("fresh", "#5fae83", "fresh banner"), key("stale", "#f3bd57", "kept from earlier"), key("fallback", "#e77a62", "the shop's own"));
+  $("times").replaceChildren(make("b", {}, middle === undefined ? "" : `Half of the pages leave within ${middle.toFixed(1)} ms.`), make("br"), key("fresh", "#5fae83", "fresh banner"), key("stale", "#f3bd57", "kept from earlier"), key("fallback", "#e77a62", "the shop's own"));
 }
 
 async function look() {
@@ -189,6 +191,9 @@ async function look() {
       frame.contentWindow.location.reload();
     }
     state.revision = told.revision;
+    const banner = told.times.findLast((t) => t.who === "passer-by")?.banner;
+    if (state.banner && banner && banner !== state.banner && here()?.startsWith("/c/")) frame.contentWindow.location.reload();
+    state.banner = banner;
     for (const button of document.querySelectorAll("[data-mode]")) button.setAttribute("aria-pressed", button.dataset.mode === told.backend.mode);
     $("breaker").className = `chip ${told.backend.breaker}`;
     $("breaker").textContent = told.backend.breaker === "open" ? "breaker open: not asked" : "breaker closed";
