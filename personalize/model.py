@@ -28,14 +28,14 @@ PURPOSES = (
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place in a config file; line and column count from 1."""
+    """A place in a config file; line and column count from 1. Line 0: no place in it is known."""
 
     file: str
     line: int
     column: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ def _product(line: bytes) -> Product:
 
 def _object(line: bytes) -> Mapping[str, Any]:
     try:
-        raw = json.loads(line.decode("utf-8"), parse_constant=_no_constant)
+        raw = json.loads(line.strip().decode("utf-8"), parse_constant=_no_constant)
     except UnicodeDecodeError:
         raise _BadLine("the line is not UTF-8 text") from None
     except json.JSONDecodeError as error:

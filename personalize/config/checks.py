@@ -103,7 +103,7 @@ def check_content(tree: Tree, content: Shown) -> None:
     _parts(tree, content)
     source = content.text("source")
     if source is None:
-        if "html" not in raw and "source" not in raw and content.template is None:
+        if "parts" in raw and "html" not in raw and "source" not in raw and content.template is None:
             _needs_template(tree, path, "parts need a template to stand in")
         return
     names = {*_mapping(tree.get(("sources",))), *BUILT_IN_SOURCES}
@@ -195,7 +195,7 @@ def _experiment(tree: Tree, path: Path, experiment: Mapping[str, Any]) -> None:
             tree.report("PZ208", (*where, ways[1]), message, "keep one of them", at="key")
     weights = [_mapping(v).get("weight", 1) for v in variants]
     if weights and not any(weights):
-        tree.report("PZ205", (*path, "variants"), "the variants' weights are all 0", "give one of them more", at="key")
+        tree.report("PZ205", (*path, "variants"), "the variants' weights are all 0", "give one of them more")
     low_high = _list(_mapping(experiment.get("namespace")).get("range"))
     if len(low_high) == 2 and all(isinstance(n, int | float) for n in low_high):
         low, high = low_high

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 _LONGEST = 36_525 * 86_400.0
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
 
 
@@ -39,11 +40,8 @@ def written(seconds: float) -> str:
 
 def share(value: object) -> float:
     """A share of one from "100%", "12.5%" or a number between 0 and 1."""
-    if isinstance(value, str) and value.endswith("%"):
-        try:
-            number = float(value[:-1]) / 100
-        except ValueError:
-            number = -1.0
+    if isinstance(value, str) and (m := _PERCENT.fullmatch(value)):
+        number = float(m[1]) / 100
     elif isinstance(value, int | float) and not isinstance(value, bool):
         number = float(value)
     else:
@@ -61,7 +59,10 @@ _DURATION_SCHEMA = {
     ]
 }
 _SHARE_SCHEMA = {
-    "anyOf": [{"type": "string", "pattern": r"^\d+(\.\d+)?%$"}, {"type": "number", "minimum": 0, "maximum": 1}]
+    "anyOf": [
+        {"type": "string", "pattern": r"^0*(100(\.0+)?|\d{1,2}(\.\d+)?)%$"},
+        {"type": "number", "minimum": 0, "maximum": 1},
+    ]
 }
 
 Duration = Annotated[float, BeforeValidator(duration), WithJsonSchema(_DURATION_SCHEMA)]

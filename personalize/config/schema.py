@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .models import CONTENT_WORDS, Config
-from .vocabulary import EXCLUSIONS, METRICS, STRATEGIES
+from .vocabulary import EVERYONE, EXCLUSIONS, METRICS, STRATEGIES
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _NAME = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]*$"}
@@ -18,15 +18,17 @@ def json_schema() -> dict[str, Any]:
     definitions: dict[str, Any] = raw.pop("$defs")
     for name, definition in definitions.items():
         definition["description"] = " ".join(definition.get("description", name).split()).replace("`", "")
-    _plain(definitions)
+    _plain(list(definitions.values()))
     _plain(raw)
     definitions["Content"] = _content(definitions["Content"])
     definitions["Segment"]["anyOf"] = [{"required": [key]} for key in ("all", "any", "not")]
     definitions["Experience"]["oneOf"] = [{"required": [key]} for key in ("show", "experiment")]
+    definitions["Variant"]["oneOf"] = [{"required": [key]} for key in ("show", "parts", "html")]
     definitions["Experience"]["properties"]["id"] |= _NAME
     definitions["Experience"]["properties"]["exclude"]["items"] = {"enum": list(EXCLUSIONS)}
     for kind in ("slots", "segments", "sources"):
-        raw["properties"][kind]["propertyNames"] = _NAME
+        raw["properties"][kind]["propertyNames"] = dict(_NAME)
+    raw["properties"]["segments"]["propertyNames"]["not"] = {"const": EVERYONE}
     raw["description"] = "What is shown to whom, where, and why."
     return {"$schema": DRAFT, "title": "personalize.yaml", **raw, "$defs": definitions}
 
@@ -48,8 +50,8 @@ def _plain(node: Any) -> None:
         if len(choices) == 1:
             del node["anyOf"]
             node |= choices[0]
-    for inner in node.values():
-        _plain(inner)
+    for key, inner in node.items():
+        _plain(list(inner.values()) if key in ("properties", "$defs") else inner)
 
 
 def _content(mapping: dict[str, Any]) -> dict[str, Any]:

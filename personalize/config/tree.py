@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -64,6 +64,8 @@ class Tree:
         """A problem with its place and source line, not yet reported."""
         mark = self.place(path, at)
         if not mark.line:
+            while path and self.data is not None and path[-1] not in _keys(self.get(path[:-1])):
+                path = path[:-1]  # what was not written is told at its parent
             message = f"{spelled(path)}: {message}" if path else message
         return self.problem_at(code, mark, message, hint, severity)
 
@@ -115,11 +117,19 @@ def _children(path: Path, value: Any, part: str) -> Iterator[tuple[Path, Any]]:
         yield from (((*path, i), v) for i, v in enumerate(value))
 
 
+def _keys(value: Any) -> Collection[str | int]:
+    return range(len(value)) if isinstance(value, list) else value if isinstance(value, Mapping) else ()
+
+
 def from_mapping(source: Mapping[Any, Any]) -> Tree:
     """A tree of a dict that a program made: copied, so that later changes to the dict do not reach it."""
     tree = Tree("<dict>")
     tree.data = _plain(source, (), tree.report)
     return tree
+
+
+def _named(value: Any) -> str:
+    return "nan" if isinstance(value, float) else type(value).__name__
 
 
 def _plain(value: Any, path: Path, report: Callable[[str, Path, str], None]) -> Any:
@@ -136,10 +146,10 @@ def _plain(value: Any, path: Path, report: Callable[[str, Path, str], None]) -> 
         return plain
     if isinstance(value, list | tuple):
         return [_plain(inner, (*path, i), report) for i, inner in enumerate(value)]
-    if isinstance(value, int | float) and not abs(value) < MAX_NUMBER:
+    if isinstance(value, int | float) and abs(value) >= MAX_NUMBER:
         report("PZ112", path, "a number this large is not meant")
         return None
-    if not isinstance(value, _TYPES):
-        report("PZ110", path, f"a text, number, list or mapping is needed here, not {type(value).__name__}")
+    if not isinstance(value, _TYPES) or value != value:
+        report("PZ110", path, f"a text, number, list or mapping is needed here, not {_named(value)}")
         return None
     return value

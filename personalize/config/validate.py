@@ -70,7 +70,7 @@ def _report_unknown(tree: Tree, path: Path, missing: set[Path]) -> None:
     known = keys_at(path[:-1])
     absent = [str(p[-1]) for p in missing if p[:-1] == path[:-1]]
     meant = nearest(str(key), absent) or nearest(str(key), known)
-    if meant is not None:
+    if meant is not None and meant not in (tree.get(path[:-1]) or {}):
         # The key is that one misspelt: one slip, so nobody has to hear that the other is missing.
         tree.cover((*path[:-1], meant))
     hint = f'did you mean "{meant}"?' if meant is not None else did_you_mean(str(key), known)
@@ -108,11 +108,11 @@ def _report_value(tree: Tree, path: Path, detail: Any) -> None:
             tree.report("PZ203", path, f"{name} is {spoken(value)}: {sentence}")
     elif kind == "literal_error":
         choices = [str(choice) for b in branches(wanted) for choice in get_args(b)]
-        hint = did_you_mean(str(value), choices, "choose from")
+        hint = "write it without quotes" if value in choices else did_you_mean(str(value), choices, "choose from")
         tree.report("PZ204", path, f"{name} cannot be {spoken(value)}", hint)
     elif kind in _BOUNDS:
         bound = next(iter(context.get(k) for k in ("ge", "le", "gt", "lt") if k in context))
-        tree.report("PZ205", path, f"{name} must be {_BOUNDS[kind]} {bound}, not {value}")
+        tree.report("PZ205", path, f"{name} must be {_BOUNDS[kind]} {bound:g}, not {value}")
     elif kind in ("too_short", "too_long"):
         count = context.get("min_length", context.get("max_length"))
         least = "at least " if kind == "too_short" else "at most "

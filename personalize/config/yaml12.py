@@ -120,6 +120,7 @@ class _Reader:
     def __init__(self, tree: Tree, text: str) -> None:
         self.tree = tree
         self.text = text
+        self.open: list[tuple[Mark, str]] = []  # brackets that were opened and not closed yet
         self.events = iter(yaml.parse(text, Loader=_Loader))
 
     def read(self) -> None:
@@ -150,7 +151,7 @@ class _Reader:
         try:
             return next(self.events, None)
         except yaml.MarkedYAMLError as error:
-            self.tree.problems.append(_syntax(self.tree, error))
+            self.tree.problems.append(_syntax(self.tree, error, self.open))
             raise _Stop from None
 
     def mark(self, event: Any) -> Mark:
@@ -175,12 +176,19 @@ class _Reader:
         if event.anchor is not None:
             self.complain("PZ108", event, f"an anchor (&{event.anchor}) is not allowed", "remove it")
         elif event.tag is not None:
+            tree.cover(path)
             self.complain("PZ108", event, f"a tag ({_short(event.tag)}) is not allowed", "remove it")
         if isinstance(event, yaml.ScalarEvent):
             return self.scalar(event, path)
         if len(path) >= MAX_DEPTH:
             self.fail("PZ109", event, f"nested more than {MAX_DEPTH} deep", "is a bracket left open?")
-        return self.sequence(path) if isinstance(event, yaml.SequenceStartEvent) else self.mapping(path)
+        sequence = isinstance(event, yaml.SequenceStartEvent)
+        if event.flow_style:
+            self.open.append((tree.values[path], "[" if sequence else "{"))
+        found = self.sequence(path) if sequence else self.mapping(path)
+        if event.flow_style:
+            self.open.pop()
+        return found
 
     def scalar(self, event: Any, path: Path) -> Any:
         if not event.implicit[0]:
@@ -239,6 +247,7 @@ _SAYINGS = (
     ("unexpected end of stream", "a quote is opened here and never closed", "add the closing quote"),
     ("unexpected document indicator", "a quote is opened here and never closed", "add the closing quote"),
     ("expected ',' or ']'", "a [ is opened here and never closed, or a comma is missing", "add the ] or the comma"),
+    ("expected node content", "something is missing here", "write a value, or remove the line"),
     ("expected ',' or '}'", "a { is opened here and never closed, or a comma is missing", "add the } or the comma"),
     ("unknown escape", "a backslash in double quotes begins an escape", "use single quotes, or write \\\\"),
     ("block sequence entries are not allowed", "a list item (-) is not expected here", "begin it on a line of its own"),
@@ -252,7 +261,7 @@ _SAYINGS = (
 )  # fmt: skip
 
 
-def _syntax(tree: Tree, error: yaml.MarkedYAMLError) -> Problem:
+def _syntax(tree: Tree, error: yaml.MarkedYAMLError, still_open: list[tuple[Mark, str]]) -> Problem:
     """The parser's complaint in an editor's words, at the place where the slip is."""
     said = f"{error.problem} {error.context}"
     where, began = error.problem_mark or error.context_mark, error.context_mark
@@ -261,6 +270,10 @@ def _syntax(tree: Tree, error: yaml.MarkedYAMLError) -> Problem:
     elif began is not None and where is not None and "',' or" in said and where.line > began.line:
         where = began  # what follows on later lines is only where the parser noticed
     mark = _inside(tree, where.line + 1, where.column + 1) if where is not None else Mark(tree.file, 1, 1)
+    if "expected node content" in said and still_open:
+        began_at, bracket = still_open[-1]
+        closing = {"[": "]", "{": "}"}[bracket]
+        return tree.problem_at("PZ105", began_at, f"a {bracket} is opened here and never closed", f"add the {closing}")
     there = tree.lines[mark.line - 1][mark.column - 1 :]
     if "cannot start any token" in said:
         if there.startswith("\t"):
