@@ -68,6 +68,10 @@ class Bounded(Generic[V]):
         while self.size > self._limit:
             self.size -= self._entries.popitem(last=False)[1][1]
 
+    def items(self) -> list[tuple[Hashable, V, int]]:
+        """Keys, values and the sizes they were put with, the least recently used first."""
+        return [(key, value, size - _PER_ENTRY) for key, (value, size) in self._entries.items()]
+
     def drop(self, key: Hashable) -> None:
         if (old := self._entries.pop(key, None)) is not None:
             self.size -= old[1]
@@ -121,6 +125,12 @@ class Cache:
         ends = now + fresh * (1 - _JITTER * jitter((source, key)))
         entry = Entry(fragment, ends, ends + revalidate, ends + if_error)
         self._entries.put((source, key), entry, weigh(key) + weigh(fragment.html or "") + weigh(fragment.values))
+
+    def take(self, older: Cache, source: str) -> None:
+        """Take over another cache's entries of one source, in their order."""
+        for key, entry, size in older._entries.items():
+            if isinstance(key, tuple) and key[0] == source:
+                self._entries.put(key, entry, size)
 
     @property
     def size(self) -> int:

@@ -130,14 +130,24 @@ class Contents:
         return Fill(choice.slot, html, "fallback", note)
 
     async def close(self) -> None:
-        """Close every source; fetches under way get at most a second."""
-        await asyncio.gather(*(flights.close() for flights in self._flights.values()))
+        """Close every source; fetches under way get at most a second. One that fails does not keep the others open."""
+        closing = (flights.close() for flights in self._flights.values())
+        for error in await asyncio.gather(*closing, return_exceptions=True):
+            if isinstance(error, Exception):
+                self._observer.failed("closing a source", error)
+
+    def adopt(self, older: Contents) -> None:
+        """Take over what another Contents has cached of sources that are configured just the same, so that a reload of
+        the config does not start with an empty cache. Call it before the first request."""
+        for name, flights in self._flights.items():
+            if (known := older._flights.get(name)) is not None and known.config == flights.config:
+                flights.adopt(known)
 
     # --- from a source ---------------------------------------------------------------------------------
 
     def _from_source(self, made: _Made, flights: Flights, ask: Ask) -> Fill | asyncio.Future[Fill]:
-        key = flights.key(ask)
-        if (ready := flights.ready(key)) is not None:
+        key, ready = flights.at_hand(ask)
+        if ready is not None:
             return self._shown(made, ask, ready, key, "fresh", raw=True)
         now = self._clock()
         known = self._rendered.get((made.number, key, moment(ask)))
@@ -207,8 +217,8 @@ class Contents:
             return made.constant.html
         if made.flights is None:
             return self._shown(made, ask, None, (), "inline").html
-        key = made.flights.key(ask)
-        if (ready := made.flights.ready(key)) is not None:
+        key, ready = made.flights.at_hand(ask)
+        if ready is not None:
             return self._shown(made, ask, ready, key, "fresh", raw=True).html
         return self._stale(ask, content, last_good=True)
 

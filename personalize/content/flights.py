@@ -67,15 +67,23 @@ class Flights:
         self._mistakes: dict[type[Exception], float] = {}  # when each kind was last told of
         self._closed = False
 
+    def at_hand(self, ask: Ask) -> tuple[Hashable, Fragment | None]:
+        """The key of what is asked for, and what the source has ready for it. Raises ContentError, and nothing else."""
+        return self._asked(self._key_and_ready, ask)
+
     def key(self, ask: Ask) -> Hashable:
-        """The key of what is asked for. Raises ContentError, and nothing else."""
-        key = self._asked(self.source.key, ask)
-        self._asked(hash, key)  # a key that cannot be one is a mistake told here
+        """The key alone. Raises ContentError, and nothing else."""
+        return self._asked(self._key, ask)
+
+    def _key(self, ask: Ask) -> Hashable:
+        key = self.source.key(ask)
+        hash(key)  # a key that cannot be one is a mistake told here
         return key
 
-    def ready(self, key: Hashable) -> Fragment | None:
-        """What the source has ready. Raises ContentError, and nothing else."""
-        return self._asked(self.source.ready, key)
+    def _key_and_ready(self, ask: Ask) -> tuple[Hashable, Fragment | None]:
+        key = self.source.key(ask)
+        hash(key)
+        return key, self.source.ready(key)
 
     def _asked(self, question: Callable[[A], B], about: A) -> B:
         try:
@@ -84,6 +92,11 @@ class Flights:
             raise
         except Exception as error:  # a plugin's own mistake: the slot falls back, the operator hears
             raise self._mistaken(error) from error
+
+    def adopt(self, older: Flights) -> None:
+        """Take over what `older` has cached, and what it knows of the source's health."""
+        self._cache.take(older._cache, self.name)
+        self._breaker = older._breaker
 
     def look(self, key: Hashable) -> Entry | None:
         """What the cache holds for this key, however old."""

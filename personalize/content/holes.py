@@ -2,8 +2,8 @@
 
 Escaping is right for text and for quoted attribute values only, so a hole anywhere else is refused with its line:
 in a tag outside quotes, in a comment, in `script` (but for `|tojson`), `style`, an event handler (`onclick`) or a
-`style` attribute. A hole that can give the scheme of a URL attribute is led through the `url` filter, and `autoescape`
-blocks are refused.
+`style` attribute, in what `script`, `link`, `base`, `object` or `embed` load. A hole that can give the scheme of
+another URL attribute is led through the `url` filter, and `autoescape` blocks are refused.
 
 The source is read from top to bottom as if every branch were printed; that is how templates are written, and a
 template that opens a quote in one branch and closes it in another is told so.
@@ -24,6 +24,7 @@ _URLS = frozenset({
     "href", "src", "action", "formaction", "poster", "cite", "background", "data", "manifest", "ping", "longdesc",
     "usemap", "xlink:href", "srcset", "icon",
 })  # fmt: skip
+_LOADERS = frozenset({"script", "base", "link", "object", "embed"})  # what they load runs in, or rules, the page
 _RAW_TEXT = frozenset({"script", "style", "textarea", "title", "iframe", "noembed", "noframes", "xmp", "plaintext"})
 _SCRIPTS = frozenset({"script", "style"})
 
@@ -79,6 +80,8 @@ def _hole(code: str, html: _Html, line: int) -> str:
     if state == "value":
         if html.attribute.startswith("on") or html.attribute in ("style", "srcdoc"):
             raise BadFragment(f"a value cannot be printed in the attribute {html.attribute} (line {line})")
+        if html.attribute in _URLS and html.element in _LOADERS:
+            raise BadFragment(f"a value cannot choose what <{html.element}> loads (line {line})")
         if html.attribute in _URLS and not any(c in html.value for c in ":/?#"):
             start = "-" if code.startswith("-") else "+" if code.startswith("+") else ""
             stop = code[-1] if code.endswith(("-", "+")) else ""

@@ -16,7 +16,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from ..config.models import SourceConfig
-from ..errors import BadFragment, ConfigError, ContentError, SourceTimeout, SourceUnavailable
+from ..errors import BadFragment, ConfigError, SourceTimeout, SourceUnavailable
 from ..model import Ask, Fragment, Mark, Problem
 from ..protocols import Observer
 from .address import Address, Key
@@ -124,5 +124,4 @@ class HttpSource:
         found = self._made.pop((os.getpid(), id(asyncio.get_running_loop())), None)
         for transport in (self._given, found):
             if transport is not None:
-                with suppress(ContentError, OSError):
-                    await transport.aclose()
+                await transport.aclose()

@@ -53,9 +53,9 @@ def sanitize(html: str) -> str:
 
     if html.count("<") > DEEPEST and _depth(html) > DEEPEST:
         raise BadFragment(f"HTML nested more than {DEEPEST} deep")
-    return nh3.clean(
-        html, tags=set(_TAGS), attributes=_ATTRIBUTES, url_schemes=set(SCHEMES), link_rel="noopener noreferrer"
-    )
+    whole = html if html.isascii() else html.encode("utf-8", "replace").decode()  # a lone surrogate is no text
+    # No rel is added: links open in the same window, and the site's own pages may see where a visitor came from.
+    return nh3.clean(whole, tags=set(_TAGS), attributes=_ATTRIBUTES, url_schemes=set(SCHEMES), link_rel=None)
 
 
 def _depth(html: str) -> int:

@@ -1,6 +1,7 @@
 """Templates: minijinja over the site's own folder, for people who write HTML and not Python.
 
-- Every name is autoescaped, `autoescape` blocks are refused, and `safe` means "through the allow-list".
+- Every name is autoescaped, `autoescape` blocks are refused, and `safe` means "through the allow-list" for all but HTML
+  that was admitted already (a source's `html`).
 - Fuel bounds the time (an endless loop ends in milliseconds), 256 KB bounds the output. A template that sets out to
   build a huge value inside one expression is not stopped: whoever may write into this folder is trusted not to.
 - What is undefined, at any depth, prints as nothing ("chainable"): an experience that leaves out a part, or a
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,7 @@ class Templates:
 
         self._room = LARGEST
         try:
-            html = self._environment.render_template(name, **{k: plain(v) for k, v in variables.items()})
+            html = self._environment.render_template(name, **{str(k): plain(v) for k, v in variables.items()})
         except TemplateError as error:
             raise BadFragment(f"template {name}: {_told(error)}") from error
         except (OSError, UnicodeDecodeError, BadFragment) as error:
@@ -67,7 +68,7 @@ class Templates:
             debug=False,
             filters={
                 "url": lambda value: safe(escape(url(value))),
-                "safe": lambda value: safe(sanitize(_text(value))),
+                "safe": lambda value: value if hasattr(value, "__html__") else safe(sanitize(_text(value))),
             },
         )
 
@@ -112,7 +113,7 @@ class Html(str):
 def url(value: object) -> str:
     """The template filter that blanks a URL whose scheme could run a script: relative ones and http, https, mailto
     and tel pass (WHATWG URL: tabs, line ends and leading control characters are ignored by browsers, so here too)."""
-    text = _text(value)
+    text = unescape(str(value)) if hasattr(value, "__html__") else _text(value)
     bare = "".join(c for c in text if c > " " and c != "\x7f")
     head, colon, _ = bare.partition(":")
     if colon and not any(c in head for c in "/?#") and head.lower() not in SCHEMES:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -119,6 +120,17 @@ def law(url: Callable[[tuple[Any, ...]], str], a: str, b: str, c: str) -> None:
 
 def good(key: tuple[Any, ...]) -> str:
     return Address("https://cms.example/f/{a}/{b}?fixed=1", ["q"]).url(key)
+
+
+@settings(max_examples=100)
+@given(HOSTILE, HOSTILE, HOSTILE)
+def test_an_address_is_sent_as_it_was_made(a: str, b: str, c: str) -> None:
+    """The HTTP library asks for these very bytes, not for what it takes them to mean."""
+    try:
+        url = good((a, b, c))
+    except UnfitValue:
+        return
+    assert "https://cms.example" + httpx.URL(url).raw_path.decode() == url
 
 
 @settings(max_examples=200)

@@ -229,6 +229,52 @@ def test_a_source_that_is_not_there_is_a_fallback(site: Any, ask: Any) -> None:
     assert (fill.html, fill.state) == (None, "fallback") and "gone" in fill.note
 
 
+async def test_a_new_contents_adopts_what_the_old_one_knows(site: Any, ask: Any) -> None:
+    """After a reload, content of an unchanged source is still there; of a changed one it is made anew."""
+
+    class Counting(Memory):
+        calls = 0
+
+        async def fetch(self, key: Any) -> Fragment:
+            Counting.calls += 1
+            return Fragment(html=f"{key[0]} {Counting.calls}")
+
+    source = Counting(lambda who: None)
+    asked = ask({"source": "cms"}, facts={"who": "a"})
+    old = site.contents({"cms": source}, sources={"cms": {"use": "x:Y", "timeout": 5}})
+    assert (await old.begin(asked)).html == "a 1"
+    same = site.contents({"cms": source}, sources={"cms": {"use": "x:Y", "timeout": 5}})
+    same.adopt(old)
+    assert same.begin(asked) == Fill("hero", "a 1", "fresh")
+    changed = site.contents({"cms": source}, sources={"cms": {"use": "x:Y", "timeout": 5, "vary_by": ["locale"]}})
+    changed.adopt(same)
+    assert (await changed.begin(asked)).html == "a 2"
+
+
+async def test_a_source_that_fails_to_close_is_told(site: Any) -> None:
+    """One source's mistake at the end does not keep the others open."""
+
+    class Broken(Memory):
+        async def close(self) -> None:
+            raise ZeroDivisionError
+
+    good = Memory(lambda who: None)
+    contents = site.contents({"a": Broken(lambda who: None), "b": good})
+    await contents.close()
+    assert good.closed and len(site.observer.failures) == 1
+
+
+@pytest.mark.parametrize("text", ["\ud800", "\x00", "é\udfff<b>"])
+def test_text_that_is_no_text_reaches_no_page(text: str, site: Any, ask: Any) -> None:
+    """Lone surrogates and NUL in a source's values and HTML give a fill that can be encoded."""
+    site.template("t.html", "{{ x }}{{ params.p }}{{ html }}")
+    for fragment in (Fragment(values={"x": text}), Fragment(html=text)):
+        contents = site.contents({"recs": Memory(lambda who, fragment=fragment: fragment)}, sources=RECS)
+        fill = contents.begin(ask({"source": "recs", "template": "t.html"}, params={"p": text}, facts={"who": "a"}))
+        assert fill.state == "fresh"
+        assert fill.html.encode("utf-8")
+
+
 async def test_one_contents_serves_one_loop_after_another(site: Any, ask: Any) -> None:
     """Closing closes every source, once."""
     source = Memory(lambda who: None)

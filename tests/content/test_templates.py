@@ -38,6 +38,13 @@ def test_html_that_was_admitted_is_printed_as_it_is(tmp_path: Path) -> None:
     assert render(tmp_path, "{{ html }}", html=Html("<b>x</b>")) == "<b>x</b>"
 
 
+def test_safe_leaves_admitted_html_and_does_not_escape_twice(tmp_path: Path) -> None:
+    """What a trusted source gave stays whole under `safe`; an escaped value in a URL is escaped once."""
+    assert render(tmp_path, "{{ html|safe }}", html=Html("<svg></svg>")) == "<svg></svg>"
+    assert render(tmp_path, '<a href="{{ x|e }}">', x="/?a&b") == '<a href="/?a&amp;b">'
+    assert render(tmp_path, '<a href="{{ x|e }}">', x="javascript&colon;1") == '<a href="javascript&amp;colon;1">'
+
+
 def test_safe_goes_through_the_allow_list(tmp_path: Path) -> None:
     """Even a value that a template calls safe cannot bring a script."""
     assert render(tmp_path, "{{ x|safe }}", x="<b>x</b><script>1</script><i onclick=y>z</i>") == "<b>x</b><i>z</i>"

@@ -73,6 +73,19 @@ async def test_the_breaker_opens_and_the_backend_is_left_alone(backend: Any, sit
     assert [change[1] for change in site.observer.changes] == ["open", "closed"]
 
 
+async def test_a_key_with_a_bad_answer_rests_for_a_second(backend: Any, site: Any) -> None:
+    """Pages that ask for what just could not be used do not ask the backend again at once; others do."""
+    site.build()
+    backend.reply = answers(b"hello", kind="text/plain")
+    for _ in range(20):
+        assert (await site.show("/bad")).html == FALLBACK
+    assert len(backend.calls) == 1
+    backend.reply = answers()
+    assert (await site.show("/other")).html == GOOD
+    site.now += 1.1
+    assert (await site.show("/bad")).html == GOOD
+
+
 async def test_a_missing_fragment_is_no_sickness(backend: Any, site: Any) -> None:
     """A backend that has nothing for many paths is still asked for the others."""
     site.build(breaker={"failures": 2, "open_for": 30})
