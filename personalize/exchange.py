@@ -23,6 +23,7 @@ from .page import WAIT, Splicer, WaitType
 from .page.charset import choose, encode, undecided
 from .page.codings import decoder, encoder
 from .page.headers import judge, personalized
+from .page.xhtml import well_formed
 
 if TYPE_CHECKING:
     from .engine import Decision, Engine, Route
@@ -177,7 +178,7 @@ class Exchange:
             return
         body, self._first = self._first, b""
         charset = choose(verdict.charset, body)
-        if charset is None or (more and verdict.sniff):
+        if charset is None or (more and (verdict.sniff or verdict.xml)):
             await self._same(start)
             return
         self._charset = charset
@@ -210,6 +211,11 @@ class Exchange:
             await self._wait_for(splicer.waiting)
             pieces += splicer.feed(b"", False)
         out = b"".join(pieces)
+        if self._verdict.xml and not well_formed(out, self._charset):
+            self.engine.observer.failed("page", PageError("a fill would break an XHTML page; it passes as it is"))
+            self.is_page = False
+            await self._same(start)
+            return
         if self._decoder is not None:
             out = encoder(self._verdict.coding).encode(out, end=self._decoder.complete)
         await self._release(self._personal(start, length=len(out)))

@@ -42,13 +42,15 @@ _BY_FILE = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 class Verdict:
     """May a response be rewritten? `reason` is a short word for operators; `charset` is the Content-Type header's
     label as it was written; `coding` is identity, gzip, deflate, br or zstd. With `sniff` the type is unknown:
-    the response counts as the app's own, head included, unless a slot is found in it."""
+    the response counts as the app's own, head included, unless a slot is found in it. An `xml` page is one that must
+    stay well-formed."""
 
     rewrite: bool
     reason: str
     charset: str | None = None
     coding: str = "identity"
     sniff: bool = False
+    xml: bool = False
 
 
 def content_type(value: str) -> tuple[str, str | None]:
@@ -108,7 +110,8 @@ def judge(method: str, status: int, headers: Pairs) -> Verdict:
     coding = CODINGS.get(codings[0], "") if codings else "identity"
     if not available(coding):
         return Verdict(False, "unknown coding")
-    return Verdict(True, "html" if essence else "no content type", charset, coding, sniff=not essence)
+    reason = "html" if essence else "no content type"
+    return Verdict(True, reason, charset, coding, sniff=not essence, xml=essence == "application/xhtml+xml")
 
 
 def personalized(

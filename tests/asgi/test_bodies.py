@@ -1,4 +1,4 @@
-"""C13 to C20, C22, C23: codings, encodings, chunk splits and types, through the real middleware."""
+"""C13 to C23: codings, encodings, chunk splits and types, through the real middleware."""
 
 from __future__ import annotations
 
@@ -212,6 +212,50 @@ async def test_c20_other_types_pass_and_are_not_delayed(wrap: Any, headers: list
     got = await call(wrap(app), on_send=note)
     assert got.messages == bare.messages
     assert order == ["http.response.start", "started", "http.response.body", "first", "http.response.body"]
+
+
+XHTML = (
+    b'<?xml version="1.0" encoding="utf-8"?><!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" '
+    b'"http://www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd"><html xmlns="http://www.w3.org/1999/xhtml"><body>'
+    b'<div data-slot="hero">old&nbsp;<br/></div><p>rest</p></body></html>'
+)
+XML = [(b"content-type", b"application/xhtml+xml")]
+
+
+async def test_c21_well_formed_content_goes_into_xhtml(wrap: Any) -> None:
+    """An XHTML page takes content that leaves it well-formed."""
+    got = await call(wrap(Answer(XHTML, headers=XML)))
+    assert got.body == XHTML.replace(b"old&nbsp;<br/>", b"<b>hi</b>")
+    assert got.header("cache-control") == "private, no-store"
+
+
+@pytest.mark.parametrize("html", ["<b>hi", "a<br>b", "a & b", "<p x=1>hi</p>"])
+async def test_c21_other_content_leaves_xhtml_as_it_is(wrap: Any, html: str) -> None:
+    """Content that would leave the browser with an error page does not go in: the page passes message for message."""
+    app = Answer(XHTML, headers=XML, length=True)
+    slots = {"hero": {"match": {"path": "/**"}, "default": {"html": html}}}
+    assert (await call(wrap(app, slots=slots))).messages == (await call(app)).messages
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        XHTML.replace(b"old", b'<div class="empty"/>old'),
+        XHTML.replace(b"<p>rest</p>", b"<p>rest"),
+        XHTML.replace(b"<body>", b"<body><script src='a.js'/>"),
+    ],
+    ids=["an element closed in XML's way", "a broken page", "a script closed in XML's way"],
+)
+async def test_c21_xhtml_that_html_reads_otherwise_passes(wrap: Any, page: bytes) -> None:
+    """Where HTML's rules would find the slot's end elsewhere than XML's, the page passes message for message."""
+    app = Answer(page, headers=XML, length=True)
+    assert (await call(wrap(app))).messages == (await call(app)).messages
+
+
+async def test_c21_streamed_xhtml_passes(wrap: Any) -> None:
+    """Nothing can be promised of a page that is not yet known to its end."""
+    app = Answer(XHTML[:200], XHTML[200:], headers=[(b"content-type", b"application/xhtml+xml; charset=utf-8")])
+    assert (await call(wrap(app))).messages == (await call(app)).messages
 
 
 async def test_c22_a_fragment_is_a_page(wrap: Any) -> None:
