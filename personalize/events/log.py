@@ -30,8 +30,8 @@ _LAST_PATIENCE: Final = 3.0  # seconds that closing waits for a store that fails
 
 
 class EventLog:
-    """All methods are called on one event loop. `interval` (seconds) is how long events gather before they are
-    written together, `capacity` how many may wait, `patience` for how many seconds a failing store is tried again
+    """All methods are called on one event loop. `interval` (seconds) is the least time between two writes, in
+    which events gather, `capacity` how many may wait, `patience` for how many seconds a failing store is tried again
     before what it refused is dropped."""
 
     def __init__(
@@ -55,6 +55,7 @@ class EventLog:
         self._open = False
         self._closed = False
         self._close_by = 0.0
+        self._wrote = -interval
         self._troubles: set[str] = set()  # parts of which a bad state was said
         self._loop: asyncio.AbstractEventLoop | None = None
         self._bind()
@@ -72,7 +73,7 @@ class EventLog:
     # --- for the request path --------------------------------------------------------------------------
 
     def record(self, event: Event) -> None:
-        """Rule 1. Under a microsecond; the event is stored after `interval`, and in the folds right after that."""
+        """Rule 1. Under a microsecond; the event is stored within `interval`, and in the folds right after that."""
         if len(self._queue) >= self._capacity or self._closed:
             self._drop(1, f"{len(self._queue)} events wait to be written" if not self._closed else "the log is closed")
         else:
@@ -156,8 +157,10 @@ class EventLog:
 
     async def _next_write(self) -> None:
         await self._recorded.wait()
-        await _until(self._stopping, self._interval)
+        # What comes after a quiet time is written at once, so that a visitor's next page knows of it.
+        await _until(self._stopping, self._wrote + self._interval - time.monotonic())
         self._recorded.clear()
+        self._wrote = time.monotonic()
         await self._write()
 
     async def _write(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from operator import itemgetter
@@ -40,7 +41,7 @@ def apply_event(profile: Profile, event: Event, products: Catalogue) -> None:
     profile.version = event.seq
     if event.name not in _NO_ACTIVITY:
         _be_active(profile, event.time)
-    name = event.name[:_TEXT]
+    name = _text(event.name)
     _put(profile.happened, name, max(event.time, profile.happened.get(name, 0.0)), _HAPPENED)
     special = _FOLDS.get(event.name)
     if special is not None:
@@ -139,7 +140,7 @@ def _shown(profile: Profile, event: Event, products: Catalogue) -> None:
     slot, experience = _text(event.properties.get("slot")), _text(event.properties.get("experience"))
     if not slot or not experience or event.properties.get("how") == "fallback":
         return
-    key = f"{slot}/{experience}"
+    key = sys.intern(f"{slot}/{experience}")
     times = profile.exposures.get(key, [])
     _insert(times, event.time, _TIMES_OF_AN_EXPOSURE, time_of=float)
     _put(profile.exposures, key, times, _EXPOSURES)
@@ -189,9 +190,9 @@ def _item(properties: Mapping[str, Any]) -> str:
 
 
 def _text(value: object) -> str:
-    """Ids also come as numbers."""
+    """Ids also come as numbers. Interned: thousands of profiles name the same products and pages."""
     if isinstance(value, str):
-        return value[:_TEXT]
+        return sys.intern(value[:_TEXT])
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 

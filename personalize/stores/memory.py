@@ -16,14 +16,14 @@ class MemoryStore:
 
     def __init__(self, limit: int = 200_000) -> None:
         self._limit = limit
-        self._open = False
+        self._closed = False
         self._rows: deque[Row] = deque()
         self._last = 0  # the newest row's seq; the oldest row's is _last - len(_rows) + 1
         self._ids: set[str] = set()
         self._of_visitor: dict[str, deque[int]] = {}
 
     async def open(self) -> None:
-        self._open = True
+        self._closed = False
 
     async def append(self, events: Sequence[Event]) -> int:
         self._check()
@@ -58,11 +58,11 @@ class MemoryStore:
 
     async def close(self) -> None:
         """What was stored stays until the object goes, as a file would."""
-        self._open = False
+        self._closed = True
 
     def _check(self) -> None:
-        if not self._open:
-            raise StoreError("the store is not open")
+        if self._closed:
+            raise StoreError("the log is closed")
 
     def _forget_oldest(self) -> None:
         id_, _, _, visitor, _ = self._rows.popleft()

@@ -56,7 +56,7 @@ class SqliteStore:
         self.path = path
         self._observer = observer
         self._busy = busy
-        self._open = False
+        self._closed = False
         self._had_file = False  # there was a log here before the file that is opened now
         self._suspect = False  # a call found damage; the next opening looks at the whole file
         self._writer = Lane(path, lambda: self._connect(write=True), self._broke)
@@ -65,8 +65,9 @@ class SqliteStore:
     # --- the protocol --------------------------------------------------------------------------------
 
     async def open(self) -> None:
+        """To hear of trouble early. A call before it opens the file too: a page may ask first."""
         await self._writer.run(lambda db: None)
-        self._open = True
+        self._closed = False
 
     async def append(self, events: Sequence[Event]) -> int:
         self._check()
@@ -85,13 +86,13 @@ class SqliteStore:
         return await self._reader.run(_last)
 
     async def close(self) -> None:
-        self._open = False
+        self._closed = True
         await self._reader.close()
         await self._writer.close()
 
     def _check(self) -> None:
-        if not self._open:
-            raise StoreError("the store is not open")
+        if self._closed:
+            raise StoreError("the log is closed")
 
     # --- opening, on a lane's thread -----------------------------------------------------------------
 

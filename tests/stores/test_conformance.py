@@ -101,7 +101,7 @@ async def test_calls_at_the_same_time(store: Store) -> None:
 
 
 async def test_a_closed_store_says_so(store: Store) -> None:
-    """Before `open` and after `close`, every call raises StoreError; opened again, the log is still there."""
+    """After `close` every call raises StoreError; opened again, the log is still there."""
     await store.append([event("a")])
     await store.close()
     with pytest.raises(StoreError):
@@ -114,6 +114,17 @@ async def test_a_closed_store_says_so(store: Store) -> None:
         await store.last()
     await store.open()
     assert [e.id for e in await store.read()] == ["a"]
+
+
+@pytest.mark.parametrize("name", sorted(STORES))
+async def test_a_call_may_come_before_open(name: str, tmp_path: Path) -> None:
+    """A site's first page may ask before the store was opened: it gets its answer, and `open` changes nothing."""
+    made = STORES[name](tmp_path)
+    assert await made.of_visitor("ann") == []
+    assert await made.append([event("a")]) == 1
+    await made.open()
+    assert [e.id for e in await made.of_visitor("ann")] == ["a"]
+    await made.close()
 
 
 async def test_what_is_read_is_a_copy(store: Store) -> None:
