@@ -291,8 +291,10 @@ class Promote(Model):
 class Experiment(Model):
     """Variants that share an experience's visitors, each visitor always in the same one."""
 
-    key: str = Field(description="Visitors are split by this and their id. Keep it while the experiment runs.")
-    iteration: int = Field(default=1, ge=1, description="Raise it to split the visitors anew.")
+    key: str = Field(
+        description="Visitors are split by this and their id. Keep it while it runs; a new key splits anew."
+    )
+    iteration: int = Field(default=1, ge=1, description="Which try at this idea it is, for reports.")
     coverage: Share = Field(default=1.0, description="The share of visitors that takes part.")
     namespace: Namespace | None = Field(default=None, description="Keeps its visitors apart from other experiments'.")
     goal: str | None = Field(default=None, description="The goal it is measured by.")

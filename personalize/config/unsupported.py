@@ -5,29 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..model import Problem
-from .tree import Tree
+from .tree import Path, Tree
 
-_EXPERIMENT = ("slots", "*", "experiences", "*", "experiment")
+_EXPERIENCE = ("slots", "*", "experiences", "*")
+_EXPERIMENT = (*_EXPERIENCE, "experiment")
 
 # where the key stands -> what it waits for ("has no effect until ...")
 NOT_YET: dict[tuple[str, ...], str] = {
     (*_EXPERIMENT, "promote"): "winners are promoted by their results",
     (*_EXPERIMENT, "guardrails"): "reports measure goals",
     (*_EXPERIMENT, "goal"): "reports measure goals",
-    ("slots", "*", "default", "novelty"): "recommendations explore",
-    ("slots", "*", "experiences", "*", "show", "novelty"): "recommendations explore",
-    (*_EXPERIMENT, "variants", "*", "show", "novelty"): "recommendations explore",
+    (*_EXPERIMENT, "iteration"): "reports compare iterations",
     ("segments", "*", "value"): "segments are ranked by value",
     ("catalogue", "url"): "product lists are fetched; use file",
+    ("site", "prefix"): "the middleware answers at addresses of its own",
 }
 
 
 def unsupported(tree: Tree) -> Iterator[Problem]:
-    """A warning for each such key that was written."""
+    """A warning for each such key, and each such value, that was written."""
     for place, until in NOT_YET.items():
         for path, _ in tree.each(*place):
-            message = f'not supported yet: "{path[-1]}" has no effect until {until}'
-            yield tree.problem("PZ406", path, message, severity="warning")
+            yield _warn(tree, path, f'"{path[-1]}"', until)
     for path, kind in tree.each("parts", "*", "*", "kind"):
-        message = f"not supported yet: a part of kind {kind} has no effect until challenges keep score"
-        yield tree.problem("PZ406", path, message, severity="warning")
+        yield _warn(tree, path, f"a part of kind {kind}", "challenges keep score")
+    for path, status in tree.each(*_EXPERIENCE, "status"):
+        if status == "preview":
+            yield _warn(tree, path, "status: preview (more than draft)", "pages can be previewed")
+
+
+def _warn(tree: Tree, path: Path, what: str, until: str) -> Problem:
+    return tree.problem("PZ406", path, f"not supported yet: {what} has no effect until {until}", severity="warning")

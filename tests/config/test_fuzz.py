@@ -16,8 +16,8 @@ WORDS = [
     word.encode()
     for word in """
     { } [ ] : , - ' " # & * &a *a !t | > % ? ~ --- ... << a hero match path / experiences id when show page experiment
-    variants schedule hours 1 -1 1e99 true yes ${A} {x} sources use http url segments all visits gte parts template default
-    site signals x.html ü
+    variants schedule hours 1 -1 1e99 true yes ${A} {x} sources use http url segments all visits gte parts template
+    default site signals x.html ü
     """.split()
 ]
 WORDS += SPACES
