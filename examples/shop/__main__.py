@@ -31,7 +31,11 @@ def serve(port: int) -> None:
 
     console = Console(highlight=False)
     folder = prepare(port)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(console=console, show_path=False, markup=False)])
+    logging.basicConfig(
+        level=logging.WARNING,
+        format="%(message)s",
+        handlers=[RichHandler(console=console, show_path=False, markup=False)],
+    )
     logging.getLogger("personalize").setLevel(logging.INFO)
     from .stage import CONFIG, Stage, shown
 
@@ -54,7 +58,9 @@ def greet(console: Any, port: int, config: str, folder: Path) -> None:
     from rich.text import Text
 
     where = Table.grid(padding=(0, 2))
-    where.add_row("[bold]The stage[/]", f"[bold green]http://127.0.0.1:{port}/stage[/]", "[dim]become somebody, see why[/]")
+    where.add_row(
+        "[bold]The stage[/]", f"[bold green]http://127.0.0.1:{port}/stage[/]", "[dim]become somebody, see why[/]"
+    )
     where.add_row("The shop", f"http://127.0.0.1:{port}/", "[dim]as any visitor meets it[/]")
     tries = Text.from_markup(
         "\n[bold]Try this[/]\n"
@@ -70,11 +76,21 @@ def greet(console: Any, port: int, config: str, folder: Path) -> None:
     grid = Table.grid()
     grid.add_row(where)
     grid.add_row(tries)
-    console.print(Panel(grid, title="Juniper Row, a shop that knows its visitors", border_style="green", padding=(1, 2), expand=False))
+    console.print(
+        Panel(
+            grid,
+            title="Juniper Row, a shop that knows its visitors",
+            border_style="green",
+            padding=(1, 2),
+            expand=False,
+        )
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m examples.shop", description="The personalize demo: a shop and a stage around it.")
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.shop", description="The personalize demo: a shop and a stage around it."
+    )
     parser.add_argument("--port", type=int, default=8000, help="the port on 127.0.0.1 (default: 8000)")
     arguments = parser.parse_args()
     try:

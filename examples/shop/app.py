@@ -20,8 +20,26 @@ CART = "cart"  # a plain cookie: "mint-toothpaste:2,olive-oil:1"
 goods = Goods()
 templates = Jinja2Templates(directory=HERE / "pages")
 templates.env.filters["euro"] = lambda amount: f"€{amount:,.2f}"
-PICKS = ("enamel-pot", "linen-notebook", "monstera", "coffee-beans", "ash-sled", "book-lighthouse", "beeswax-candle", "pepper-mill")
-FAVOURITES = ("stoneware-mug", "olive-soap", "wool-beanie", "earl-grey", "iron-pan", "desk-lamp", "snake-plant", "oak-board")
+PICKS = (
+    "enamel-pot",
+    "linen-notebook",
+    "monstera",
+    "coffee-beans",
+    "ash-sled",
+    "book-lighthouse",
+    "beeswax-candle",
+    "pepper-mill",
+)
+FAVOURITES = (
+    "stoneware-mug",
+    "olive-soap",
+    "wool-beanie",
+    "earl-grey",
+    "iron-pan",
+    "desk-lamp",
+    "snake-plant",
+    "oak-board",
+)
 
 
 def cart_of(request: Request) -> dict[str, int]:
@@ -36,7 +54,9 @@ def cart_of(request: Request) -> dict[str, int]:
 
 def keep_cart(response: Response, cart: dict[str, int]) -> Response:
     if cart:
-        response.set_cookie(CART, ",".join(f"{p}:{n}" for p, n in cart.items()), path="/", samesite="lax", httponly=True)
+        response.set_cookie(
+            CART, ",".join(f"{p}:{n}" for p, n in cart.items()), path="/", samesite="lax", httponly=True
+        )
     else:
         response.delete_cookie(CART, path="/")
     return response
@@ -52,7 +72,9 @@ def lines(cart: dict[str, int]) -> list[tuple[Item, int, float]]:
 
 
 async def home(request: Request) -> Response:
-    return page(request, "home.html", favourites=[goods.items[i] for i in FAVOURITES], picks=[goods.items[i] for i in PICKS])
+    return page(
+        request, "home.html", favourites=[goods.items[i] for i in FAVOURITES], picks=[goods.items[i] for i in PICKS]
+    )
 
 
 async def category(request: Request) -> Response:
@@ -68,7 +90,9 @@ async def product(request: Request) -> Response:
         raise HTTPException(404)
     shelf = goods.categories[item.slug]
     start = shelf.items.index(item) + 1
-    return page(request, "product.html", item=item, shelf=shelf, more=[*shelf.items[start:], *shelf.items[: start - 1]][:4])
+    return page(
+        request, "product.html", item=item, shelf=shelf, more=[*shelf.items[start:], *shelf.items[: start - 1]][:4]
+    )
 
 
 async def sale(request: Request) -> Response:

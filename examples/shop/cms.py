@@ -14,15 +14,47 @@ MODES: tuple[str, ...] = get_args(Mode)
 
 SIGN = b"This season, from our editors"  # stands in every banner
 SEASON = {  # category -> headline, text, offer
-    "bath-care": ("Bubbles before snow", "Dark early, warm water, nobody knocking.", "A soap with every towel set"),
-    "household": ("Candle weather", "The evening begins at four. Make it a good one.", "Three candles for the price of two"),
-    "kitchen": ("Soup weather", "One heavy pot, one long afternoon, one spoon each.", "Free recipe booklet with every pot"),
-    "snow-outdoor": ("It smells of snow", "The forecast is vague. The sled is not.", "Sled wax with every sled"),
-    "books": ("Reading weeks", "Eleven books for long evenings, chosen by people who read them.", "A bookmark from our binder"),
-    "plants-garden": ("Green through the grey", "Plants that do not mind a north window.", "Repotting on us, all month"),
-    "desk-paper": ("Letters to be written", "Somebody would like to hear from you. On paper.", "Twelve stamps with every letter set"),
-    "pantry": ("The long breakfast", "Coffee, honey, granola, and nowhere to be.", "Tasting on Saturdays, ten to four"),
-}  # fmt: skip
+    "bath-care": (
+        "Bubbles before snow",
+        "Dark early, warm water, nobody knocking.",
+        "A soap with every towel set",
+    ),
+    "household": (
+        "Candle weather",
+        "The evening begins at four. Make it a good one.",
+        "Three candles for the price of two",
+    ),
+    "kitchen": (
+        "Soup weather",
+        "One heavy pot, one long afternoon, one spoon each.",
+        "Free recipe booklet with every pot",
+    ),
+    "snow-outdoor": (
+        "It smells of snow",
+        "The forecast is vague. The sled is not.",
+        "Sled wax with every sled",
+    ),
+    "books": (
+        "Reading weeks",
+        "Eleven books for long evenings, chosen by people who read them.",
+        "A bookmark from our binder",
+    ),
+    "plants-garden": (
+        "Green through the grey",
+        "Plants that do not mind a north window.",
+        "Repotting on us, all month",
+    ),
+    "desk-paper": (
+        "Letters to be written",
+        "Somebody would like to hear from you. On paper.",
+        "Twelve stamps with every letter set",
+    ),
+    "pantry": (
+        "The long breakfast",
+        "Coffee, honey, granola, and nowhere to be.",
+        "Tasting on Saturdays, ten to four",
+    ),
+}
 
 
 class Cms:

@@ -53,7 +53,7 @@ class Category:
 
 
 def slug(name: str) -> str:
-    """"Snow & Outdoor" -> "snow-outdoor"."""
+    """ "Snow & Outdoor" -> "snow-outdoor"."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
@@ -69,16 +69,32 @@ class Goods:
         category, kind = row["product_type"].split(" > ")
         sale = float(row["sale_price"].split()[0]) if "sale_price" in row else None
         full = float(row["price"].split()[0])
-        return Item(row["id"], row["title"], row["description"], row["brand"], category, kind, full, sale, row["availability"] == "in_stock")
+        return Item(
+            row["id"],
+            row["title"],
+            row["description"],
+            row["brand"],
+            category,
+            kind,
+            full,
+            sale,
+            row["availability"] == "in_stock",
+        )
 
     @cached_property
     def categories(self) -> dict[str, Category]:
         shelves: dict[str, list[Item]] = {}
         for item in self.items.values():
             shelves.setdefault(item.category, []).append(item)
-        return {slug(name): Category(slug(name), name, LINES[slug(name)], tuple(items)) for name, items in shelves.items()}
+        return {
+            slug(name): Category(slug(name), name, LINES[slug(name)], tuple(items)) for name, items in shelves.items()
+        }
 
     def search(self, words: str) -> list[Item]:
         """Items whose title, brand, kind, category or description holds every word."""
         wanted = words.lower().split()
-        return [i for i in self.items.values() if wanted and all(w in f"{i.title} {i.brand} {i.kind} {i.category} {i.description}".lower() for w in wanted)]
+        return [
+            i
+            for i in self.items.values()
+            if wanted and all(w in f"{i.title} {i.brand} {i.kind} {i.category} {i.description}".lower() for w in wanted)
+        ]

@@ -46,9 +46,15 @@ def _mert(visitor: str, now: float) -> list[Event]:
 
 
 def _ines(visitor: str, now: float) -> list[Event]:
-    """Toothpaste about every thirty days, last time 28 days ago; coffee, oat drink and wipes in rhythms of their own."""
+    """Toothpaste about every thirty days, last time 28 days ago; coffee and the rest in rhythms of their own."""
     prices = {item.id: item.price for item in Goods().items.values()}
-    rhythms = {"mint-toothpaste": (30, 28), "coffee-beans": (21, 20), "oat-drink": (14, 12), "baby-wipes": (28, 27), "bananas": (7, 7)}
+    rhythms = {
+        "mint-toothpaste": (30, 28),
+        "coffee-beans": (21, 20),
+        "oat-drink": (14, 12),
+        "baby-wipes": (28, 27),
+        "bananas": (7, 7),
+    }
     orders: dict[int, list[str]] = {}
     for item, (every, last) in rhythms.items():
         for back in range(4):

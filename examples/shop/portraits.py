@@ -1,3 +1,5 @@
+# ruff: noqa: E501  (a shape stays on one line)
+
 """Faces for the personas, drawn like the rest of the shop."""
 
 from __future__ import annotations

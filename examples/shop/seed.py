@@ -1,4 +1,4 @@
-"""A month in the life of the shop: some hundred shoppers' views and orders, as events relative to now. Deterministic."""
+"""A month in the life of the shop: some hundred shoppers' views and orders, relative to now. Deterministic."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MOODS: tuple[tuple[str, ...], ...] = (
 
 def shop_life(now: float) -> list[Event]:
     """The shoppers' events of the last thirty days, oldest first; about 2,500."""
-    dice = random.Random(20_261_101)  # noqa: S311 (no secret: the same shop at every start)
+    dice = random.Random(20_261_101)
     prices = {item.id: item.price for item in Goods().items.values()}
     events: list[Event] = []
     for number in range(SHOPPERS):

@@ -22,7 +22,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
 from personalize import PersonalizeMiddleware
-from personalize.explain import explain
+from personalize.explain import explain, read_url
 from personalize.model import Problem
 from personalize.observe import LogObserver
 from personalize.stores import open_store
@@ -198,9 +198,7 @@ class Stage:
     async def _life(self, _: Starlette) -> AsyncIterator[None]:
         await self._seed()
         await self.shop.start()
-        for path in ("/", "/p/mint-toothpaste", "/c/pantry"):  # so that nobody's first page pays for imports
-            await self.times.pass_by(path)
-        self.times.kept.clear()
+        await self._warm()
         strolling = asyncio.create_task(self._stroll(), name="passer-by")
         try:
             yield
@@ -214,14 +212,28 @@ class Stage:
         now = time.time()
         events = shop_life(now) + [e for p in PERSONAS if p.visitor for e in p.history(p.visitor, now)]
         config = self.shop.engine.config
-        store = self.shop.engine.history.store if config.store == "memory" else open_store(config.store, config.base, self.observer)
+        store = (
+            self.shop.engine.history.store
+            if config.store == "memory"
+            else open_store(config.store, config.base, self.observer)
+        )
         await store.open()
         await store.append(sorted(events, key=lambda e: e.time))
         if store is not self.shop.engine.history.store:
             await store.close()
 
+    async def _warm(self) -> None:
+        """Load now what is loaded when first needed (device rules, templates): no page in the chart pays for it."""
+        engine = self.shop.engine
+        for path in ("/", "/p/mint-toothpaste"):
+            await self.times.pass_by(path)
+            await explain(engine, read_url(path), time.time(), tuple(engine.config.segments))
+
     async def _stroll(self) -> None:
         """While somebody looks at the stage, a passer-by opens a page twice a second."""
+        await asyncio.sleep(0.5)
+        await self.times.pass_by()  # the first connection to the CMS
+        self.times.kept.clear()
         while True:
             await asyncio.sleep(0.5)
             if time.monotonic() - self._looked < WATCHED:
@@ -244,6 +256,6 @@ def shown(path: Path) -> str:
 
 
 def _shorter(mark: str) -> str:
-    """"/long/way/personalize.yaml:81:9" -> "personalize.yaml:81"."""
+    """ "/long/way/personalize.yaml:81:9" -> "personalize.yaml:81"."""
     file, line, _ = mark.rsplit(":", 2)
     return f"{Path(file).name}:{line}" if line != "0" else Path(file).name

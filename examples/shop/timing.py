@@ -20,8 +20,8 @@ KEPT = 80
 
 
 class PageTimes:
-    """Wraps an app and keeps the times of its last HTML pages: {"ms", "who", "banner", "path"}, oldest first. `banner` says
-    where the CMS content came from: fresh, stale (the CMS failed, the last answer still serves), fallback."""
+    """Wraps an app and keeps the times of its last HTML pages: {"ms", "who", "banner", "path"}, oldest first. `banner`
+    says where the CMS content came from: fresh, stale (the CMS failed, the last answer still serves), fallback."""
 
     def __init__(self, app: App, observer: LogObserver) -> None:
         self.app = app
@@ -35,7 +35,10 @@ class PageTimes:
             nonlocal page, from_cms
             from_cms = from_cms or SIGN in message.get("body", b"")
             if message["type"] == "http.response.start":
-                page = any(name.lower() == b"content-type" and value.startswith(b"text/html") for name, value in message["headers"])
+                page = any(
+                    name.lower() == b"content-type" and value.startswith(b"text/html")
+                    for name, value in message["headers"]
+                )
             await send(message)
 
         before = self._observer.counters["content.fallbacks"]

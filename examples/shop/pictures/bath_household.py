@@ -1,3 +1,5 @@
+# ruff: noqa: E501  (a shape stays on one line)
+
 """Pictures for Bath & Care and Household."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# ruff: noqa: E501  (a shape stays on one line)
+
 """Pictures for Books and Desk & Paper."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# ruff: noqa: E501  (a shape stays on one line)
+
 """A small drawing kit for SVG: flat shapes with a second, translucent coat that gives them light from the upper left.
 
 A drawing is a function `(canvas, ...) -> str` whose origin is the middle of the thing's foot, y pointing down as in

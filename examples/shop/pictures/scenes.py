@@ -1,3 +1,5 @@
+# ruff: noqa: E501  (a shape stays on one line)
+
 """Wide pictures for heroes and banners, 1600 by 720: the subject stands on the right, words have the left."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# ruff: noqa: E501  (a shape stays on one line)
+
 """A product's picture: its drawing on a small stage (wall, floor, something behind it), lit from the left."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# ruff: noqa: E501  (a shape stays on one line)
+
 """Things with a label on them: tubes, bottles, jars, tins, bags, boxes, books. Many products are one of these."""
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ def tube(c: Canvas, body: str, cap: str, ink: str, words: str, mark: str, stripe
     d = f"M-44,-50 C-52,-120 -68,{top + 90:g} -72,{top + 22:g} L72,{top + 22:g} C68,{top + 90:g} 52,-120 44,-50 Z"
     out = c.box(-40, -56, 80, 56, cap, 8, "round")
     out += "".join(c.line(f"M{x},-48 V-8", dark(cap, 0.3), 2, 0.35) for x in range(-28, 34, 8))
-    out += c.path(d, body, "round") + c.path(f"M-46,-78 C-20,-66 20,-66 46,-78 L51,-122 C20,-108 -20,-108 -51,-122 Z", stripe, "round")
+    out += c.path(d, body, "round") + c.path("M-46,-78 C-20,-66 20,-66 46,-78 L51,-122 C20,-108 -20,-108 -51,-122 Z", stripe, "round")
     out += c.box(-76, top, 152, 26, light(body, 0.35), 3, "round")
     out += "".join(c.line(f"M{x},{top + 5:g} v16", dark(body, 0.25), 1.2, 0.45) for x in range(-68, 72, 7))
     out += f'<g transform="translate(0 {top + 84:g})">{mark}</g>'
