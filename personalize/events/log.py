@@ -115,11 +115,10 @@ class EventLog:
             await asyncio.wait(self._tasks)
         await self._write()
         async with self._folding:
-            if self._open:
-                try:
-                    await self._store.close()
-                except StoreError as error:
-                    self._observer.failed("store.close", error)
+            try:
+                await self._store.close()
+            except StoreError as error:
+                self._observer.failed("store.close", error)
 
     def _here(self) -> asyncio.AbstractEventLoop:
         """The running loop. Tasks and locks that belong to an earlier one are replaced; the queue stays."""
