@@ -233,6 +233,7 @@ class Exchange:
         try:
             for piece in pieces:
                 await self._emit(splicer.feed(piece, True), True)
+                await asyncio.sleep(0)  # a chunk may hold very many pieces; others get their turn
         except PageError as error:
             self.engine.observer.failed("page", error)
         if not more:

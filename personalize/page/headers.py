@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from .codings import available
@@ -23,9 +24,15 @@ _NO_PAGE = frozenset({204, 205, 206, 226, 301, 302, 303, 304, 307, 308})
 # A proxy in front replaces the body of such a response by a file, so there is nothing to rewrite here.
 _HANDED_OVER = frozenset({b"x-sendfile", b"x-accel-redirect", b"x-lighttpd-send-file"})
 
+_JUDGED = _HANDED_OVER | frozenset(
+    b"content-type content-encoding cache-control content-range content-disposition trailer"
+    b" x-content-type-options".split()
+)
+
 _PARAMETER = re.compile(r';[ \t\r\n]*([^=;]*)(?:=(?:"((?:[^"\\]|\\.)*)"?[^;]*|([^;]*)))?')
 _NO_TRANSFORM = re.compile(rb"(?:^|[,\s])no-transform(?:$|[,;\s])", re.I)
 _NO_STORE = re.compile(rb"(?:^|[,\s])no-store(?:$|[,;\s])", re.I)
+_BREAK = re.compile(rb"[\r\n\0]")
 _SEALED_TRAILER = re.compile(rb"digest|content-md5|signature", re.I)
 
 # What speaks of the app's own bytes (RFC 9110, 9421, 9530), and what lets a cache in front keep them.
@@ -34,6 +41,7 @@ _REMOVED = frozenset(
     b" signature-input expires surrogate-control cdn-cache-control edge-control x-accel-expires"
     b" x-litespeed-cache-control".split()
 )
+_CHANGED = _REMOVED | {b"content-length", b"cache-control"}
 _CONDITIONAL = frozenset({b"if-none-match", b"if-modified-since", b"if-range", b"range"})
 _BY_FILE = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
@@ -73,41 +81,51 @@ def judge(method: str, status: int, headers: Pairs) -> Verdict:
         return Verdict(False, "method")
     if status < 200 or status in _NO_PAGE:
         return Verdict(False, "status")
-    types: set[tuple[str, str | None]] = set()
-    codings: list[bytes] = []
+    types: tuple[bytes, ...] = ()
+    codings: tuple[bytes, ...] = ()
     nosniff = False
     for raw, value in headers:
         name = raw.lower()
+        if name not in _JUDGED:
+            continue
         if name == b"content-type":
-            types.add(content_type(value.decode("latin-1")))
+            types += (value,)
         elif name == b"content-encoding":
-            codings += [c for c in (part.strip().lower() for part in value.split(b",")) if c not in (b"", b"identity")]
+            codings += (value,)
+        elif name == b"cache-control":
+            if _NO_TRANSFORM.search(value):
+                return Verdict(False, "no-transform")
         elif name == b"content-range":
             return Verdict(False, "range")
         elif name == b"content-disposition":
             # RFC 6266: an unknown disposition is an attachment.
             if value.partition(b";")[0].strip().lower() != b"inline":
                 return Verdict(False, "attachment")
-        elif name == b"cache-control":
-            if _NO_TRANSFORM.search(value):
-                return Verdict(False, "no-transform")
         elif name == b"trailer":
             if _SEALED_TRAILER.search(value):
                 return Verdict(False, "signed trailer")
         elif name == b"x-content-type-options":
             nosniff = nosniff or b"nosniff" in value.lower()
-        elif name in _HANDED_OVER:
+        else:
             return Verdict(False, "handed to the proxy")
-    if len(types) > 1:
+    return _judge_type(types, codings, nosniff)
+
+
+@lru_cache(maxsize=256)
+def _judge_type(types: tuple[bytes, ...], codings: tuple[bytes, ...], nosniff: bool) -> Verdict:
+    """The part of a verdict that is the same for most responses of a site."""
+    meant = {content_type(value.decode("latin-1")) for value in types}
+    if len(meant) > 1:
         return Verdict(False, "several content types")
-    essence, charset = types.pop() if types else ("", None)
+    essence, charset = meant.pop() if meant else ("", None)
     if essence and essence not in _HTML:
         return Verdict(False, "not html")
     if not essence and nosniff:
         return Verdict(False, "no content type")
-    if len(codings) > 1:
+    named = [c for line in codings for c in line.lower().replace(b" ", b"").split(b",") if c not in (b"", b"identity")]
+    if len(named) > 1:
         return Verdict(False, "stacked codings")
-    coding = CODINGS.get(codings[0], "") if codings else "identity"
+    coding = CODINGS.get(named[0], "") if named else "identity"
     if not available(coding):
         return Verdict(False, "unknown coding")
     reason = "html" if essence else "no content type"
@@ -132,7 +150,9 @@ def personalized(
     no_store = cache_control != "no-cache"
     for raw, value in headers:
         name = raw.lower()
-        if name == b"content-length":
+        if name not in _CHANGED and not name.endswith(b"-cdn-cache-control"):
+            kept.append((raw, value))
+        elif name == b"content-length":
             if length is not None:
                 kept.append((b"content-length", b"%d" % length))
                 length = None  # a repeated Content-Length is written once
@@ -141,15 +161,13 @@ def personalized(
             if where is None:
                 where = len(kept)
                 kept.append((raw, value))
-        elif name not in _REMOVED and not name.endswith(b"-cdn-cache-control"):
-            kept.append((raw, value))
     control = b"private, no-store" if no_store else b"private, no-cache"
     if where is None:
         kept.append((b"cache-control", control))
     else:
         kept[where] = (b"cache-control", control)
     if set_cookie is not None:
-        if any(c in set_cookie for c in (b"\r", b"\n", b"\0")):
+        if _BREAK.search(set_cookie):
             raise ValueError("a cookie with a line break or NUL is refused")
         kept.append((b"set-cookie", set_cookie))
     return kept

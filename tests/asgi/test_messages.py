@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Mount, Route
 
 from personalize import PersonalizeMiddleware
+from personalize.page.codings import available, decoder, encoder
 from personalize.testing import HTML, Answer, call, read_body
 
 PAGE = b'<!doctype html><html><body><div data-slot="hero">old</div><p>rest</p></body></html>'
@@ -325,6 +326,37 @@ async def test_c34_an_endless_page_needs_no_memory(wrap: Any, shape: str) -> Non
     assert size == len(DONE[:-14] + begin) + 1000 * len(chunk)
     assert b"<b>hi</b>" in head
     assert peak < 8_000_000
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+async def test_c34_a_bomb_streams_too(wrap: Any, coding: str) -> None:
+    """One small coded chunk that becomes 48 MB passes through in pieces; its first slot is filled."""
+    if not available(coding):
+        pytest.skip(f"no library for {coding}")
+    encode = encoder(coding)
+    bomb = b"".join(encode.encode(b"word " * 200_000) for _ in range(48))
+    body = encode.encode(PAGE) + bomb + encode.encode(b"", end=True)
+    middleware = wrap(Answer(body, headers=[*HTML, (b"content-encoding", coding.encode())]))
+    back, size, head = decoder(coding), 0, b""
+
+    async def server(scope: Any, receive: Any, send: Any) -> None:
+        async def count(message: Any) -> None:
+            nonlocal size, head
+            for piece in back.feed(message.get("body", b"")):
+                head = head or piece
+                size += len(piece)
+
+        await middleware(scope, receive, count)
+
+    tracemalloc.start()
+    try:
+        await call(server, strict=False, within=60)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert size == len(DONE) + 48_000_000 and back.complete
+    assert b"<b>hi</b>" in head
+    assert peak < 24_000_000
 
 
 AROUND: contextvars.ContextVar[str] = contextvars.ContextVar("around", default="")

@@ -86,6 +86,7 @@ def test_codings_that_are_undone(value: bytes, coding: str) -> None:
 def test_a_coding_is_unknown_without_its_library(coding: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where brotli or zstandard is not installed, a response in that coding passes as it is."""
     from personalize.page import codings
+    from personalize.page import headers as headers_module
 
     pytest.importorskip({"br": "brotli", "zstd": "zstandard"}[coding])
     headers = [HTML, (b"content-encoding", coding.encode())]
@@ -94,11 +95,13 @@ def test_a_coding_is_unknown_without_its_library(coding: str, monkeypatch: pytes
     def missing(name: str) -> object:
         raise ImportError(name)
 
+    headers_module._judge_type.cache_clear()
     codings.available.cache_clear()
     with monkeypatch.context() as patch:
         patch.setattr(codings, "import_module", missing)
         assert judge("GET", 200, headers).reason == "unknown coding"
     codings.available.cache_clear()
+    headers_module._judge_type.cache_clear()
 
 
 def test_without_a_content_type_only_a_slot_makes_it_a_page() -> None:
