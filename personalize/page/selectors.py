@@ -70,12 +70,14 @@ class Selectors:
     def __init__(self, charset: str = "utf-8") -> None:
         self.steps: list[Step] = []
         self._charset = charset
+        self._text = ""  # what is being compiled, for messages
 
     def add(self, text: str) -> tuple[int, list[Quick] | None]:
         """Compile a selector list. Gives the bits that mean a match, and its Quick forms if every part has one.
 
         Raises ValueError, with a message for an editor.
         """
+        self._text = text
         bits, quicks = self._list(text)
         return bits, None if None in quicks else [q for q in quicks if q is not None]
 
@@ -86,21 +88,23 @@ class Selectors:
         try:
             parsed = parse(plain)
         except SelectorError as error:
-            raise ValueError(f"the CSS selector {text!r} does not parse: {error}") from None
+            raise ValueError(f"the CSS selector {self._text!r} does not parse: {error}") from None
         bits, quicks = 0, []
         for selector in parsed:
             if selector.pseudo_element is not None:
-                raise ValueError(f"the CSS selector {text!r} names a pseudo-element, which is no part of a page's HTML")
-            bit, quick = self._chain(selector.parsed_tree, inner, text)
+                raise ValueError(
+                    f"the CSS selector {self._text!r} names a pseudo-element, which is no part of a page's HTML"
+                )
+            bit, quick = self._chain(selector.parsed_tree, inner)
             bits |= bit
             quicks.append(quick)
         return bits, quicks
 
-    def _chain(self, tree: Any, inner: list[tuple[str, str]], text: str) -> tuple[int, Quick | None]:
-        compound = _Compound(self, inner, text)
+    def _chain(self, tree: Any, inner: list[tuple[str, str]]) -> tuple[int, Quick | None]:
+        compound = _Compound(self, inner, self._text)
         before, combinator = 0, _ALONE
         if type(tree).__name__ == "CombinedSelector":
-            before, _ = self._chain(tree.selector, inner, text)
+            before, _ = self._chain(tree.selector, inner)
             combinator, tree = tree.combinator, tree.subselector
         compound.read(tree)
         bit = 1 << len(self.steps)

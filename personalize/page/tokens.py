@@ -82,7 +82,8 @@ CONTENT = re.compile(
 )  # fmt: skip
 # The same for what stands inside a slot, one tag at a time: groups 1 start tag, 2 slash, 3 end tag; None at comments.
 INNER = re.compile(
-    rb"[^<]*+<(?:(" + _NAME + rb")" + _PLAIN_ATTRS + rb"(?:>|" + _MORE_ATTRS + rb"(/)?>)|/(" + _NAME + rb")>|" + _COMMENT + rb")"
+    rb"[^<]*+<(?:(" + _NAME + rb")" + _PLAIN_ATTRS + rb"(?:>|" + _MORE_ATTRS + rb"(/)?>)"
+    rb"|/(" + _NAME + rb")>|" + _COMMENT + rb")"
 )
 
 # Where raw text ends, by element; what follows is read as an end tag.

@@ -350,6 +350,8 @@ class Tree:
         return node
 
     def _start_table(self, name: bytes, raw: bytes, closed: bool) -> Node:
+        if not self.known and any(n.name == b"p" for n in self.stack):
+            self._resolve()  # for the doctype
         if not self.quirks:
             self._close_p()
         # A table straight inside a table ends it; inside a cell or a caption it is nested.
