@@ -1,4 +1,5 @@
-"""Whether each template named in a config exists, lies in the templates folder, and can be parsed."""
+"""Whether each template named in a config exists, lies in the templates folder, can be parsed, and prints where
+escaping makes it safe."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
+from .holes import UnsafeHole, guard
 from .problems import did_you_mean, quoted
 from .shown import Shown
 from .tree import Path, Tree
@@ -65,7 +67,10 @@ def _parse(name: str, source: str) -> tuple[int, str] | None:
     from minijinja import Environment, TemplateError
 
     try:
+        guard(source)
         Environment().add_template(name, source)
+    except UnsafeHole as error:
+        return error.line, error.message
     except TemplateError as error:
         found: Any = error
         return found.line or 0, found.detail or "a syntax error"

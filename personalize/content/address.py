@@ -1,9 +1,10 @@
 """What a request to an HTTP source is made of: the key picks exactly the declared values, the address is made from the
 key alone.
 
-A url's `{path}` is the page's path (or the content's own `path`); `{name}` is what the route captured under that name,
-or a fact named in vary_by. What vary_by names and the url does not is sent as a query parameter. Placeholders stand
-in the path and the query, never in scheme, host or port, so no visitor's value can choose who is asked.
+A url's `{path}` is the page's path (or the content's own `path`, with captured values in it); `{name}` is what the
+route captured under that name, or a fact named in vary_by. What vary_by names and the url does not is sent as a query
+parameter. Placeholders stand in the path and the query, never in scheme, host or port, so no visitor's value can
+choose who is asked.
 """
 
 from __future__ import annotations
@@ -28,24 +29,24 @@ class UnfitValue(ContentError):
 
 
 class Address:
-    """A source's url with its placeholders, taken apart once. Raises ValueError for one that cannot be used."""
+    """A source's url with its placeholders, taken apart once. Raises ValueError for one that cannot be used; the
+    message leaves the address out, for there may be a secret in it."""
 
     def __init__(self, url: str, vary_by: list[str]) -> None:
         head, placeholder, _ = url.partition("{")
         parts = urlsplit(_PLACEHOLDER.sub("x", url))
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"{url!r} is no http or https address")
+            raise ValueError("an address begins with https:// or http:// and a host")
         if parts.username is not None or parts.fragment:
-            raise ValueError(f"{url!r} may hold neither a user name nor a fragment")
+            raise ValueError("an address for a source holds no user name and no #fragment")
         if placeholder and (head.count("/") < 3):
-            raise ValueError(f"{url!r}: a placeholder may stand in the path and the query only")
+            raise ValueError("a placeholder may stand in the path and the query only")
         self.secure = parts.scheme == "https"
         self.names: tuple[str, ...] = tuple(dict.fromkeys([*_PLACEHOLDER.findall(url), *vary_by]))
         for name in self.names:
             if not _NAME.fullmatch(name):
                 raise ValueError(f"{{{name}}} is no name of a captured value or a fact")
         self._declared = frozenset(vary_by)
-        self._readers = tuple(self._reader(name) for name in self.names)
         origin_end = len(parts.scheme) + 3 + len(parts.netloc)
         self._origin = url[:origin_end]
         path, self._question, query = url[origin_end:].partition("?")
@@ -53,6 +54,7 @@ class Address:
         self._query = _PLACEHOLDER.split(query)
         in_url = {*self._path[1::2], *self._query[1::2]}
         self._extra = tuple(name for name in self.names if name not in in_url)
+        self._readers = tuple(self._reader(name) for name in self.names)
 
     def key(self, ask: Ask) -> Key:
         """The declared values, in the order of `names`, as text: nothing else of the request gets further."""
@@ -77,7 +79,7 @@ class Address:
         """How the value of one name is read off an Ask. Facts are nested by their first word; a query parameter's
         name is taken whole, traits go one level down at every dot."""
         if name == "path":
-            return self._page_path if name in self._declared else self._content_path
+            return _page_path if name in self._extra else _content_path
         param = name.removeprefix("params.") if name.startswith("params.") else name
         if name not in self._declared or param != name:
             return lambda ask: _text(ask.request.params.get(param))
@@ -94,14 +96,18 @@ class Address:
 
         return below
 
-    @staticmethod
-    def _page_path(ask: Ask) -> Value:
-        return _text(ask.request.path.removeprefix("/"))
 
-    @staticmethod
-    def _content_path(ask: Ask) -> Value:
-        own = ask.choice.content.path
-        return _text((ask.request.path if own is None else own).removeprefix("/"))
+def _page_path(ask: Ask) -> Value:
+    return _text(ask.request.path.removeprefix("/"))
+
+
+def _content_path(ask: Ask) -> Value:
+    """The content's own path with what the route captured, else the page's."""
+    own = ask.choice.content.path
+    if own is None:
+        return _page_path(ask)
+    params = ask.request.params
+    return _text(_PLACEHOLDER.sub(lambda hole: params.get(hole[1], ""), own).removeprefix("/"))
 
 
 def _text(value: Any) -> Value:

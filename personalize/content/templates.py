@@ -18,9 +18,9 @@ from html import escape, unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..config.holes import UnsafeHole, guard
 from ..errors import BadFragment
 from ..model import Product
-from .holes import guard
 from .sanitize import SCHEMES, sanitize
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Templates:
             html = self._environment.render_template(name, **{str(k): plain(v) for k, v in variables.items()})
         except TemplateError as error:
             raise BadFragment(f"template {name}: {_told(error)}") from error
-        except (OSError, UnicodeDecodeError, BadFragment) as error:
+        except (OSError, UnicodeDecodeError, UnsafeHole, BadFragment) as error:
             raise BadFragment(f"template {name}: {error}") from error
         if len(html) > LARGEST:
             raise BadFragment(f"template {name}: its output is larger than {LARGEST // 1024} KB")

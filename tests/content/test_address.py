@@ -70,6 +70,27 @@ def test_an_own_path_replaces_the_pages(ask: Callable[..., Ask]) -> None:
     assert address.url(key) == "https://cms.example/f/hero/main?v=2"
 
 
+def test_an_own_path_may_hold_captured_values(ask: Callable[..., Ask]) -> None:
+    """{name} in a content's path is what the route captured, and climbs no further than any other."""
+    address = Address("https://cms.example/f/{path}", [])
+    content = {"source": "cms", "path": "products/{product}/proof"}
+    key = address.key(ask(content, params={"product": "a 1"}))
+    assert address.url(key) == "https://cms.example/f/products/a%201/proof"
+    with pytest.raises(UnfitValue):
+        address.url(address.key(ask(content, params={"product": ".."})))
+
+
+def test_vary_by_path_is_the_pages_own(ask: Callable[..., Ask]) -> None:
+    """A path that the url does not hold is sent as a parameter; one that it does is put there once."""
+    asked = ask({"source": "cms", "path": "own"}, path="/p/1")
+    for url, sent in (
+        ("https://c.example/f", "https://c.example/f?path=p%2F1"),
+        ("https://c.example/{path}", "https://c.example/own"),
+    ):
+        address = Address(url, ["path"])
+        assert address.url(address.key(asked)) == sent
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import re
 
-from ..errors import BadFragment
-
 _TOKEN = re.compile(r"\{\{|\{%|\{#")
 _CODE = {"{{": re.compile(r"""(?:[^"'}]|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\}(?!\}))*+"""), "{%": re.compile(
     r"""(?:[^"'%]|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|%(?!\}))*+""")}  # fmt: skip
@@ -29,8 +27,17 @@ _RAW_TEXT = frozenset({"script", "style", "textarea", "title", "iframe", "noembe
 _SCRIPTS = frozenset({"script", "style"})
 
 
+class UnsafeHole(ValueError):
+    """A template prints where no escaping makes it safe; `line` counts from 1."""
+
+    def __init__(self, message: str, line: int) -> None:
+        self.message = message
+        self.line = line
+        super().__init__(f"{message} (line {line})")
+
+
 def guard(source: str) -> str:
-    """The template's source with URL holes led through `url`. Raises BadFragment for a hole that cannot be safe."""
+    """The template's source with URL holes led through `url`. Raises UnsafeHole for a hole that cannot be safe."""
     html = _Html()
     out: list[str] = []
     at = 0
@@ -53,9 +60,9 @@ def guard(source: str) -> str:
                 words = source[token.end() : stop].strip("-+ \t\r\n").split(None, 1)
                 word = words[0] if words else ""
                 if word == "autoescape":
-                    raise BadFragment(f"autoescape cannot be turned off (line {line})")
+                    raise UnsafeHole("autoescape cannot be turned off", line)
                 if word == "include" and html.state != "text":
-                    raise BadFragment(f"include may stand in text only (line {line})")
+                    raise UnsafeHole("include may stand in text only", line)
                 if word == "raw" and (raw := _RAW_END.search(source, end)) is not None:
                     html.feed(source[end : raw.start()])
                     end = raw.end()
@@ -69,26 +76,26 @@ def _hole(code: str, html: _Html, line: int) -> str:
     """`{{` and the expression, as it has to be printed where `html` stands now."""
     state = html.state
     if state == "text" and html.tail.endswith(("<", "</")):
-        raise BadFragment(f"a value cannot be printed as a tag's name (line {line})")
+        raise UnsafeHole("a value cannot be printed as a tag's name", line)
     if state == "text" or (state == "raw" and html.element not in _SCRIPTS):
         return "{{" + code
     if state == "raw":
         bare = code.rstrip("-+ \t\r\n")
         if html.element == "script" and _TO_JSON.search(bare):
             return "{{" + code
-        raise BadFragment(f"a value cannot be printed in <{html.element}>; in scripts use |tojson (line {line})")
+        raise UnsafeHole(f"a value cannot be printed in <{html.element}>; in scripts use |tojson", line)
     if state == "value":
         if html.attribute.startswith("on") or html.attribute in ("style", "srcdoc"):
-            raise BadFragment(f"a value cannot be printed in the attribute {html.attribute} (line {line})")
+            raise UnsafeHole(f"a value cannot be printed in the attribute {html.attribute}", line)
         if html.attribute in _URLS and html.element in _LOADERS:
-            raise BadFragment(f"a value cannot choose what <{html.element}> loads (line {line})")
+            raise UnsafeHole(f"a value cannot choose what <{html.element}> loads", line)
         if html.attribute in _URLS and not any(c in html.value for c in ":/?#"):
             start = "-" if code.startswith("-") else "+" if code.startswith("+") else ""
             stop = code[-1] if code.endswith(("-", "+")) else ""
             return "{{" + start + " (" + code[len(start) : len(code) - len(stop)] + ")|url " + stop
         return "{{" + code
     where = "a comment" if state == "comment" else "a tag outside quotes"
-    raise BadFragment(f"a value cannot be printed in {where} (line {line})")
+    raise UnsafeHole(f"a value cannot be printed in {where}", line)
 
 
 class _Html:

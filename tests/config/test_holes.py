@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalize.content.holes import guard
-from personalize.errors import BadFragment
+from personalize.config.holes import UnsafeHole, guard
 
 REFUSED = [
     ("<img src={{ x }}>", "outside quotes"),
@@ -41,7 +40,7 @@ REFUSED = [
 @pytest.mark.parametrize(("source", "message"), REFUSED)
 def test_a_hole_that_cannot_be_safe_is_refused(source: str, message: str) -> None:
     """A value is never printed where escaping does not help."""
-    with pytest.raises(BadFragment, match=message):
+    with pytest.raises(UnsafeHole, match=message):
         guard(source)
 
 
@@ -91,7 +90,7 @@ def test_any_text_is_judged(source: str) -> None:
     """Whatever is in a file, the answer is a source or a refusal; without a hole in a URL the source is the same."""
     try:
         guarded = guard(source)
-    except BadFragment:
+    except UnsafeHole:
         return
     if "|url" not in guarded:
         assert guarded == source
