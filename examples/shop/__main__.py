@@ -36,7 +36,6 @@ def serve(port: int) -> None:
         format="%(message)s",
         handlers=[RichHandler(console=console, show_path=False, markup=False)],
     )
-    logging.getLogger("personalize").setLevel(logging.INFO)
     from .stage import CONFIG, Stage, shown
 
     stage = Stage()
@@ -45,6 +44,7 @@ def serve(port: int) -> None:
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets)
             if self.started:
+                logging.getLogger("personalize").setLevel(logging.INFO)  # from now on: edits, and sources that fail
                 greet(console, port, shown(CONFIG), folder)
 
     options = uvicorn.Config(stage, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1)

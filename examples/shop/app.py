@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,6 +19,7 @@ from .pictures import DRAWINGS, SCENES, product_picture, scene
 
 HERE = Path(__file__).parent
 CART = "cart"  # a plain cookie: "mint-toothpaste:2,olive-oil:1"
+CONSENT = "consent"
 goods = Goods()
 templates = Jinja2Templates(directory=HERE / "pages")
 templates.env.filters["euro"] = lambda amount: f"€{amount:,.2f}"
@@ -63,7 +66,11 @@ def keep_cart(response: Response, cart: dict[str, int]) -> Response:
 
 
 def page(request: Request, name: str, status: int = 200, **values: object) -> Response:
-    shared = {"categories": list(goods.categories.values()), "cart_count": sum(cart_of(request).values())}
+    shared = {
+        "categories": list(goods.categories.values()),
+        "cart_count": sum(cart_of(request).values()),
+        "ask_consent": CONSENT not in request.cookies,
+    }
     return templates.TemplateResponse(request, name, {**shared, **values}, status_code=status)
 
 
@@ -101,7 +108,8 @@ async def sale(request: Request) -> Response:
 
 async def search(request: Request) -> Response:
     words = request.query_params.get("q", "")[:80]
-    return page(request, "search.html", words=words, found=goods.search(words))
+    found = goods.search(words) if words.strip() else list(goods.items.values())
+    return page(request, "search.html", words=words.strip(), found=found)
 
 
 async def cart(request: Request) -> Response:
@@ -129,6 +137,15 @@ async def remove(request: Request) -> Response:
 
 async def checkout(request: Request) -> Response:
     return keep_cart(RedirectResponse("/thanks" if cart_of(request) else "/cart", 303), {})
+
+
+async def consent(request: Request) -> Response:
+    """Keep the visitor's answer for half a year, and go back to where it was asked."""
+    answer = "granted" if (await request.form()).get("answer") == "granted" else "denied"
+    back = urlsplit(request.headers.get("referer", "/")).path
+    response = RedirectResponse(back if re.match(r"/(?![/\\])", back) else "/", 303)
+    response.set_cookie(CONSENT, answer, max_age=180 * 86_400, path="/", samesite="lax")
+    return response
 
 
 async def thanks(request: Request) -> Response:
@@ -166,6 +183,7 @@ app = Starlette(
         Route("/cart/add/{product}", add, methods=["POST"]),
         Route("/cart/remove/{product}", remove, methods=["POST"]),
         Route("/checkout", checkout, methods=["POST"]),
+        Route("/consent", consent, methods=["POST"]),
         Route("/thanks", thanks),
         Route("/img/{name}.svg", picture),
         Route("/img/wide/{name}.svg", wide_picture),

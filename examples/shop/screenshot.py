@@ -102,16 +102,18 @@ def take(out: Path) -> list[Path]:
     files = []
     with running_demo() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.goto(f"{address}/stage")
         page.wait_for_timeout(1500)
         for name, play in PICTURES.items():
             play(page)
             files.append(out / f"{name}.png")
             page.screenshot(path=files[-1])
-        plain = browser.new_page(viewport={"width": 1280, "height": 960})
+        plain = browser.new_page(viewport={"width": 1180, "height": 860})
         plain.goto(address)
         plain.wait_for_timeout(800)
+        plain.click(".ask .no")
+        plain.wait_for_timeout(500)
         files.append(out / "shop-home.png")
         plain.screenshot(path=files[-1])
         browser.close()

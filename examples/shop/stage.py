@@ -241,10 +241,11 @@ class Stage:
 
 
 def _problem(problem: Problem) -> dict[str, Any]:
-    caret = " " * max(0, problem.mark.column - 1) + "^"
+    line = problem.source_line.lstrip()
+    caret = " " * max(0, problem.mark.column - 1 - (len(problem.source_line) - len(line))) + "^"
     return {
         "where": _shorter(str(problem.mark)), "code": problem.code, "message": problem.message, "hint": problem.hint,
-        "line": problem.source_line, "caret": caret if problem.source_line else "",
+        "line": line, "caret": caret if line else "",
     }  # fmt: skip
 
 

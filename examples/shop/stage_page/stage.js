@@ -163,7 +163,7 @@ frame.addEventListener("load", () => {
 function slip(problems) {
   $("slip").hidden = !problems.length;
   if (!problems.length) return;
-  $("slip").replaceChildren(...problems.slice(0, 3).map((p) => make("div", {}, make("p", {}, make("b", {}, p.where), ` ${p.message}`, p.hint ? make("em", {}, ` (${p.hint})`) : ""), p.line ? make("pre", {}, `${p.line}\n${p.caret}`) : "")), make("p", { class: "kept" }, `${problems.length > 3 ? `and ${problems.length - 3} more. ` : ""}The last good version goes on serving.`));
+  $("slip").replaceChildren(...problems.slice(0, 2).map((p) => make("div", {}, make("p", {}, make("b", {}, p.where), ` ${p.message}`, p.hint ? make("em", {}, ` (${p.hint})`) : ""), p.line ? make("pre", {}, `${p.line}\n${p.caret}`) : "")), make("p", { class: "kept" }, `${problems.length > 2 ? `And ${problems.length - 2} more. ` : ""}The last good version goes on serving.`));
 }
 
 function spark(times, budget) {
