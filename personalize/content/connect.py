@@ -189,7 +189,7 @@ class Transport(httpx.AsyncBaseTransport):
             ssl_context=tls,
             max_connections=connections,
             max_keepalive_connections=connections,
-            keepalive_expiry=15.0,
+            keepalive_expiry=4.0,  # below the 5 s after which many servers hang up: no request meets a closing door
             network_backend=Network(allow_private=allow_private),
         )
 

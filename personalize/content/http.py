@@ -14,6 +14,7 @@ from contextlib import suppress
 from importlib import import_module
 from time import monotonic
 from typing import TYPE_CHECKING, cast
+from weakref import WeakKeyDictionary
 
 from ..config.models import SourceConfig
 from ..errors import BadFragment, ConfigError, SourceTimeout, SourceUnavailable
@@ -39,7 +40,9 @@ class HttpSource:
         self._config = source
         self._observer = observer
         self._given = transport
-        self._made: dict[tuple[int, int], httpx.AsyncBaseTransport] = {}  # by process and event loop
+        # By event loop, with the process that made it; goes when its loop goes.
+        self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[int, httpx.AsyncBaseTransport]]
+        self._made = WeakKeyDictionary()
         self._tls: ssl.SSLContext | None = None
         try:
             self._address = Address(source.url or "", source.vary_by)
@@ -107,21 +110,19 @@ class HttpSource:
     def _transport(self) -> httpx.AsyncBaseTransport:
         if self._given is not None:
             return self._given
-        here = (os.getpid(), id(asyncio.get_running_loop()))
-        found = self._made.get(here)
-        if found is None:
+        loop = asyncio.get_running_loop()
+        process, found = self._made.get(loop, (0, None))
+        if found is None or process != os.getpid():
             from .connect import Transport
 
-            self._made.clear()  # another loop's or process's connections cannot be closed from here
             config = self._config
-            found = self._made[here] = Transport(
-                connections=config.concurrency, allow_private=config.allow_private, tls=self._tls
-            )
+            found = Transport(connections=config.concurrency, allow_private=config.allow_private, tls=self._tls)
+            self._made[loop] = (os.getpid(), found)
         return found
 
     async def close(self) -> None:
         """Close the connections of this loop."""
-        found = self._made.pop((os.getpid(), id(asyncio.get_running_loop())), None)
-        for transport in (self._given, found):
+        process, found = self._made.pop(asyncio.get_running_loop(), (0, None))
+        for transport in (self._given, found if process == os.getpid() else None):
             if transport is not None:
                 await transport.aclose()

@@ -242,6 +242,30 @@ async def test_a_plugins_own_mistake_is_told_and_falls_back(backend: Any, site: 
     assert [where for where, _ in site.observer.failures] == ["source cms"]
 
 
+async def test_another_event_loop_gets_connections_of_its_own(backend: Any, site: Any) -> None:
+    """Contents made once serve from any loop (a test client, a server started twice), and none waits for another's."""
+    site.build()
+    assert (await site.show("/a")).html == GOOD
+
+    def elsewhere() -> list[Any]:
+        async def show() -> list[Any]:
+            return [(await site.show(path)).html for path in ("/a", "/b", "/c")]
+
+        return asyncio.run(show())
+
+    assert await asyncio.to_thread(elsewhere) == [GOOD] * 3
+    assert (await site.show("/d")).html == GOOD
+    assert backend.connections == 2 and len(backend.calls) == 4
+
+
+async def test_a_kept_connection_serves_many_fetches(backend: Any, site: Any) -> None:
+    """Fetches one after another use one connection."""
+    site.build()
+    for n in range(20):
+        assert (await site.show(f"/{n}")).html == GOOD
+    assert backend.connections == 1
+
+
 async def test_close_ends_what_is_under_way(backend: Any, site: Any) -> None:
     """Closing lets fetches end within a second, tells their waiters, and starts nothing new."""
     contents = site.build(deadline=30)
