@@ -19,11 +19,11 @@ STRATEGIES: Final = frozenset(
 _WEIGHTS: Final = {VIEWED: 1.0, ADDED: 3.0, ORDERED: 5.0}
 _VISIT_GAP: Final = 1800.0  # seconds without an event that end a visit
 _MOST_OF_A_VISIT: Final = 30  # items
-_MOST_OF_A_BUYER: Final = 60  # items
+_MOST_OF_A_BUYER: Final = 30  # items
 _MOST_VISITORS: Final = 50_000  # remembered at once, those longest away are forgotten first
 _MOST_ITEMS: Final = 100_000
-_SEEDS: Final = 5  # of the visitor's items, the newest
-_FADE: Final = 0.8  # what one item further back counts
+_SEEDS: Final = 8  # of the visitor's items, the newest
+_FADE: Final = 0.85  # what one item further back counts
 _CATEGORY_DEPTH: Final = 600  # places of the ranking searched for a category's own
 
 
@@ -75,7 +75,7 @@ class Embedded:
             seen = []
         new = [item for item in items if item not in seen]
         for item in new:
-            self._viewed.add(item, seen)
+            self._viewed.add(item, seen[-_MOST_OF_A_VISIT:])
             seen.append(item)
         self._visits[event.visitor] = (max(last, event.time), seen[-_MOST_OF_A_VISIT:])
         _forget_the_longest_away(self._visits)
@@ -83,11 +83,11 @@ class Embedded:
 
     def _learn_order(self, visitor: str, items: list[str]) -> None:
         for place, item in enumerate(items):
-            self._together.add(item, items[:place])
+            self._together.add(item, items[max(0, place - _MOST_OF_A_BUYER) : place])
         owned = self._buyers.pop(visitor, [])
         for item in items:
             if item not in owned:
-                self._bought.add(item, owned)
+                self._bought.add(item, owned[-_MOST_OF_A_BUYER:])
                 owned.append(item)
         self._buyers[visitor] = owned[-_MOST_OF_A_BUYER:]
         _forget_the_longest_away(self._buyers)

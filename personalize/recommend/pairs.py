@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from math import sqrt
+from operator import itemgetter
 from typing import Final
 
 _KEPT: Final = 42  # neighbours an item keeps at a pruning: what a Python dict holds in 2 KB
 _PRUNED_ABOVE: Final = 84  # so that a newcomer has time to prove itself
-_SHRINK: Final = 4.0  # pairs seen once or twice say little
+_SHRINK: Final = 10.0  # pairs seen once or twice say little
 _SMALL: Final = 4096  # additions up to which every similarity is of this moment
 _SETTLED_EVERY: Final = 1024  # additions; _SMALL is a multiple
 _MOST_REMEMBERED: Final = 2048  # items whose similar ones are kept at hand
@@ -50,7 +51,8 @@ class Pairs:
             theirs[item] = theirs.get(item, 0) + 1
             if len(theirs) > _PRUNED_ABOVE:
                 self._near[other] = _best(theirs)
-            self._similar.pop(other, None)
+            if self._similar:
+                self._similar.pop(other, None)
         if len(mine) > _PRUNED_ABOVE:
             self._near[item] = _best(mine)
         self._similar.pop(item, None)
@@ -91,15 +93,18 @@ def pointed_to(seeds: Sequence[tuple[str, float]], by: Sequence[Pairs]) -> list[
     Of each seed and table only the nearest are looked at, some 120 in all, so that an answer takes the same time
     however much was learned.
     """
-    breadth = max(1, _BREADTH // (len(seeds) * len(by)))
+    told = [(weight, similar) for pairs in by for seed, weight in seeds if (similar := pairs.similar(seed))]
+    breadth = max(1, _BREADTH // max(1, len(told)))
     scores: dict[str, float] = {}
     get = scores.get
-    for pairs in by:
-        for seed, weight in seeds:
-            for similarity, item in pairs.similar(seed)[:breadth]:
-                scores[item] = get(item, 0.0) + weight * similarity
+    for weight, similar in told:
+        for similarity, item in similar[:breadth]:
+            scores[item] = get(item, 0.0) + weight * similarity
     return [item for _, item in sorted(zip(scores.values(), scores, strict=True))]
 
 
 def _best(near: dict[str, int]) -> dict[str, int]:
-    return dict(sorted(near.items(), key=lambda pair: (-pair[1], pair[0]))[:_KEPT])
+    """The neighbours counted most; of equals the latest comers, and the best stand last as if they had come last."""
+    ranked = list(near.items())[::-1]
+    ranked.sort(key=itemgetter(1), reverse=True)  # keeps the order of equals
+    return dict(reversed(ranked[:_KEPT]))
