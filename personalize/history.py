@@ -67,4 +67,5 @@ class History:
             self.products.update(products)
 
     async def close(self) -> None:
+        self._starting = None
         await self.log.close()

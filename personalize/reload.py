@@ -42,6 +42,7 @@ class Watcher:
         self._keys = self._read_keys(loaded)
         self.history = open_history(loaded, observer)
         self.engine = self._make(loaded)
+        self._closed = False
         self._following: asyncio.Task[None] | None = None
         self._retired: set[asyncio.Task[None]] = set()
 
@@ -51,14 +52,18 @@ class Watcher:
 
     async def start(self, patience: float | None = None) -> None:
         """Open the history (waiting for its replay at most `patience` seconds; None: to its end) and follow the
-        file. A second call does nothing."""
+        file. A second call does nothing; after `close` all begins again, with what the log holds."""
         if self.started:
             return
+        if self._closed:
+            self._closed = False
+            self.engine = self._make(self.engine.config)
         self._say_live()
         self._following = asyncio.get_running_loop().create_task(self._follow(), name="personalize reload")
         await asyncio.wait((self.history.start(),), timeout=patience)
 
     async def close(self) -> None:
+        self._closed = True
         if self._following is not None:
             self._following.cancel()
             self._following = None

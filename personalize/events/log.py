@@ -86,10 +86,14 @@ class EventLog:
         """Open the store, replay the log into the folds, and begin to write and to follow it. Never raises: a store
         that cannot be opened is said and tried again in the background, while recorded events wait.
 
-        Calling it again does nothing; on another event loop (test clients make one per request) it goes on there.
+        Calling it again does nothing; on another event loop (test clients make one per request) it goes on there,
+        and after `close` it begins again, from the last event that the folds know.
         """
         loop = self._here()
-        if self._closed or self._tasks:
+        if self._closed:
+            self._closed = self._open = False
+            self._bind()
+        if self._tasks:
             return
         self._tasks.append(loop.create_task(self._forever(self._next_write), name="personalize log, writing"))
         await self._follow()

@@ -193,6 +193,27 @@ async def test_what_was_accepted_is_written_before_shutdown_is_complete(wrap: An
     assert stored == [("Page Viewed",)]
 
 
+async def test_a_second_lifespan_begins_again(wrap: Any, tmp_path: Path) -> None:
+    """A site that is started anew in the same process, as test clients do, records events as before."""
+    middleware = wrap(Answer(PAGE), store=f"sqlite:///{tmp_path}/log.db")
+    for n in (1, 2, 3):
+        asked: asyncio.Queue[Any] = asyncio.Queue()
+        started = asyncio.Event()
+
+        async def send(message: Any, started: asyncio.Event = started) -> None:
+            started.set()
+
+        await asked.put({"type": "lifespan.startup"})
+        life = asyncio.ensure_future(middleware({"type": "lifespan"}, asked.get, send))
+        await started.wait()
+        assert (await call(middleware)).body == DONE
+        await asked.put({"type": "lifespan.shutdown"})
+        await life
+        with sqlite3.connect(tmp_path / "log.db") as log:
+            assert log.execute("select count(*) from events").fetchone() == (n,)
+    assert middleware.observer.counters["events.dropped"] == 0
+
+
 async def test_c29_an_error_before_the_body_leaves_nothing_sent(wrap: Any) -> None:
     """The app's exception propagates, and as no byte was promised, the server can answer with its own error page."""
     error = ValueError("before the body")
