@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .embedded import STRATEGIES, Embedded
-from .proof import METRICS, ProofCounts, ProofSource
+from .embedded import Embedded
+from .proof import ProofCounts, ProofSource
 from .source import RecommendationSource
 
-__all__ = ["METRICS", "STRATEGIES", "Embedded", "ProofCounts", "ProofSource", "RecommendationSource"]
+__all__ = ["Embedded", "ProofCounts", "ProofSource", "RecommendationSource"]

@@ -6,15 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
+from ..config.vocabulary import STRATEGIES
 from ..model import Catalogue, Event
 from .pairs import Pairs, pointed_to
 from .popularity import Popularity
 from .products import is_available
 from .signals import ADDED, ORDERED, VIEWED, items_of
-
-STRATEGIES: Final = frozenset(
-    {"popular", "related", "bought_together", "next_product", "recently_viewed", "replenishment"}
-)
 
 _WEIGHTS: Final = {VIEWED: 1.0, ADDED: 3.0, ORDERED: 5.0}
 _VISIT_GAP: Final = 1800.0  # seconds without an event that end a visit

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from ..config.models import Content
+from ..config.vocabulary import EXCLUSIONS
 from ..errors import BadFragment
 from ..model import Ask, Profile, due_at
 
@@ -59,8 +60,8 @@ def excluded_items(strategy: str, names: Iterable[str], profile: Profile | None)
     """
     barred: set[str] = set()
     for name in {*names, "bought"} if strategy == "next_product" else names:
-        if name not in ("bought", "in_cart", "out_of_stock"):
-            raise BadFragment(f'can\'t exclude "{name}": there are bought, in_cart and out_of_stock')
+        if name not in EXCLUSIONS:
+            raise BadFragment(f'can\'t exclude "{name}": there are {", ".join(EXCLUSIONS)}')
         if profile is None:
             continue
         if name == "bought" and strategy != "replenishment":

@@ -7,6 +7,7 @@ from collections.abc import Hashable
 from math import ceil
 from typing import Final, NamedTuple, TypeVar
 
+from ..config.vocabulary import LONGEST_PROOF
 from ..errors import BadFragment
 from ..model import Ask, Catalogue, Event, Fragment
 from .picking import item_of
@@ -18,10 +19,9 @@ V = TypeVar("V")
 
 METRICS: Final = {"bought": ORDERED, "viewed": VIEWED}
 
-LONGEST_WINDOW: Final = 30 * 86_400.0
 _DAY: Final = 86_400.0
 _BUCKET: Final = 300.0  # seconds
-_MOST_BUCKETS: Final = int(LONGEST_WINDOW / _BUCKET)
+_MOST_BUCKETS: Final = int(LONGEST_PROOF / _BUCKET)
 _MOST_ITEMS: Final = 50_000  # of both metrics together; those longest without an event are forgotten first
 _MOST_VISITORS: Final = 100_000  # remembered, so that nobody counts twice in a day
 
@@ -111,8 +111,8 @@ class ProofSource:
         item = item_of(content, ask.request.params)
         if not item:
             raise BadFragment('proof is about one item: name it, such as item: "{product}"')
-        if content.window > LONGEST_WINDOW:
-            raise BadFragment(f"proof counts over at most {LONGEST_WINDOW / _DAY:g} days")
+        if content.window > LONGEST_PROOF:
+            raise BadFragment(f"proof counts over at most {LONGEST_PROOF / _DAY:g} days")
         count = self._counts.count(metric, item, content.window, ask.now)
         return Proof(metric, item, count if count >= content.min_count else 0)
 

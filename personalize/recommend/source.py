@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Final, NamedTuple, Protocol
 
+from ..config.vocabulary import STRATEGIES
 from ..errors import BadFragment
 from ..model import Ask, Catalogue, Fragment, Product
 from ..protocols import Recommender
-from .embedded import STRATEGIES
 from .picking import excluded_items, starting_items
 from .products import as_mapping
 

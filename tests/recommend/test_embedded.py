@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from personalize.config.vocabulary import STRATEGIES
 from personalize.model import Event, Product
-from personalize.recommend import STRATEGIES, Embedded
+from personalize.recommend import Embedded
 
 DAY = 86_400.0
 NOW = 20_000 * DAY
