@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from ..errors import ConditionError
 from .behaviours import Behaviour, path_test, shown_age, shown_duration
+from .code import look_up
 from .facts import BEHAVIOURS, FACTS, Fact, find_fact, suggestion
-from .growthbook import compile_condition, look_up
+from .growthbook import compile_condition
 from .language import compile_rule
 from .rule import Rule
 from .segment_rules import SegmentRules

@@ -18,14 +18,15 @@ from types import MappingProxyType
 from ..errors import ConditionError
 from . import javascript as js
 from .behaviours import Behaviour, compile_behaviour
+from .code import code
 from .facts import BEHAVIOURS, FACTS, find_fact, suggestion
 from .questions import fact_part
-from .rule import Facts, Part, Rule, every, leaf, none, some
+from .rule import Part, Rule, every, leaf, none, some
 
 At = tuple[str | int, ...]
 MAX_DEPTH = 20
 
-EVERYONE = leaf("everyone", lambda facts: True, lambda facts: "")
+EVERYONE = leaf("everyone", code("True"), lambda facts: "")
 _JOINERS = {"all": "all", "any": "any", "not": "not", "$and": "all", "$or": "any", "$nor": "not", "$not": "not"}
 
 
@@ -39,7 +40,7 @@ def compile_rule(raw: object, segments: Collection[str] = ()) -> Rule:
         raise ConditionError(first.path, first.message, first.hint, others)
     paths = dict.fromkeys(reading.paths)
     return Rule(
-        test=part.test,
+        test=part.code.function(),
         reads=frozenset(path[0] for path in paths),
         segments=frozenset(reading.used),
         behaviours=MappingProxyType(reading.behaviours),
@@ -119,11 +120,10 @@ class _Reading:
         self.paths.append(("segments",))
         if positive:
             self.signal_segments.append(name)
-
-        def holds(facts: Facts) -> bool:
-            return name in facts.get("segments", ())
-
-        return leaf(f"segment {name}", holds, lambda facts: "in it" if holds(facts) else "not in it")
+        test = code("({name} in f.get({segments}, ()))", name=name, segments="segments")
+        return leaf(
+            f"segment {name}", test, lambda facts: "in it" if name in facts.get("segments", ()) else "not in it"
+        )
 
     def behaviour(self, kind: str, raw: object, at: At, positive: bool) -> Part:
         try:
@@ -136,11 +136,8 @@ class _Reading:
         self.paths.append((key,))
         if positive:
             self.signals.append(key)
-
-        def holds(facts: Facts) -> bool:
-            return bool(facts.get(key))
-
-        return leaf(key, holds, lambda facts: "yes" if holds(facts) else "no" if key in facts else "not known")
+        test = code("(True if f.get({key}) else False)", key=key)
+        return leaf(key, test, lambda facts: "yes" if facts.get(key) else "no" if key in facts else "not known")
 
     def unknown(self, key: str, at: At) -> Part:
         if key in self.known:

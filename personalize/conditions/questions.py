@@ -10,8 +10,9 @@ from ..config.quantities import duration
 from ..errors import ConditionError
 from . import javascript as js
 from .behaviours import shown_age, shown_duration
+from .code import at_path, calling, look_up
 from .facts import Fact, suggestion
-from .growthbook import Test, at_path, look_up, value_test
+from .growthbook import value_test
 from .patterns import compile_pattern
 from .rule import Facts, Part, every, leaf, none
 
@@ -86,7 +87,7 @@ class _Question:
             word = "any" if self.fact.type in _MANY else "in"
             return self.ask(word, self.several(raw, at))
         if raw is None and self.fact.type != "names":
-            return leaf(f"{self.name} is not known", at_path(self.path, lambda value: value is None), self.saw)
+            return leaf(f"{self.name} is not known", at_path(self.path, value_test(None, {}, at)), self.saw)
         if self.fact.type in _MANY:
             return self.ask("any", [self.operand(raw, at)])
         value = self.operand(raw, at)
@@ -127,7 +128,7 @@ class _Question:
             self.wrong(at, f"this is not a pattern that can be used: {error}")
             return self.ask("eq", None)
         # Where nothing is known nothing matches; GrowthBook would search in the text "null".
-        test: Test = lambda value: value is not None and matches(value if value.__class__ is str else js.text(value))
+        test = calling(lambda value: value is not None and matches(value if value.__class__ is str else js.text(value)))
         return leaf(f"{self.name} {_WORDS[op]} {raw}", at_path(self.path, test), self.saw)
 
     def size(self, raw: Any, at: tuple[str | int, ...]) -> Part:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..model import Step
 from .behaviours import Behaviour
-from .growthbook import Test, all_of, any_of, none_of
+from .code import Code, Test, all_of, any_of, none_of
 
 Facts = Mapping[str, Any]
 
@@ -40,33 +40,48 @@ class Rule:
 class Part:
     """One part of a rule: its test and its explanation."""
 
-    test: Test
+    code: Code
     explain: Callable[[Facts], Step]
 
 
-def leaf(what: str, test: Test, saw: Callable[[Facts], str]) -> Part:
-    return Part(test, lambda facts: Step(what, test(facts), saw(facts)))
+def leaf(what: str, code: Code, saw: Callable[[Facts], str]) -> Part:
+    """A part without parts: what it asks in words, and what it saw."""
+    test = _when_asked(code)
+    return Part(code, lambda facts: Step(what, test(facts), saw(facts)))
 
 
 def every(parts: Sequence[Part]) -> Part:
-    if len(parts) == 1:
-        return parts[0]
-    return _joined("all of", all_of([p.test for p in parts]), parts)
+    """All parts hold."""
+    return parts[0] if len(parts) == 1 else _joined("all of", all_of([p.code for p in parts]), parts)
 
 
 def some(parts: Sequence[Part]) -> Part:
-    if len(parts) == 1:
-        return parts[0]
-    return _joined("any of", any_of([p.test for p in parts]), parts)
+    """One part holds."""
+    return parts[0] if len(parts) == 1 else _joined("any of", any_of([p.code for p in parts]), parts)
 
 
 def none(parts: Sequence[Part]) -> Part:
-    return _joined("none of" if len(parts) > 1 else "not", none_of(any_of([p.test for p in parts])), parts)
+    """No part holds."""
+    return _joined("none of" if len(parts) > 1 else "not", none_of(any_of([p.code for p in parts])), parts)
 
 
-def _joined(what: str, test: Test, parts: Sequence[Part]) -> Part:
+def _joined(what: str, code: Code, parts: Sequence[Part]) -> Part:
+    test = _when_asked(code)
+
     def explain(facts: Facts) -> Step:
         inner = tuple(part.explain(facts) for part in parts)
         return Step(what, test(facts), f"{sum(step.held for step in inner)} of {len(inner)} held", inner)
 
-    return Part(test, explain)
+    return Part(code, explain)
+
+
+def _when_asked(code: Code) -> Test:
+    """The code's function, made when first called: parts are tested alone only to be explained."""
+    made: list[Test] = []
+
+    def test(facts: Facts) -> bool:
+        if not made:
+            made.append(code.function())
+        return made[0](facts)
+
+    return test
