@@ -14,39 +14,24 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from .candidates import NEVER, Candidates
 from .elements import TABLE_PARTS, VOID
+from .history import History
 from .inner import well_formed_end
+from .open_elements import HTML, IN_BODY, Node
 from .rules import PageRules
 from .selectors import Matcher, Place
+from .spans import Span
 from .tokens import BOGUS, CDATA_END, COMMENT, COMMENT_END, CONTENT, END, RAW, RAW_END, SCRIPT, TEXT, TOKEN, attributes
-from .tree import HTML, IN_BODY, Node, Tree
+from .tree import Tree
 
 TOKEN_LIMIT = 256 << 10  # bytes of one tag
 MARKER_LIMIT = 1 << 10  # bytes of a comment that marks a slot
 PAIR_LIMIT = 256 << 10  # bytes between a pair of comments; what stands between is held until the second comes
-HISTORY_LIMIT = 4 << 20  # bytes kept to learn what is open around a slot, should it be asked
 
 _MARKER = re.compile(rb"<!--[\t\n\f\r ]*+(/?)(?i:slot):([^\t\n\f\r <>]+?)[\t\n\f\r ]*+--!?>")
-_BEFORE = frozenset(b"\"'=: \t\n\f\r")
-_AFTER = frozenset(b"\"'>- \t\n\f\r")
-_SPELLED = re.compile(rb"&(?:#|lowbar;|UnderBar;|fjlig;)")  # references that may stand for a needle's characters
-_IN_VALUE = re.compile(rb"=[^<>=]*+")
 _ROOTLESS = TABLE_PARTS | {b"html", b"head", b"body", b"frameset", b"form", b"option", b"optgroup", b"select"}
 _NOT_SLOTS = (RAW - {b"title", b"textarea"}) | {b"template"} | VOID
-_NEVER = 1 << 62
-
-
-class Span:
-    """A slot in a page: its inner HTML is the bytes from `start` to `end` (offsets in the page; -1: not known yet).
-    `opened` and `ended` say after how many bytes the page had shown that it begins and ends (the end of the page counts
-    as one more byte). A `pair` of comments counts once it has ended, and is `dead` if its second comment never came."""
-
-    __slots__ = ("dead", "end", "ended", "opened", "pair", "slot", "start")
-
-    def __init__(self, slot: str, start: int, opened: int, pair: bool = False) -> None:
-        self.slot, self.start, self.opened, self.pair = slot, start, opened, pair
-        self.end = self.ended = -1
-        self.dead = False
 
 
 class Scanner:
@@ -72,18 +57,13 @@ class Scanner:
         self._ended_raw: bytes | None = None
         self._open: list[tuple[Span, Node]] = []
         self._pairs: list[tuple[Span, bytes, int]] = []
-        self._needles: tuple[bytes, ...] = ()
-        self._next: dict[bytes, int] = {}
-        self._goal = -1
-        self._past: list[tuple[bytes, int, int]] = []
-        self._noted = 0
-        self._mark = 0
-        self._rooted_at = self._digested = 0
-        self._reader: Scanner | None = None
-        self._tree: Tree | None = None
+        self._candidates = Candidates(rules)
+        self._noted = 0  # how much of _buf the history has
+        self._history = History(lambda: Scanner(None))
+        self.tree: Tree | None = None
         self._whole = rules is None or rules.quick is None
         if self._whole:
-            self._tree = Tree(Matcher(rules.steps, rules.charset) if rules else None)
+            self.tree = Tree(Matcher(rules.steps, rules.charset) if rules else None)
         self._aim()
 
     def feed(self, chunk: bytes, last: bool) -> None:
@@ -97,13 +77,12 @@ class Scanner:
         self._buf = self._buf[self._pos :] + chunk if self._pos < len(self._buf) else chunk
         self._at += self._pos
         self._pos = self._noted = 0
-        self._next.clear()
-        self._goal = -1
+        self._candidates.look_in(self._buf)
         while not self.done:
             if self._raw is not None:
                 going = self._run_raw()
-            elif self._tree is not None:
-                going = self._step(self._tree)
+            elif self.tree is not None:
+                going = self._step(self.tree)
             else:
                 going = self._leap()
             if not going:
@@ -113,7 +92,7 @@ class Scanner:
             self._finish(self._at + len(self._buf))
         if self.done:
             self.safe = self._at + len(self._buf)
-            self._buf, self._past, self._reader = b"", [], None
+            self._buf, self._history = b"", History(lambda: Scanner(None))
         else:
             self.safe = self._at + self._pos
 
@@ -124,8 +103,8 @@ class Scanner:
         size = len(buf)
         search = pos
         while True:
-            goal = self._candidate(search)
-            if goal == _NEVER:
+            goal = self._candidates.next(search)
+            if goal == NEVER:
                 if self._last and not self._pairs:
                     self._finish(self._at + size)
                     return False
@@ -236,7 +215,7 @@ class Scanner:
     def _start(self, name: bytes, raw: bytes, closed: bool, pos: int, end: int, tree: Tree | None) -> None:
         inert = tree is not None and tree.in_template
         slots: Sequence[str] = ()
-        if not self._whole and self._candidate(pos) < end and not inert and name not in _NOT_SLOTS:
+        if not self._whole and self._candidates.next(pos) < end and not inert and name not in _NOT_SLOTS:
             slots = self._quick(name, raw)
         if tree is None:
             if name in RAW:
@@ -272,7 +251,7 @@ class Scanner:
         if found is None:
             return False
         held = {span.slot for span, _, _ in self._pairs}
-        if self._candidate(end) < found[0] and (held or len(self._wanted) > len(slots)):
+        if self._candidates.next(end) < found[0] and (held or len(self._wanted) > len(slots)):
             return False
         for slot in slots:
             span = self._span(slot, end)
@@ -347,7 +326,7 @@ class Scanner:
         return slots
 
     def _comment(self, name: bytes, closing: bool, pos: int, end: int) -> None:
-        tree = self._tree
+        tree = self.tree
         if self._rules is None or name not in self._rules.comments or (tree is not None and tree.in_template):
             return
         self._cancel_pairs(self._at + end)
@@ -381,97 +360,35 @@ class Scanner:
         self._wanted.add(span.slot)
         self._aim()
 
-    # --- candidates -----------------------------------------------------------------------------------
-
     def _aim(self) -> None:
         """Look only for what can still become a slot."""
-        rules = self._rules
-        if rules is None or self._whole:
-            return
-        alive = self._wanted | {p[0].slot for p in self._pairs}
-        wanted = [n for n, slot in rules.comments.items() if slot in alive]
-        wanted += [q.needle for q, slot in rules.quick or () if slot in alive]
-        self._needles = tuple(dict.fromkeys(wanted))
-        self._goal = -1
-
-    def _candidate(self, pos: int) -> int:
-        """Index of the next bytes, from `pos` on, that could belong to a marker."""
-        if self._goal >= pos:
-            return self._goal
-        best = self._next_spelled(pos) if self._needles else _NEVER
-        for needle in self._needles:
-            at = self._next.get(needle, -1)
-            if at < pos:
-                at = self._next[needle] = self._find(needle, pos)
-            if at < best:
-                best = at
-        self._goal = best
-        return best
-
-    def _find(self, needle: bytes, pos: int) -> int:
-        buf = self._buf
-        at = buf.find(needle, pos)
-        while at >= 0:
-            end = at + len(needle)
-            if (at == 0 or buf[at - 1] in _BEFORE) and (end == len(buf) or buf[end] in _AFTER):
-                return at
-            at = buf.find(needle, at + 1)
-        return _NEVER
-
-    def _next_spelled(self, pos: int) -> int:
-        """A value may be spelled with character references: the next one that stands where a value could."""
-        at = self._next.get(b"", -1)
-        if at < pos:
-            at = _NEVER
-            for found in _SPELLED.finditer(self._buf, pos):
-                equals = self._buf.rfind(b"=", pos, found.start())
-                if equals >= pos and _IN_VALUE.fullmatch(self._buf, equals, found.start()):
-                    at = found.start()
-                    break
-            self._next[b""] = at
-        return at
+        if not self._whole:
+            self._candidates.aim(self._wanted | {p[0].slot for p in self._pairs})
 
     # --- the tree -------------------------------------------------------------------------------------
 
     def _root(self, name: bytes, raw: bytes, closed: bool, pos: int) -> tuple[Tree, Node | None]:
         """Begin to read with a tree, at this start tag."""
         self._note(pos)
-        self._mark, self._rooted_at = len(self._past), self._at + pos
+        self._history.mark()
         if name in _ROOTLESS:  # whether the page takes this tag depends on what is open around it
-            self._tree = tree = self._resolve()
+            self.tree = tree = self._history.tree()
             return tree, tree.start(name, raw, closed)
-        self._tree = tree = Tree.rooted(name, raw, self._resolve)
+        self.tree = tree = Tree.rooted(name, raw, self._history.tree)
         return tree, tree.stack[-1]
-
-    def _resolve(self) -> Tree:
-        """The whole tree up to where the present one is rooted. Beyond HISTORY_LIMIT only html and body are known."""
-        reader = self._reader or Scanner(None)
-        if self._rooted_at - self._digested <= HISTORY_LIMIT:
-            for buf, start, end in self._past[: self._mark]:
-                reader.feed(buf[start:end], False)
-        self._reader = reader
-        assert reader._tree is not None
-        return reader._tree
 
     def _leave(self, tree: Tree) -> None:
         if self._whole or self._open or not tree.plain:
             return
-        self._tree = None
+        self.tree = None
         if tree.known:
-            self._reader = self._reader or Scanner(None)
-            self._reader._tree = tree
-            self._past = []
+            self._history.begin_again(tree)
             self._noted = self._pos
-            self._digested = self._at + self._pos
 
     def _note(self, upto: int) -> None:
-        if self._whole or upto <= self._noted:
-            return
-        if self._at + upto - self._digested <= HISTORY_LIMIT:
-            self._past.append((self._buf, self._noted, upto))
-        else:
-            self._past = []
-        self._noted = upto
+        if not self._whole:
+            self._history.note(self._buf, self._noted, upto)
+            self._noted = upto
 
     # --- the end --------------------------------------------------------------------------------------
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from .open_elements import Node
 from .tokens import attributes
-from .tree import Node
 
 _ALONE = "the start of the chain"
 _LOOKS_AHEAD = frozenset({
@@ -296,7 +296,7 @@ class Matcher:
         self._charset = charset
         self._top = Place(above=-1)  # every bit, so that :root knows it; cleared for the root's own descendants
 
-    def __call__(self, node: Node, parent: Node | None, depth: int) -> None:
+    def __call__(self, node: Node, parent: Node | None) -> None:
         up = parent.watched if parent is not None and isinstance(parent.watched, Place) else self._top
         name = node.name
         up.count += 1

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import islice
 
-from .scanner import Span
+from .spans import Span
 
 _OVERHEAD = 600  # bytes beside the page itself: the objects of a shape and its place in the tables
 _PER_SPAN = 400

@@ -13,8 +13,9 @@ from enum import Enum
 from typing import Final
 
 from .rules import PageRules
-from .scanner import Scanner, Span
+from .scanner import Scanner
 from .shapes import Shape, Shapes
+from .spans import Span
 
 
 class WaitType(Enum):
@@ -172,6 +173,14 @@ class Splicer:
             self._learning = None
 
     # --- what leaves ----------------------------------------------------------------------------------
+
+    def rest(self) -> list[bytes]:
+        """What was fed and has not left, for a caller that gives up: the page's own bytes from here on."""
+        head, self._head = self._head, 0
+        pieces = [piece[head:] if at == 0 else piece for at, piece in enumerate(self._pieces)]
+        self._pieces.clear()
+        self.waiting = None
+        return pieces
 
     def _advance(self) -> list[bytes]:
         out: list[bytes] = []

@@ -15,48 +15,41 @@ from collections.abc import Callable
 from .elements import (
     BLOCKS,
     BREAKOUT,
-    BUTTON_SCOPE,
-    ENDS_P,
     FORMATTING,
     HEAD_CONTENT,
     HEADINGS,
     IMPLIED_END,
-    LIST_SCOPE,
     MARKED,
     MATH_TEXT_POINTS,
     SCOPE,
     SPECIAL,
     SVG_HTML_POINTS,
     TABLE_PARTS,
-    TABLE_PLACES,
     TABLE_SCOPE,
     VOID,
-)
+)  # fmt: skip
+from .end_tags import EndTags
+from .open_elements import (
+    AFTER_HEAD,
+    ANNOTATION,
+    BEFORE,
+    HTML,
+    HTML_POINT,
+    IN_BODY,
+    IN_HEAD,
+    MARKER,
+    MATH,
+    SVG,
+    TEXT_POINT,
+    UNKNOWN,
+    Node,
+)  # fmt: skip
 from .tokens import RAW, attributes
 
-HTML, SVG, MATH = 0, 1, 2
-HTML_POINT, TEXT_POINT, ANNOTATION = 1, 2, 3  # where HTML may stand inside foreign content
-BEFORE, IN_HEAD, AFTER_HEAD, IN_BODY = 0, 1, 2, 3
-UNKNOWN = b"?"
-
-
-class Node:
-    """An open element. `watched` is for whoever watches insertions."""
-
-    __slots__ = ("name", "ns", "point", "raw", "watched")
-
-    def __init__(self, name: bytes, ns: int = HTML, raw: bytes = b"", point: int = 0) -> None:
-        self.name, self.ns, self.raw, self.point = name, ns, raw, point
-        self.watched: object = None
-
-
-_MARKER = Node(b"")
 _P_STOPS = frozenset((b"address", b"div", b"p"))
 _CELLS = frozenset((b"td", b"th"))
 _BODIES = frozenset((b"tbody", b"thead", b"tfoot"))
 _FONT = frozenset((b"color", b"face", b"size"))
-_SCOPED_END = BLOCKS | {b"button", b"select"}
-_TABLE_END = frozenset((b"table", b"caption", b"td", b"th", b"tr")) | _BODIES
 # The doctypes that were common; a bare HTML 4 doctype (no address) in its loose or frameset form counts.
 _QUIRKS = re.compile(
     rb"<!doctype(?!\s+html\b)|<!doctype\s+html\s+public\s*(?:\"-//(?:ietf|w3o|softquad|netscape|microsoft|webtechs|sun)|"
@@ -67,64 +60,8 @@ _QUIRKS = re.compile(
 _DESCRIPTION = (frozenset((b"dd", b"dt")), frozenset((b"li",)))
 
 
-class Tree:
+class Tree(EndTags):
     """The stack of open elements, moved by `start`, `end` and `text`."""
-
-    def __init__(
-        self,
-        watch: Callable[[Node, Node | None, int], None] | None = None,
-        resolve: Callable[[], Tree] | None = None,
-    ) -> None:
-        self.stack: list[Node] = []
-        self.active: list[Node] = []
-        self.phase = BEFORE
-        self.form: Node | None = None
-        self.head: Node | None = None
-        self.document = False  # html, head, body or a doctype was written: no fragment
-        self.quirks = False  # a table does not end a p
-        self.over = False  # the body was ended by the token just read
-        self._watch = watch
-        self._ask = resolve
-        self._root: Node | None = None
-        self._root_ends_p = self._root_special = False
-
-    @classmethod
-    def rooted(cls, name: bytes, raw: bytes, resolve: Callable[[], Tree]) -> Tree:
-        """A tree whose first known element has this start tag; the part of the page before it is not known yet."""
-        tree = cls(resolve=resolve)
-        tree.phase = IN_BODY
-        ns = SVG if name == b"svg" else MATH if name == b"math" else HTML
-        tree._root = root = Node(name, ns, raw)
-        unknown = Node(UNKNOWN)
-        tree.stack = [unknown, root]
-        tree.active = [unknown]
-        if ns == HTML:
-            tree._root_ends_p = name in ENDS_P or name in BUTTON_SCOPE
-            tree._root_special = name in SPECIAL
-            if name in MARKED:
-                tree.active.append(_MARKER)
-            elif name in FORMATTING:
-                tree.active.append(root)
-        return tree
-
-    @property
-    def known(self) -> bool:
-        return not self.stack or self.stack[0].name != UNKNOWN
-
-    @property
-    def plain(self) -> bool:
-        """Whether what comes next is read as plain HTML: no foreign content and no template is open."""
-        if self.stack and self.stack[-1].ns != HTML:
-            return False
-        return not any(n.name == b"template" or n.ns != HTML for n in self.stack)
-
-    @property
-    def in_template(self) -> bool:
-        return any(n.name == b"template" and n.ns == HTML for n in self.stack)
-
-    @property
-    def foreign(self) -> bool:
-        return bool(self.stack) and self.stack[-1].ns != HTML
 
     # --- tokens ---------------------------------------------------------------------------------------
 
@@ -235,7 +172,7 @@ class Tree:
             parent = self.stack[-1] if self.phase == IN_HEAD else self.head
             self._placed = self._insert(name, raw, push=name == b"template", parent=parent)
             if name == b"template":
-                self.active.append(_MARKER)
+                self.active.append(MARKER)
             return True
         self._begin_body()
         return False
@@ -333,7 +270,7 @@ class Tree:
         node = self._insert(name, raw)
         same = []
         for other in reversed(self.active):  # "Noah's Ark": at most three of a kind
-            if other is _MARKER:
+            if other is MARKER:
                 break
             if other.name == name and other.raw == raw:
                 same.append(other)
@@ -346,7 +283,7 @@ class Tree:
         if name != b"template":
             self._reconstruct()
         node = self._insert(name, raw)
-        self.active.append(_MARKER)
+        self.active.append(MARKER)
         return node
 
     def _start_table(self, name: bytes, raw: bytes, closed: bool) -> Node:
@@ -437,280 +374,9 @@ class Tree:
             self._cut(i)
         node = self._insert(name, raw, push=name != b"col")
         if name in MARKED:
-            self.active.append(_MARKER)
+            self.active.append(MARKER)
         return node
 
-    # --- end tags -------------------------------------------------------------------------------------
-
-    def _end_html(self, name: bytes) -> None:
-        stack = self.stack
-        if stack[-1].name == b"colgroup" and name not in (b"colgroup", b"template", b"col"):
-            stack.pop()
-        if name == b"p":
-            if not self._end_in(b"p", BUTTON_SCOPE):
-                self._insert(b"p", push=False)
-        elif name in _SCOPED_END or name in (b"dd", b"dt", b"applet", b"marquee", b"object"):
-            self._end_in(name, SCOPE)
-        elif name == b"li":
-            self._end_in(name, LIST_SCOPE)
-        elif name in FORMATTING:
-            self._adopt(name)
-        elif name in _TABLE_END:
-            self._end_in(name, TABLE_SCOPE)
-        elif name in HEADINGS:
-            self._end_heading()
-        elif name == b"form":
-            self._end_form()
-        elif name in (b"body", b"html"):
-            self.over = self._in(b"body", SCOPE) >= 0
-        elif name == b"colgroup":
-            if stack[-1].name == b"colgroup":
-                stack.pop()
-        elif name == b"template":
-            self._end_template()
-        elif name == b"br":
-            self._reconstruct()
-            self._insert(b"br", push=False)
-        elif name not in (b"head", b"col"):
-            self._end_other(name)
-
-    def _end_heading(self) -> None:
-        stack = self.stack
-        i = len(stack) - 1
-        while True:
-            node = stack[i]
-            if node.ns != HTML:
-                if node.point:
-                    return
-            elif node.name in HEADINGS:
-                self._cut(i)
-                return
-            elif node.name == UNKNOWN:
-                i += self._resolve()
-                continue
-            elif node.name in SCOPE:
-                return
-            i -= 1
-
-    def _end_form(self) -> None:
-        if self.in_template:
-            self._end_in(b"form", SCOPE)
-            return
-        if self.form is None and not self.known:
-            self._resolve()
-        node, self.form = self.form, None
-        if node is None or node not in self.stack or self._in(b"form", SCOPE) < 0:
-            return
-        stack = self.stack
-        while stack[-1].name in IMPLIED_END and stack[-1].ns == HTML:
-            stack.pop()
-        stack.remove(node)  # what is open inside stays open
-
-    def _end_template(self) -> None:
-        stack = self.stack
-        i = len(stack) - 1
-        while i >= 0:
-            if stack[i].ns == HTML:
-                if stack[i].name == b"template":
-                    self._cut(i)
-                    return
-                if stack[i].name == UNKNOWN:  # a rooted tree never starts inside a template
-                    return
-            i -= 1
-
-    def _end_other(self, name: bytes) -> None:
-        stack = self.stack
-        i = len(stack) - 1
-        while True:
-            node = stack[i]
-            if node.ns != HTML:
-                if node.point:
-                    return
-            elif node.name == name:
-                self._cut(i)
-                return
-            elif node.name == UNKNOWN:
-                i += self._resolve()
-                continue
-            elif node.name in SPECIAL:
-                return
-            i -= 1
-
-    # --- the stack ------------------------------------------------------------------------------------
-
-    def _insert(
-        self, name: bytes, raw: bytes = b"", *, ns: int = HTML, push: bool = True, parent: Node | None = None
-    ) -> Node:
-        node = Node(name, ns, raw)
-        stack = self.stack
-        if self._watch is not None:
-            self._watch(node, parent or (stack[-1] if stack else None), len(stack))
-        if push:
-            stack.append(node)
-        return node
-
-    def _cut(self, i: int) -> None:
-        """Pop everything from index i; formatting that was opened inside cells and the like goes with them."""
-        stack = self.stack
-        if self.active and len(self.active) > 0:
-            for node in stack[i:]:
-                if node.name in MARKED and node.ns == HTML:
-                    while self.active and self.active[-1].name != UNKNOWN and self.active.pop() is not _MARKER:
-                        pass
-        del stack[i:]
-
-    def _in(self, name: bytes, fence: frozenset[bytes]) -> int:
-        """Index of the nearest open HTML element `name` in a scope, or -1."""
-        stack = self.stack
-        i = len(stack) - 1
-        while True:
-            node = stack[i]
-            if node.ns != HTML:
-                if node.point and fence is not TABLE_SCOPE:
-                    return -1
-            elif node.name == name:
-                return i
-            elif node.name in fence:
-                return -1
-            elif node.name == UNKNOWN:
-                if name == b"p" and self._root_ends_p:
-                    return -1
-                i += self._resolve()
-                continue
-            i -= 1
-
-    def _end_in(self, name: bytes, fence: frozenset[bytes]) -> bool:
-        i = self._in(name, fence)
-        if i >= 0:
-            self._cut(i)
-        return i >= 0
-
-    def _close_p(self) -> None:
-        i = self._in(b"p", BUTTON_SCOPE)
-        if i >= 0:
-            self._cut(i)
-
-    def _place(self) -> int:
-        """Index of the nearest table, part of a table, template, or html."""
-        stack = self.stack
-        i = len(stack) - 1
-        while True:
-            node = stack[i]
-            if node.ns == HTML:
-                if node.name in TABLE_PLACES:
-                    return i
-                if node.name == UNKNOWN:
-                    i += self._resolve()
-                    continue
-            i -= 1
-
-    def _break_out(self) -> None:
-        stack = self.stack
-        while stack[-1].ns != HTML and stack[-1].point not in (HTML_POINT, TEXT_POINT):
-            stack.pop()
-
-    def _resolve(self) -> int:
-        """Put what the page opened before in the place of UNKNOWN; gives how many places everything moved up."""
-        assert self._ask is not None
-        base, root = self._ask(), self._root
-        assert root is not None
-        # The root's own start tag ends and opens things below it; its element is the one that is known already.
-        ours = base.start(root.name, root.raw)
-        stack = [n for n in base.stack if n is not ours]
-        active = [n for n in base.active if n is not ours]
-        if root.ns == HTML and root.name in MARKED:
-            active.pop()
-        self.stack[0:1], self.active[0:1] = stack, active
-        self.phase = base.phase
-        self.form = self.form or base.form
-        self.document, self.quirks, self.head = base.document, base.quirks, base.head
-        return len(stack) - 1
-
-    # --- formatting -----------------------------------------------------------------------------------
-
-    def _last_active(self, name: bytes, starting: bool = False) -> Node | None:
-        """The last formatting element `name` after the last marker."""
-        active = self.active
-        i = len(active) - 1
-        while i >= 0:
-            node = active[i]
-            if node is _MARKER:
-                return None
-            if node.name == UNKNOWN:
-                # An <a> around a block is taken apart by an <a> inside, but the block stays open.
-                if starting and self._root_special:
-                    return None
-                before = len(active)
-                self._resolve()
-                i += len(active) - before
-                continue
-            if node.name == name:
-                return node
-            i -= 1
-        return None
-
-    def _reconstruct(self) -> None:
-        """Open again the formatting that was cut off by the end of what it stood in."""
-        active, stack = self.active, self.stack
-        i = len(active)
-        while i > 0:
-            node = active[i - 1]
-            if node is _MARKER or node.name == UNKNOWN or node in stack:
-                break
-            i -= 1
-        for k in range(i, len(active)):
-            active[k] = self._insert(active[k].name, active[k].raw)
-
-    def _adopt(self, name: bytes) -> None:
-        """The adoption agency: the end tag of a formatting element, however misnested."""
-        stack, active = self.stack, self.active
-        if stack[-1].name == name and stack[-1].ns == HTML and stack[-1] not in active:
-            stack.pop()
-            return
-        for _ in range(8):
-            formatting = self._last_active(name)
-            if formatting is None:
-                self._end_other(name)
-                return
-            if formatting not in stack:
-                active.remove(formatting)
-                return
-            i = stack.index(formatting)
-            if any((n.name in SCOPE) if n.ns == HTML else n.point for n in stack[i + 1 :]):
-                return
-            furthest = next((n for n in stack[i + 1 :] if (n.name in SPECIAL if n.ns == HTML else n.point)), None)
-            if furthest is None:
-                del stack[i:]
-                active.remove(formatting)
-                return
-            bookmark = active.index(formatting)
-            last, k, count = furthest, stack.index(furthest), 0
-            while True:
-                k -= 1
-                node = stack[k]
-                if node is formatting:
-                    break
-                count += 1
-                if count > 3 and node in active:
-                    if active.index(node) < bookmark:
-                        bookmark -= 1
-                    active.remove(node)
-                if node not in active:
-                    del stack[k]
-                    continue
-                clone = Node(node.name, HTML, node.raw)
-                active[active.index(node)] = clone
-                stack[k] = clone
-                if last is furthest:
-                    bookmark = active.index(clone) + 1
-                last = clone
-            clone = Node(name, HTML, formatting.raw)
-            if active.index(formatting) < bookmark:
-                bookmark -= 1
-            active.remove(formatting)
-            active.insert(bookmark, clone)
-            stack.remove(formatting)
-            stack.insert(stack.index(furthest) + 1, clone)
 
 
 _Rule = Callable[[Tree, bytes, bytes, bool], Node | None]
