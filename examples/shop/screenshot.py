@@ -79,11 +79,9 @@ def broken(page: Any) -> None:
     become(page, "new")
     page.wait_for_timeout(4000)
     page.click("[data-mode=hangs]")
-    page.wait_for_timeout(16_000)
+    page.wait_for_timeout(15_000)
     page.hover("#slots li[data-slot=banner] button")
     page.wait_for_timeout(400)
-    page.screenshot()  # the pointer's card is drawn
-    page.evaluate("fetch('/stage/api/backend/works', {method: 'POST', headers: {'x-stage': '1'}})")
 
 
 PICTURES: dict[str, Callable[[Any], None]] = {
@@ -102,7 +100,7 @@ def take(out: Path) -> list[Path]:
     files = []
     with running_demo() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page = browser.new_page(viewport={"width": 1340, "height": 820})
         page.goto(f"{address}/stage")
         page.wait_for_timeout(1500)
         for name, play in PICTURES.items():

@@ -54,7 +54,7 @@ const outcome = (slot) => {
   if (slot.experience === null) return { consent: "the page as it is: no consent", bot: "the page as it is: a bot" }[slot.reason] ?? "the page as it is: nothing fits";
   return slot.experience;
 };
-const source = { inline: "written in the config", fresh: "fresh from its source", stale: "kept from earlier", fallback: "fell back", page: "the page's own" };
+const source = { inline: "from the config", fresh: "fresh", stale: "kept from earlier", fallback: "fell back", page: "the page's own" };
 const spent = (slot) => (slot.took_us < 1000 ? `${Math.round(slot.took_us)} µs` : `${(slot.took_us / 1000).toFixed(1)} ms`);
 
 function heading(slot) {
@@ -68,7 +68,7 @@ function list() {
   $("slots").replaceChildren(...state.slots.map((slot) => {
     const open = state.open === slot.slot;
     const button = make("button", { type: "button", "aria-expanded": open }, make("span", { class: "name" }, slot.slot), make("span", { class: "took" }, spent(slot)), make("span", { class: "won" }, ...heading(slot)));
-    button.onclick = () => { state.open = open ? null : slot.slot; list(); light(slot.slot); $("slots").querySelector(`[data-slot="${slot.slot}"] button`).focus(); };
+    button.onclick = () => { state.open = open ? null : slot.slot; list(); light(slot.slot); const item = $("slots").querySelector(`[data-slot="${slot.slot}"]`); item.firstElementChild.focus(); $("slots").scrollTop = item.offsetTop - $("slots").offsetTop; };
     button.onfocus = () => light(slot.slot, true);
     button.onmouseenter = () => light(slot.slot, true);
     button.onmouseleave = () => light(null);
@@ -112,7 +112,7 @@ function marks() {
   const boxes = state.slots.flatMap((slot) => {
     const at = rect(slot);
     if (!at || at.height < 4) return [];
-    const box = make("div", { class: `box${personal(slot) ? "" : " off"}${state.lit === slot.slot ? " lit" : ""}${at.height < 40 ? " thin" : ""}` }, make("b", {}, slot.slot));
+    const box = make("div", { class: `box${personal(slot) ? "" : " off"}${state.lit === slot.slot ? " lit" : ""}${at.height < 50 ? " thin" : ""}${at.right + 90 < frame.clientWidth ? " beside" : ""}` }, make("b", {}, slot.slot));
     const out = at.height < 40 ? 4 : 3;
     Object.assign(box.style, { left: `${Math.max(0, at.left - out * 2)}px`, top: `${at.top - out}px`, width: `${Math.min(at.width + out * 4, frame.clientWidth - Math.max(0, at.left - out * 2))}px`, height: `${at.height + out * 2}px` });
     return [box];
