@@ -1,8 +1,8 @@
 """Conditions as Python expressions, compiled once: they cost little more than the same tests written by hand.
 
 An expression is put together from the templates in this package and from generated names (c0, c1, ...) for everything
-an editor wrote, so nothing written by anybody becomes code. `f` stands for the facts. The expression of one value's test
-has a single `@` where the value is first taken; after it, it is `v`.
+an editor wrote, so nothing written by anybody becomes code. `f` stands for the facts. The expression of one value's
+test has a single `@` where the value is first taken; after it, it is `v`.
 """
 
 from __future__ import annotations

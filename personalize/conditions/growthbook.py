@@ -52,7 +52,7 @@ def value_test(condition: Any, groups: Groups, at: At, ignore_case: bool = False
         if ignore_case:
             folded = condition.lower()
             return calling(lambda value: js.text(value).lower() == folded)
-        return _if_text("v == {wanted}", lambda value: js.text(value) == condition, wanted=condition)
+        return if_text("v == {wanted}", lambda value: js.text(value) == condition, wanted=condition)
     if isinstance(condition, bool):
         return calling(lambda value: value is not None and js.truthy(value) is condition)
     if condition is None:
@@ -68,7 +68,7 @@ def _is_operators(condition: Any) -> bool:
     return isinstance(condition, Mapping) and bool(condition) and all(str(k).startswith("$") for k in condition)
 
 
-def _if_text(template: str, otherwise: Test, **constants: Any) -> Code:
+def if_text(template: str, otherwise: Test, **constants: Any) -> Code:
     """A quick test where the value is a text, and the careful one for all others."""
     return code(
         f"({template} if (@).__class__ is {{text}} else {{otherwise}}(v))", text=str, otherwise=otherwise, **constants
@@ -154,7 +154,7 @@ def _among(wanted: Sequence[Any], ignore_case: bool) -> Code:
     def otherwise(value: Any) -> bool:
         return any(map(one, value)) if isinstance(value, js.LISTS) else one(value)
 
-    return calling(otherwise) if ignore_case else _if_text("v in {texts}", otherwise, texts=texts)
+    return calling(otherwise) if ignore_case else if_text("v in {texts}", otherwise, texts=texts)
 
 
 def _fold(value: Any) -> Any:
@@ -171,7 +171,7 @@ def _regex(pattern: Any, ignore_case: bool, at: At) -> Code:
         except (re.error, OverflowError, RecursionError):
             return calling(_never)
         raise ConditionError(at, f"the pattern {source!r} cannot be run in linear time: {error}") from None
-    return _if_text("{matches}(v)", lambda value: matches(js.text(value)), matches=matches)
+    return if_text("{matches}(v)", lambda value: matches(js.text(value)), matches=matches)
 
 
 # --- comparisons: $name -> operand -> test -------------------------------------------------------------
@@ -194,7 +194,7 @@ def _ordered(op: str, operand: Any) -> Code:
 
 def _equal(operand: Any) -> Code:
     if operand.__class__ is str:
-        return _if_text("v == {wanted}", _never, wanted=operand)
+        return if_text("v == {wanted}", _never, wanted=operand)
     return calling(lambda value: js.same(value, operand))
 
 

@@ -10,9 +10,9 @@ from ..config.quantities import duration
 from ..errors import ConditionError
 from . import javascript as js
 from .behaviours import shown_age, shown_duration
-from .code import at_path, calling, look_up
+from .code import at_path, look_up
 from .facts import Fact, suggestion
-from .growthbook import value_test
+from .growthbook import if_text, value_test
 from .patterns import compile_pattern
 from .rule import Facts, Part, every, leaf, none
 
@@ -128,7 +128,7 @@ class _Question:
             self.wrong(at, f"this is not a pattern that can be used: {error}")
             return self.ask("eq", None)
         # Where nothing is known nothing matches; GrowthBook would search in the text "null".
-        test = calling(lambda value: value is not None and matches(value if value.__class__ is str else js.text(value)))
+        test = if_text("{matches}(v)", lambda value: value is not None and matches(js.text(value)), matches=matches)
         return leaf(f"{self.name} {_WORDS[op]} {raw}", at_path(self.path, test), self.saw)
 
     def size(self, raw: Any, at: tuple[str | int, ...]) -> Part:

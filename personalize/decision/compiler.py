@@ -30,7 +30,7 @@ class SlotCompiler:
         self._bits = 0
         self.schedules: list[tuple[int, Gate]] = []  # answers depend on the time alone
         self.of_profile: list[tuple[int, Gate]] = []
-        self.blank = 0  # bits of the gates of profiles that are open for a visitor without one
+        self.always = 0  # bits of the gates that are open for everybody
         self.aged: list[tuple[int, Callable[[Mapping[str, Any]], bool]]] = []
         self.splits: list[Split] = []
 
@@ -104,10 +104,12 @@ class SlotCompiler:
             if isinstance(gate, ScheduleGate):
                 bits |= self._bit(self.schedules, gate)
                 continue
-            # A slot that needs no consent looks at nobody's profile.
-            bit = self._bit([] if slot.consent == "none" else self.of_profile, gate)
-            if gate.open({}, None, 0.0):
-                self.blank |= bit
+            if slot.consent != "none":
+                bits |= self._bit(self.of_profile, gate)
+                continue
+            # A slot that needs no consent looks at nobody's profile, so the answer is known now.
+            bit = self._bit([], gate)
+            self.always |= bit if gate.open({}, None, 0.0) else 0
             bits |= bit
         return bits
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..conditions import Behaviour, SegmentRules
 from ..model import Choice, Plan, Profile, Step, Visitor
+from .answers import Answers
 from .compiler import SlotCompiler
 from .experiments import hash_unit
 from .inputs import key_maker
@@ -63,14 +64,9 @@ class Decider:
             frozenset[str]().union(*(rule.segments for rule in tested)),
         )
         self._purposes = frozenset(slot.purpose for slot in self.slots)
-        self._schedules = tuple(compiler.schedules)
-        self._of_profile = tuple(compiler.of_profile)
-        self._blank = compiler.blank
-        self._always = compiler.blank & ~sum(bit for bit, _ in self._of_profile)
-        self._aged = tuple(compiler.aged)
+        self._answers = Answers(compiler.schedules, compiler.of_profile, compiler.always, compiler.aged)
         self._splits = tuple(compiler.splits)
         self.holdout = config.holdout
-        self._open_now = (float("nan"), 0)  # second, bits of the schedules that are open then
         self._plans: Memo[Hashable, Plan] = Memo(_PLANS)
         self._assignments: Memo[str, Assignment] = Memo(_VISITORS)
 
@@ -80,7 +76,7 @@ class Decider:
         visitor = case.visitor
         # A bot gets what a newcomer without cookies gets.
         id, profile = (None, None) if visitor.bot else (visitor.id, case.profile)
-        answers = self._answers(case.facts, profile, case.now)
+        answers = self._answers.bits(case.facts, profile, case.now)
         assignment = self._assignment(id)
         granted = visitor.consent.granted & self._purposes
         if trace is not None:
@@ -107,26 +103,6 @@ class Decider:
             else:
                 choices.append(slot.refused)
         return Plan(tuple(choices))
-
-    def _answers(self, facts: Mapping[str, Any], profile: Profile | None, now: float) -> int:
-        """One bit for each gate that is open, and for each rule on ages that holds."""
-        answers = 0
-        if self._schedules:
-            second, answers = self._open_now
-            if second != now // 1:  # schedules change at whole seconds only
-                answers = sum(bit for bit, gate in self._schedules if gate.open(facts, None, now))
-                self._open_now = (now // 1, answers)
-        if profile is None:
-            answers |= self._blank
-        else:
-            answers |= self._always
-            for bit, gate in self._of_profile:
-                if gate.open(facts, profile, now):
-                    answers |= bit
-        for bit, test in self._aged:
-            if test(facts):
-                answers |= bit
-        return answers
 
     def _assignment(self, id: str | None) -> Assignment:
         """Whether a visitor is held out, and the variant in each experiment. Nobody without an id is in either."""

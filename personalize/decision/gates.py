@@ -6,6 +6,7 @@ itself.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -111,8 +112,8 @@ class CapGate:
             return 0
         since = now - self.seconds
         if not self.prefix.endswith("/"):
-            return _after(profile.exposures.get(self.prefix, ()), since)
-        return sum(_after(times, since) for key, times in profile.exposures.items() if key.startswith(self.prefix))
+            return count_after(profile.exposures.get(self.prefix, ()), since)
+        return sum(count_after(times, since) for key, times in profile.exposures.items() if key.startswith(self.prefix))
 
     def open(self, facts: Facts, profile: Profile | None, now: float) -> bool:
         return self.shown(profile, now) < self.most
@@ -124,8 +125,9 @@ class CapGate:
         return Step(what, shown < self.most, f"shown {shown} times")
 
 
-def _after(times: Sequence[float], since: float) -> int:
-    return sum(time > since for time in times)
+def count_after(times: Sequence[float], since: float) -> int:
+    """How many times lie after `since`; `times` are sorted, newest last."""
+    return len(times) - bisect_right(times, since)
 
 
 def _ago(seconds: float) -> str:

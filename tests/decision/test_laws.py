@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from personalize.conditions import SegmentRules
 from personalize.config import load_config
 from personalize.decision import Case, Decider
+from personalize.decision.answers import Answers
+from personalize.decision.compiler import SlotCompiler
 from personalize.decision.memo import Memo
 from personalize.model import PURPOSES, Consent, Profile, Visitor
 
@@ -112,7 +115,7 @@ def decided_anew(case):
     """The plan of a decider that remembers nothing."""
     FORGETFUL._plans.clear()
     FORGETFUL._assignments.clear()
-    FORGETFUL._open_now = (float("nan"), 0)
+    FORGETFUL._answers._second = float("nan")
     return FORGETFUL.decide(case)
 
 
@@ -190,6 +193,13 @@ def test_a_traced_plan_equals_the_plain_one(case):
         assert won == ([f"experience {choice.experience}"] if choice.reason == "experience" else [])
 
 
+class Fixed:
+    """Answers that are not asked for."""
+
+    def __init__(self, bits):
+        self.bits = bits
+
+
 def forget(part):
     """A decider whose memory leaves out one part of what a plan depends on."""
     compiled = Decider(CONFIG, SLOTS)
@@ -207,11 +217,11 @@ def forget(part):
             decider._key = lambda facts: plain({**facts, "segments": frozenset()})
         elif part == "gates":
             first = []
-            real = decider._answers
-            decider._answers = lambda *of: first[0] if first else first.append(real(*of)) or first[0]
+            real = compiled._answers
+            decider._answers = Fixed(lambda *of: first[0] if first else first.append(real.bits(*of)) or first[0])
         elif part == "the clock":
-            asked_now = decider._answers
-            decider._answers = lambda facts, profile, now: asked_now(facts, profile, NOW)
+            asked_now = compiled._answers
+            decider._answers = Fixed(lambda facts, profile, now: asked_now.bits(facts, profile, NOW))
         elif part == "the visitor":
             real_assignment = decider._assignment
             decider._assignment = lambda id: real_assignment("v1" if id else None)
@@ -260,3 +270,21 @@ def test_without_experiment_holdout_or_timing_nobody_is_told_apart(case, visitor
     assert decider.decide(case) == decider.decide(
         replace(case, profile=profile, visitor=replace(visitor, bot=case.visitor.bot))
     )
+
+
+@given(cases)
+def test_gates_asked_together_answer_as_they_do_alone(case):
+    """Asked in one go or one by one, each gate of the route gives the same answer."""
+    config_compiler = SlotCompiler(CONFIG, SegmentRules(CONFIG.segments))
+    for name in SLOTS:
+        config_compiler.slot(name)
+    of = config_compiler
+    together = Answers(of.schedules, of.of_profile, of.always, of.aged).bits(case.facts, case.profile, case.now)
+    alone = of.always
+    for bit, gate in (*of.schedules, *of.of_profile):
+        if gate.open(case.facts, case.profile, case.now):
+            alone |= bit
+        assert gate.open(case.facts, case.profile, case.now) is gate.explain(case.facts, case.profile, case.now).held
+    for bit, test in of.aged:
+        alone |= bit if test(case.facts) else 0
+    assert together == alone
