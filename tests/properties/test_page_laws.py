@@ -30,8 +30,9 @@ PIECES = st.sampled_from(
         b"</svg>", b"<foreignObject>", b"<title>", b"</title>", b"<math>", b"<mi>", b"<![CDATA[", b"]]>", b"<script>",
         b"</script>", b"<!--<script>", b"<!--", b"-->", b"--!>", b"<!-->", b"<!-- slot:a -->", b"<!-- /slot:a -->",
         b"<!-- slot:d -->", b"<!-- /slot:d -->", b"<template>", b"</template>", b"</textarea>",
-        b"<textarea data-slot=b>", b"<style>", b"</style>", b"<noscript>", b"</noscript>", b"<form>", b"</form>", b"<select>",
-        b"<option data-slot=a>", b"</select>", b"<button>", b"</body>", b"</html>", b"<body class=x>", b"<!DOCTYPE html>", b"<br/>", b"<h1>",
+        b"<textarea data-slot=b>", b"<style>", b"</style>", b"<noscript>", b"</noscript>", b"<form>", b"</form>",
+        b"<select>", b"<option data-slot=a>", b"</select>", b"<button>", b"</body>", b"</html>", b"<body class=x>",
+        b"<!DOCTYPE html>", b"<br/>", b"<h1>",
         b"<img data-slot=a>", b'<x y="<div data-slot=a>">', b"<x y=a'b>", b'<DIV DATA-SLOT="&#97;">', b'="', b'"', b">",
         b"<", b"a", b" b", b"\0", b"\r\n", b"\xff\xfe", b"</ x>", b"<?x?>", b"<plaintext>",
     ]
