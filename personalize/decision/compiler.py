@@ -47,7 +47,7 @@ class SlotCompiler:
             name=name,
             purpose=slot.consent,
             experiences=experiences,
-            live=tuple(e for e in experiences if e.status == "live"),
+            live=tuple((e.needs, e.test, e) for e in experiences if e.status == "live"),
             default=Choice(name, content, fallback),
             refused=Choice(name, content, fallback, reason="consent"),
             to_bot=Choice(name, content, fallback, reason="bot"),

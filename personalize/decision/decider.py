@@ -48,7 +48,7 @@ class Decider:
         self._segments = SegmentRules(config.segments)
         compiler = SlotCompiler(config, self._segments)
         self.slots: tuple[CompiledSlot, ...] = tuple(compiler.slot(name) for name in slots)
-        rules = [experience.rule for slot in self.slots for experience in slot.live]
+        rules = [experience.rule for slot in self.slots for _, _, experience in slot.live]
         named = frozenset[str]().union(*(rule.segments for rule in rules))
         self.segments: frozenset[str] = frozenset(self._segments.order(sorted(named)))
         self.reads: frozenset[str] = frozenset[str]().union(
@@ -58,7 +58,7 @@ class Decider:
             **self._segments.behaviours(self.segments),
             **{key: behaviour for rule in rules for key, behaviour in rule.behaviours.items()},
         }
-        tested = [experience.rule for slot in self.slots for experience in slot.live if experience.test is not None]
+        tested = [experience.rule for slot in self.slots for _, test, experience in slot.live if test is not None]
         self._key = key_maker(
             (path for rule in tested for path in rule.paths),
             frozenset[str]().union(*(rule.segments for rule in tested)),
@@ -99,7 +99,7 @@ class Decider:
         choices: list[Choice] = []
         for slot in self.slots:
             if slot.purpose == "none" or slot.purpose in granted:
-                choices.append(slot.choose(facts, answers, arms, held, bot))
+                choices.append(slot.choose(facts, ~answers, arms, held, bot))
             else:
                 choices.append(slot.refused)
         return Plan(tuple(choices))

@@ -44,19 +44,19 @@ class CompiledSlot:
     name: str
     purpose: str  # the consent it needs, or "none": then it is decided without an id and without a profile
     experiences: tuple[CompiledExperience, ...]
-    live: tuple[CompiledExperience, ...]
+    live: tuple[tuple[int, Callable[[Facts], bool] | None, CompiledExperience], ...]  # with needs and test at hand
     default: Choice
     refused: Choice  # consent was not given
     to_bot: Choice
     held: Choice  # held out, where no experience would have been shown
 
-    def choose(self, facts: Facts, answers: int, arms: Sequence[int], held: bool, bot: bool) -> Choice:
-        """The first experience from the top whose gates are open and whose condition holds. `answers` has the bits of
-        the gates that are open, `arms` the visitor's variant in each experiment of the route (-1: not in it)."""
+    def choose(self, facts: Facts, closed: int, arms: Sequence[int], held: bool, bot: bool) -> Choice:
+        """The first experience from the top whose gates are open and whose condition holds. `closed` has the bits of
+        the gates that are not open, `arms` the visitor's variant in each experiment of the route (-1: not in it)."""
         if self.purpose == "none":
             arms, held = (), False
-        for experience in self.live:
-            if experience.needs & ~answers or not (experience.test is None or experience.test(facts)):
+        for needs, test, experience in self.live:
+            if needs & closed or not (test is None or test(facts)):
                 continue
             arm = 0
             if experience.split_at is not None:
