@@ -151,12 +151,16 @@ def _contents(config: Config) -> Iterator[tuple[Path, Content]]:
         yield ("slots", name, "default"), slot.default
         yield ("slots", name, "fallback"), slot.fallback
     for path, experience in _experiences(config):
-        if experience.show is not None:
-            yield (*path, "show"), experience.show
-        if experience.experiment is not None:
-            for i, variant in enumerate(experience.experiment.variants):
-                where: Path = (*path, "experiment", "variants", i)
-                yield ((*where, "show") if variant.show is not None else where), variant.content
+        yield from _contents_of(path, experience)
+
+
+def _contents_of(path: Path, experience: Experience) -> Iterator[tuple[Path, Content]]:
+    if experience.show is not None:
+        yield (*path, "show"), experience.show
+    if experience.experiment is not None:
+        for i, variant in enumerate(experience.experiment.variants):
+            where: Path = (*path, "experiment", "variants", i)
+            yield ((*where, "show") if variant.show is not None else where), variant.content
 
 
 # --- over ----------------------------------------------------------------------------------------------
@@ -241,7 +245,7 @@ def _without_effect(config: Config, tree: Tree) -> Iterator[Problem]:
                     tree, "PZ407", (*path, key), f'"{key}" has no effect here', f"it is for {' and '.join(_ONLY[key])}"
                 )
     for where, experience in _experiences(config):
-        uses = [_use(config, content) for path, content in _contents(config) if path[: len(where)] == where]
+        uses = [_use(config, content) for _, content in _contents_of(where, experience)]
         if (
             experience.exclude
             and "recommendations" not in uses

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from .checks import check
 from .environment import expand
 from .lint import lint
 from .models import Config
-from .tree import Tree, from_mapping
+from .tree import Enough, Tree, from_mapping
 from .validate import validate
 from .yaml12 import MAX_BYTES, parse
 
@@ -28,9 +29,11 @@ def load(source: str | Path | Mapping[str, Any], *, products: bool = True) -> Co
         tree, base = parse(_read(Path(source)), str(source)), Path(source).absolute().parent
     if not isinstance(tree.data, dict):
         raise ConfigError(tree.problems)
-    expand(tree, os.environ)
-    config = validate(tree)
-    check(tree, base)
+    config = None
+    with suppress(Enough):
+        expand(tree, os.environ)
+        config = validate(tree)
+        check(tree, base)
     if config is None or tree.problems:
         raise ConfigError(_sorted(tree))
     if products and config.catalogue is not None and config.catalogue.file is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..conditions import ConditionError, compile_rule
 from .problems import did_you_mean
-from .tree import Path, Tree
+from .tree import MAX_DEPTH, Path, Tree
 
 
 def check_rules(tree: Tree) -> None:
@@ -48,10 +48,10 @@ def _compile(tree: Tree, path: Path, raw: Any, names: list[str]) -> frozenset[st
 
 
 def _circles(tree: Tree, uses: Mapping[str, list[str]]) -> None:
-    """Report each circle once, at the segment of it that is written first."""
-    done: set[str] = set()
+    """Report each circle once, at the segment of it that is written first, and towers that nobody could follow."""
+    heights: dict[str, int | None] = {}  # how many segments stand on each other; None where that was told already
 
-    def follow(name: str, way: tuple[str, ...]) -> None:
+    def follow(name: str, way: tuple[str, ...]) -> int | None:
         if name in way:
             circle = way[way.index(name) :]
             first = min(circle, key=lambda n: (tree.place(("segments", n)).line, n))
@@ -59,10 +59,18 @@ def _circles(tree: Tree, uses: Mapping[str, list[str]]) -> None:
             shown = " → ".join((*circle[at:], *circle[:at], first))
             hint = "one of them must not ask for the next"
             tree.report("PZ302", ("segments", first), f"segments in a circle: {shown}", hint, at="key")
-        elif name not in done:
-            for inner in uses.get(name, []):
-                follow(inner, (*way, name))
-            done.add(name)
+            return None
+        if name not in heights:
+            below: list[int | None] = [MAX_DEPTH]  # of a way so long that Python's stack might not bear more
+            if len(way) < MAX_DEPTH:
+                below = [0, *(follow(inner, (*way, name)) for inner in uses.get(name, []))]
+            known = [height for height in below if height is not None]
+            heights[name] = 1 + max(known) if len(known) == len(below) else None
+            if (heights[name] or 0) > MAX_DEPTH:
+                message = f"segments stand more than {MAX_DEPTH} deep on each other"
+                tree.report("PZ109", ("segments", name), message, at="key")
+                heights[name] = None
+        return heights[name]
 
     for name in uses:
         follow(name, ())

@@ -13,6 +13,7 @@ Path = tuple[str | int, ...]
 
 MAX_DEPTH = 20
 MAX_NUMBER = 2**63
+MOST_PROBLEMS = 100
 _TYPES = (str, int, float, type(None))
 
 
@@ -22,6 +23,10 @@ def spelled(path: Path) -> str:
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}"
     return text.removeprefix(".")
+
+
+class Enough(Exception):
+    """So many problems were found that looking for more helps nobody."""
 
 
 @dataclass(slots=True)
@@ -36,16 +41,20 @@ class Tree:
     lines: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     _covered: set[Path] = field(default_factory=set)
+    _shown: dict[int, str] = field(default_factory=dict)
 
     def report(
         self, code: str, path: Path, message: str, hint: str = "", *, at: Literal["key", "value"] = "value"
     ) -> None:
         """Add an error at a path; the nearest known parent's place is taken for a path that was not written.
-        A path that has an error already, or lies inside one, is left alone: one slip, one complaint."""
+        A path that has an error already, or lies inside one, is left alone: one slip, one complaint. Raises Enough
+        with the hundredth: nobody reads on, and a file made to have ten thousand must not take minutes."""
         if any(path[:end] in self._covered for end in range(len(path) + 1)):
             return
         self._covered.add(path)
         self.problems.append(self.problem(code, path, message, hint, at=at))
+        if len(self.problems) >= MOST_PROBLEMS:
+            raise Enough
 
     def cover(self, path: Path) -> None:
         """Leave a path alone: what is wrong with it was said already."""
@@ -73,10 +82,17 @@ class Tree:
         self, code: str, mark: Mark, message: str, hint: str = "", severity: Literal["error", "warning"] = "error"
     ) -> Problem:
         assert code in CODES, code
-        line = self.lines[mark.line - 1] if 0 < mark.line <= len(self.lines) else ""
-        # One character for one, so that the column stays right; a terminal must not get control characters.
-        shown = "".join(c if c.isprintable() else " " if c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in line)
-        return Problem(mark, code, message, severity, hint, shown)
+        return Problem(mark, code, message, severity, hint, self._shown_line(mark.line))
+
+    def _shown_line(self, number: int) -> str:
+        """A source line as it may be printed: one character for one, so that columns stay right, and none that
+        controls a terminal."""
+        if not 0 < number <= len(self.lines):
+            return ""
+        if number not in self._shown:
+            line = self.lines[number - 1].replace("\t", " ")
+            self._shown[number] = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+        return self._shown[number]
 
     def place(self, path: Path, at: Literal["key", "value"] = "key") -> Mark:
         """Where a path was written, or its nearest known parent's key."""

@@ -21,10 +21,11 @@ def validate(tree: Tree) -> Config | None:
         return Config.model_validate(tree.data)
     except ValidationError as error:
         details = error.errors(include_url=False)
-    missing = {_path(tree, d) for d in details if d["type"] == "missing"}
-    unknown = {_path(tree, d) for d in details if d["type"] == "extra_forbidden"}
-    for path in unknown:
-        _report_unknown(tree, path, missing)
+    missing: dict[Path, list[str]] = {}
+    for path in (_path(tree, d) for d in details if d["type"] == "missing"):
+        missing.setdefault(path[:-1], []).append(str(path[-1]))
+    for path in (_path(tree, d) for d in details if d["type"] == "extra_forbidden"):
+        _report_unknown(tree, path, missing.get(path[:-1], []))
     for detail in details:
         path = _path(tree, detail)
         if detail["type"] == "missing":
@@ -65,10 +66,9 @@ def _walk(tree: Tree, location: Path) -> Path:
     return path
 
 
-def _report_unknown(tree: Tree, path: Path, missing: set[Path]) -> None:
+def _report_unknown(tree: Tree, path: Path, absent: list[str]) -> None:
     *_, key = path
     known = keys_at(path[:-1])
-    absent = [str(p[-1]) for p in missing if p[:-1] == path[:-1]]
     meant = nearest(str(key), absent) or nearest(str(key), known)
     if meant is not None and meant not in (tree.get(path[:-1]) or {}):
         # The key is that one misspelt: one slip, so nobody has to hear that the other is missing.
@@ -100,7 +100,7 @@ def _report_value(tree: Tree, path: Path, detail: Any) -> None:
         sentence = str(context["error"])
         if Content in branches(wanted) and isinstance(value, dict) and (slips := _misspelt(value)):
             for key in slips:
-                _report_unknown(tree, (*path, key), set())
+                _report_unknown(tree, (*path, key), [])
         elif Content in branches(wanted):
             near = nearest(value, CONTENT_WORDS) if isinstance(value, str) else None
             tree.report("PZ208", path, sentence, f'did you mean "{near}"?' if near else "")

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections import OrderedDict, UserDict
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 
@@ -173,3 +174,30 @@ def test_importing_is_light():
         "load_config({'version': 1}); assert 'pydantic' in sys.modules and 'minijinja' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize(("tall", "told"), [(20, 0), (21, 1), (30, 1), (3000, 100)])
+def test_towers_of_segments(tall, told, backwards):
+    """Segments may stand 20 deep on each other, in whatever order they are written; no tower is too tall to be told."""
+    names = [f"s{i}" for i in range(tall)]
+    rules = {name: {"all": [below]} for name, below in pairwise(names)}
+    rules[names[-1]] = {"all": [{"visits": 2}]}
+    source = {"version": 1, "segments": dict(reversed(rules.items())) if backwards else rules}
+    if not told:
+        assert len(load_config(source).segments) == tall
+        return
+    with pytest.raises(ConfigError) as caught:
+        load_config(source)
+    assert {p.code for p in caught.value.problems} == {"PZ109"}
+    assert 1 <= len(caught.value.problems) <= told
+
+
+@pytest.mark.parametrize("line", ["  s{i}: {{mach: 1}}", "  s{i}: {{all: [x{i}]}}", "  S {i}: 1"])
+def test_a_hundred_problems_are_enough(line, tmp_path):
+    """A file with thousands of slips gives a hundred problems."""
+    kind = "slots" if "mach" in line else "segments"
+    (tmp_path / "c.yaml").write_text(f"version: 1\n{kind}:\n" + "".join(line.format(i=i) + "\n" for i in range(2000)))
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path / "c.yaml")
+    assert len(caught.value.problems) == 100
