@@ -49,6 +49,7 @@ class OpenElements:
         self._ask = resolve
         self._root: Node | None = None
         self._root_ends_p = self._root_special = False
+        self._odd = False  # a template or foreign content was opened at some time
 
     @classmethod
     def rooted(cls, name: bytes, raw: bytes, resolve: Callable[[], Tree]) -> Self:
@@ -57,6 +58,7 @@ class OpenElements:
         tree.phase = IN_BODY
         ns = SVG if name == b"svg" else MATH if name == b"math" else HTML
         tree._root = root = Node(name, ns, raw)
+        tree._odd = ns != HTML or name == b"template"
         unknown = Node(UNKNOWN)
         tree.stack = [unknown, root]
         tree.active = [unknown]
@@ -76,13 +78,11 @@ class OpenElements:
     @property
     def plain(self) -> bool:
         """Whether what comes next is read as plain HTML: no foreign content and no template is open."""
-        if self.stack and self.stack[-1].ns != HTML:
-            return False
-        return not any(n.name == b"template" or n.ns != HTML for n in self.stack)
+        return not self._odd or not any(n.name == b"template" or n.ns != HTML for n in self.stack)
 
     @property
     def in_template(self) -> bool:
-        return any(n.name == b"template" and n.ns == HTML for n in self.stack)
+        return self._odd and any(n.name == b"template" and n.ns == HTML for n in self.stack)
 
     @property
     def foreign(self) -> bool:
@@ -99,6 +99,8 @@ class OpenElements:
             self._watch(node, parent or (stack[-1] if stack else None))
         if push:
             stack.append(node)
+            if ns != HTML or name == b"template":
+                self._odd = True
         return node
 
     def _cut(self, i: int) -> None:
@@ -174,6 +176,7 @@ class OpenElements:
             active.pop()
         self.stack[0:1], self.active[0:1] = stack, active
         self.phase = base.phase
+        self._odd = self._odd or base._odd
         self.form = self.form or base.form
         self.document, self.quirks, self.head = base.document, base.quirks, base.head
         return len(stack) - 1

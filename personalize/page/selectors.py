@@ -28,6 +28,7 @@ _CASELESS = frozenset(
     noshade nowrap readonly rel rev rules scope scrolling selected shape target text type valign valuetype
     vlink""".split()
 )
+_NO_ATTRIBUTES: dict[bytes, bytes] = {}
 _LITERAL = re.compile(rb"[A-Za-z0-9_-]+")
 
 
@@ -54,6 +55,8 @@ class Step:
     combinator: str
     before: int  # the bit of the step before it
     test: Test
+    type: bytes | None  # the only element type that can match
+    reads: bool  # the test looks at attributes
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ class Selectors:
             combinator, tree = tree.combinator, tree.subselector
         compound.read(tree)
         bit = 1 << len(self.steps)
-        self.steps.append(Step(bit, combinator, before, compound.test()))
+        self.steps.append(Step(bit, combinator, before, compound.test(), compound.type, compound.reads))
         quick = None
         if combinator is _ALONE and compound.needle is not None and not compound.placed:
             quick = Quick(compound.needle, compound.test())
@@ -129,6 +132,8 @@ class _Compound:
         self._tests: list[Test] = []
         self.needle: bytes | None = None
         self.placed = False  # depends on more than the start tag
+        self.type: bytes | None = None
+        self.reads = False
 
     def test(self) -> Test:
         tests = self._tests
@@ -174,12 +179,13 @@ class _Compound:
         if tree.element is None:
             self._tests.append(lambda name, attrs, place, mask: True)
             return
-        wanted = self._selectors.encode(tree.element).lower()
+        wanted = self.type = self._selectors.encode(tree.element).lower()
         self._tests.append(lambda name, attrs, place, mask: name == wanted)
 
     def _attribute(self, name: bytes, operator: str, value: bytes, blind: bool) -> None:
         if operator == "!=":
             raise self._refused("[...!=...]")
+        self.reads = True
         self._tests.append(_attribute_test(name, operator, value.lower() if blind else value, blind))
         if operator in ("=", "~=") and not blind and _LITERAL.fullmatch(value) and len(value) > len(self.needle or b""):
             self.needle = value
@@ -293,32 +299,41 @@ class Matcher:
 
     def __init__(self, steps: Iterable[Step], charset: str) -> None:
         self._steps = tuple(steps)
+        self._of_type: dict[bytes, tuple[Step, ...]] = {}
         self._charset = charset
-        self._top = Place(above=-1)  # every bit, so that :root knows it; cleared for the root's own descendants
+        self._top = Place(above=-1)  # every bit, so that :root knows it; the root itself starts afresh
 
     def __call__(self, node: Node, parent: Node | None) -> None:
         up = parent.watched if parent is not None and isinstance(parent.watched, Place) else self._top
         name = node.name
         up.count += 1
         up.types[name] = up.types.get(name, 0) + 1
-        attrs = attributes(node.raw, self._charset) if node.raw else {}
+        steps = self._of_type.get(name)
+        if steps is None:
+            steps = self._of_type[name] = tuple(s for s in self._steps if s.type is None or s.type == name)
+        attrs: Attributes | None = None
         mask = 0
-        for step in self._steps:
-            before, combinator = step.before, step.combinator
-            if combinator is _ALONE:
-                held = True
-            elif up is self._top:
-                held = False
-            elif combinator == " ":
-                held = bool(up.above & before)
-            elif combinator == ">":
-                held = bool(up.mask & before)
-            elif combinator == "+":
-                held = bool(up.last & before)
-            else:
-                held = bool(up.earlier & before)
-            if held and step.test(name, attrs, up, mask):
-                mask |= step.bit
+        for step in steps:
+            if self._stands(step, up):
+                if attrs is None:
+                    attrs = attributes(node.raw, self._charset) if step.reads and node.raw else None
+                if step.test(name, attrs or _NO_ATTRIBUTES, up, mask):
+                    mask |= step.bit
         up.last = mask
         up.earlier |= mask
         node.watched = Place(mask, mask | (0 if up is self._top else up.above))
+
+    def _stands(self, step: Step, up: Place) -> bool:
+        """Whether what is before the element lets this step match."""
+        combinator = step.combinator
+        if combinator is _ALONE:
+            return True
+        if up is self._top:
+            return False
+        if combinator == " ":
+            return bool(up.above & step.before)
+        if combinator == ">":
+            return bool(up.mask & step.before)
+        if combinator == "+":
+            return bool(up.last & step.before)
+        return bool(up.earlier & step.before)
