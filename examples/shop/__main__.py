@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,16 @@ def prepare(port: int) -> Path:
     os.environ["SHOP_PORT"] = str(port)
     os.environ["SHOP_STORE"] = f"sqlite:///{folder / 'log.db'}"
     return folder
+
+
+def is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
 
 
 def serve(port: int) -> None:
@@ -98,6 +109,8 @@ def main() -> None:
             __import__(name)
     except ImportError as error:
         parser.exit(1, f"The demo needs {error.name}. Install it with: pip install 'personalize[demo]'\n")
+    if is_taken(arguments.port):
+        parser.exit(1, f"Port {arguments.port} is taken. Try another: --port {arguments.port + 1}\n")
     serve(arguments.port)
 
 

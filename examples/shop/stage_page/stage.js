@@ -117,20 +117,20 @@ function marks() {
     Object.assign(box.style, { left: `${Math.max(0, at.left - out * 2)}px`, top: `${at.top - out}px`, width: `${Math.min(at.width + out * 4, frame.clientWidth - Math.max(0, at.left - out * 2))}px`, height: `${at.height + out * 2}px` });
     return [box];
   });
-  const lit = state.slots.find((slot) => slot.slot === state.lit);
-  if (lit) boxes.push(tip(lit));
   $("marks").replaceChildren(...boxes);
+  const lit = state.slots.find((slot) => slot.slot === state.lit);
+  if (lit) tip(lit);
 }
 function tip(slot) {
   const at = rect(slot) ?? { left: 20, top: 20, bottom: 40, right: 300, height: 0 };
   const card = make("div", { class: "tip" }, make("div", {}, make("b", {}, slot.slot), " ", ...heading(slot)), slot.why && slot.experience ? make("p", { class: "quote" }, slot.why) : "", facts(slot));
-  const width = frame.clientWidth, height = frame.clientHeight;
+  $("marks").append(card);
+  const width = frame.clientWidth, height = frame.clientHeight, tall = card.offsetHeight + 12;
   // Below the slot where there is room, else in its lower right corner, else above.
-  const below = at.bottom + 14 + 160 < height, inside = at.height > 320;
-  const left = below ? at.left : inside ? at.right - 324 : at.left;
-  const top = below ? at.bottom + 14 : inside ? Math.min(at.bottom, height) - 176 : at.top - 176;
-  Object.assign(card.style, { left: `${Math.max(12, Math.min(left, width - 346))}px`, top: `${Math.max(12, top)}px` });
-  return card;
+  const below = at.bottom + 12 + tall < height, inside = at.height > 2 * tall;
+  const left = below || !inside ? at.left : at.right - card.offsetWidth - 14;
+  const top = below ? at.bottom + 12 : inside ? Math.min(at.bottom, height) - tall - 4 : at.top - tall;
+  Object.assign(card.style, { left: `${Math.max(12, Math.min(left, width - card.offsetWidth - 12))}px`, top: `${Math.max(12, top)}px` });
 }
 function light(name, scroll = false) {
   if (state.lit === name && !scroll) return;
