@@ -11,11 +11,11 @@ import asyncio
 from collections.abc import Callable, Hashable
 from typing import TypeVar
 
+from ..breaker import Breaker
 from ..config.models import SourceConfig
 from ..errors import BadFragment, ContentError, SourceTimeout, SourceUnavailable
 from ..model import Ask, Fragment
 from ..protocols import Observer, Source
-from .breaker import Breaker
 from .cache import Bounded, Cache, Entry, weigh
 from .sanitize import sanitize
 

@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from personalize.content.breaker import LONGEST_PAUSE, SETTLE, Breaker
+from personalize.breaker import LONGEST_PAUSE, SETTLE, Breaker
 
 
 def test_rule_1_failures_in_a_row_open_it() -> None:
