@@ -34,15 +34,15 @@ class Shape:
         self.kept = False
         view = memoryview(page)
         cuts: list[tuple[memoryview, int, memoryview]] | None = []
-        last = 0
+        last, start = 0, -1
         for index, span in enumerate(spans):
             if span.dead:
                 continue
-            if span.start < last or cuts is None:
+            if span.start < last or span.start == start or cuts is None:
                 cuts = None
                 break
             cuts.append((view[last : span.start], index, view[span.start : span.end]))
-            last = span.end
+            last, start = span.end, span.start
         self.cuts = cuts
         self.tail = view[last:]
 

@@ -67,6 +67,19 @@ def test_a_page_that_leaves_its_shape_midway_is_read_from_its_beginning() -> Non
             assert run(shapes, [shorter, b""]) == run(Shapes(), [shorter])
 
 
+def test_slots_inside_slots_are_known_too() -> None:
+    """Shapes with nested slots, and two slots on one empty element, serve as reading does."""
+    rules = compile_rules([SlotTarget("a", ".x"), SlotTarget("b", "p.x"), SlotTarget("c", "i")])
+    for text in (b"<p class=x></p>", b"<div class=x><i>old</i></div><p class=x>old</p>", b"<p class=x><i></i></p>"):
+        shapes = Shapes()
+        run(shapes, [text], rules=rules)
+        for fills in ({}, {"a": None}, {"b": None}, {"a": None, "b": None, "c": None}):
+            assert run(shapes, [text], rules=rules, **fills) == run(Shapes(), [text], rules=rules, **fills)
+            assert run(shapes, [text[:20], text[20:]], rules=rules, **fills) == run(
+                Shapes(), [text], rules=rules, **fills
+            )
+
+
 def by_length(self: Shapes, key: object, page: bytes) -> object:
     """The wrong way: a page of the same length is taken for the same page."""
     route = self._routes.get(key)  # type: ignore[call-overload]
