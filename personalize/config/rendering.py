@@ -99,7 +99,7 @@ def as_json(problems: Sequence[Problem]) -> str:
     found = [
         {
             "file": p.mark.file, "line": p.mark.line, "column": p.mark.column, "code": p.code, "severity": p.severity,
-            "message": p.message, "hint": p.hint, "source_line": p.source_line,
+            "message": p.message, "hint": p.hint, "source_line": p.source_line or _line(p),
         }
         for p in problems
     ]  # fmt: skip

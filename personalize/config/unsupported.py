@@ -18,7 +18,6 @@ NOT_YET: dict[tuple[str, ...], str] = {
     (*_EXPERIMENT, "iteration"): "reports compare iterations",
     ("segments", "*", "value"): "segments are ranked by value",
     ("catalogue", "url"): "product lists are fetched; use file",
-    ("site", "prefix"): "the middleware answers at addresses of its own",
 }
 
 

@@ -26,6 +26,7 @@ files = st.one_of(
     st.lists(st.sampled_from(WORDS), max_size=60).map(b"".join),
     st.lists(st.sampled_from(WORDS), max_size=60).map(lambda words: b"version: 1\n" + b"".join(words)),
 )
+fewer = settings(deadline=None, max_examples=100)
 slow = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
 
 
@@ -110,14 +111,14 @@ SLOT_KEYS = ["match", "default", "fallback", "experiences", "cap", "template", "
 EXPERIENCE_KEYS = ["id", "when", "show", "experiment", "schedule", "cap", "cool_down", "exclude", "delay", "why"]
 
 
-@slow
+@fewer
 @given(st.dictionaries(st.sampled_from(KEYS), values | st.dictionaries(st.sampled_from(["a", "everyone"]), values)))
 def test_any_dict(source):
     """Any plain values as a dict load, or are refused; nothing else is ever raised."""
     refused_or_loaded({"version": 1} | source)
 
 
-@slow
+@fewer
 @given(
     st.dictionaries(st.sampled_from(SLOT_KEYS), values),
     st.dictionaries(st.sampled_from(EXPERIENCE_KEYS), values | st.just({"show": "page"})),

@@ -188,7 +188,7 @@ def test_what_is_not_supported_is_not_read():
     """No other part of the package reads a key of the table: whoever makes one work takes it out."""
     package = Path(__file__).parents[2] / "personalize"
     code = "".join(f.read_text("utf-8") for f in package.rglob("*.py") if f.parent.name != "config")
-    patterns = {"value": r"segments\[\w+\]\.value", "url": r"catalogue\.url", "prefix": r"site\.prefix"}
+    patterns = {"value": r"segments\[\w+\]\.value", "url": r"catalogue\.url"}
     read = [path for path in NOT_YET if re.search(patterns.get(path[-1], rf"\.{path[-1]}\b"), code)]
     assert read == []
 
@@ -200,11 +200,10 @@ def test_not_supported_yet():
         [{"id": "a", "experiment": split}, experience("b", status="preview", show={"parts": {"o": "offers.star"}})],
         goals={"order": {"event": "Order Completed"}},
         parts={"offers": {"star": {"kind": "challenge"}}},
-        site={"prefix": "/_p"},
     )
     assert [code for code, _ in found] == ["PZ406"] * len(found)
     told = " ".join(message for _, message in found)
-    words = ("goal", "guardrails", "promote", "iteration", "challenge", "preview", "prefix")
+    words = ("goal", "guardrails", "promote", "iteration", "challenge", "preview")
     assert [word for word in words if word not in told] == []
 
 
