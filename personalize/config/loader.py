@@ -28,7 +28,7 @@ def load(source: str | Path | Mapping[str, Any], *, products: bool = True) -> Co
     else:
         tree, base = parse(_read(Path(source)), str(source)), Path(source).absolute().parent
     if not isinstance(tree.data, dict):
-        raise ConfigError(tree.problems)
+        raise ConfigError(_sorted(tree))
     config = None
     with suppress(Enough):
         expand(tree, os.environ)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -140,7 +141,8 @@ def _keys(value: Any) -> Collection[str | int]:
 def from_mapping(source: Mapping[Any, Any]) -> Tree:
     """A tree of a dict that a program made: copied, so that later changes to the dict do not reach it."""
     tree = Tree("<dict>")
-    tree.data = _plain(source, (), tree.report)
+    with suppress(Enough):
+        tree.data = _plain(source, (), tree.report)
     return tree
 
 

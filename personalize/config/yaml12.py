@@ -143,7 +143,7 @@ class _Reader:
             tree.problems.append(_empty(tree))
             raise _Stop
         tree.data = self.value(event, ())
-        if not isinstance(tree.data, dict):
+        if not isinstance(tree.data, dict) and not tree.problems:
             what = "a list" if isinstance(tree.data, list) else "text"
             self.fail("PZ110", event, f"a config is a mapping of keys to values, not {what}", "begin with version: 1")
 

@@ -63,6 +63,8 @@ def judge(folder, data):
 @slow
 @given(files)
 @example(b"version: 1\nslots: {hero: {match: {path: /}, experiences: [{id: a, show: {html: x}, when: {any: []}}]}}")
+@example(b"1e20")
+@example(b"&a [&b c]")
 @example(b"? a\n: b\n")
 @example(b"version: 1\nslots: {a: {match: {path: /, path: /}}}")
 def test_any_bytes(folder, data):

@@ -201,3 +201,10 @@ def test_a_hundred_problems_are_enough(line, tmp_path):
     with pytest.raises(ConfigError) as caught:
         load_config(tmp_path / "c.yaml")
     assert len(caught.value.problems) == 100
+
+
+def test_a_hundred_problems_of_a_dict():
+    """The same holds for a dict that a program made."""
+    with pytest.raises(ConfigError) as caught:
+        load_config({"version": 1, "parts": {"a": dict.fromkeys(range(500), "x")}})
+    assert len(caught.value.problems) == 100
