@@ -72,6 +72,7 @@ class Exchange:
         self._pass = False  # Rule 4
         self._verdict: Verdict | None = None
         self._splicer: Splicer | None = None
+        self._gave_up = False
         self._charset = "utf-8"
         self._decoder: Decoder | None = None
         self._encoder: Encoder | None = None
@@ -152,7 +153,7 @@ class Exchange:
             await self._first_body(message)
         elif self._decoder is None:
             more: bool = message.get("more_body", False)
-            await self._emit(self._splicer.feed(body, more), more)
+            await self._emit(self._splice(body, more), more)
         else:
             await self._feed(self._decoder.feed(body), message.get("more_body", False))
 
@@ -190,7 +191,7 @@ class Exchange:
         if self._decoder is not None:
             self._encoder = encoder(verdict.coding)
         await self._release(self._personal(start, length=None))
-        await self._emit(self._splicer.feed(body, True), True)
+        await self._emit(self._splice(body, True), True)
         if rest is not None:
             await self._feed(chain((rest,), pieces), more)
 
@@ -202,14 +203,14 @@ class Exchange:
         """Rule 2: the page is known to its end, so its head can tell the truth."""
         splicer = self._splicer
         assert splicer is not None and self._verdict is not None
-        pieces = splicer.feed(body, False)
-        if not splicer.found and splicer.waiting is None:
-            self.is_page = not self._verdict.sniff
+        pieces = self._splice(body, False)
+        if self._gave_up or (not splicer.found and splicer.waiting is None):
+            self.is_page = not (self._verdict.sniff or self._gave_up)
             await self._same(start)
             return
         while splicer.waiting is not None:
             await self._wait_for(splicer.waiting)
-            pieces += splicer.feed(b"", False)
+            pieces += self._splice(b"", False)
         out = b"".join(pieces)
         if self._verdict.xml and not well_formed(out, self._charset):
             self.engine.observer.failed("page", PageError("a fill would break an XHTML page; it passes as it is"))
@@ -228,16 +229,26 @@ class Exchange:
 
     async def _feed(self, pieces: Iterable[bytes], more: bool) -> None:
         """Rule 3. What can't be decoded any more ends as the app's own body does: cut short."""
-        splicer = self._splicer
-        assert splicer is not None
         try:
             for piece in pieces:
-                await self._emit(splicer.feed(piece, True), True)
+                await self._emit(self._splice(piece, True), True)
                 await asyncio.sleep(0)  # a chunk may hold very many pieces; others get their turn
         except PageError as error:
             self.engine.observer.failed("page", error)
         if not more:
-            await self._emit(splicer.feed(b"", False), False)
+            await self._emit(self._splice(b"", False), False)
+
+    def _splice(self, data: bytes, more: bool) -> list[bytes]:
+        """What may leave once `data` is there. After a mistake of ours, the page's own bytes from there on."""
+        assert self._splicer is not None
+        if self._gave_up:
+            return [data]
+        try:
+            return self._splicer.feed(data, more)
+        except Exception as error:  # a visitor never sees our mistakes
+            self._gave_up = True
+            self.engine.observer.failed("page", error)
+            return self._splicer.rest()
 
     async def _emit(self, pieces: list[bytes], more: bool) -> None:
         """Send what may leave; where a slot waits for its content, what is before it leaves first."""
@@ -246,7 +257,7 @@ class Exchange:
         while splicer.waiting is not None:
             await self._out(b"".join(pieces), True)
             await self._wait_for(splicer.waiting)
-            pieces = splicer.feed(b"", more)
+            pieces = self._splice(b"", more)
         await self._out(b"".join(pieces), more)
 
     async def _out(self, data: bytes, more: bool) -> None:

@@ -181,6 +181,29 @@ async def test_c18_one_byte_at_a_time(wrap: Any) -> None:
     assert decoded(coded) == (SMALL.replace(b"old", b"<b>hi</b>"), True)
 
 
+@pytest.mark.parametrize("at", range(0, 60, 7))
+@pytest.mark.parametrize("size", [1_000_000, 9, 1])
+async def test_a_mistake_of_ours_costs_no_byte(wrap: Any, monkeypatch: pytest.MonkeyPatch, at: int, size: int) -> None:
+    """If scanning fails on some page, at whatever chunk, the page's own bytes come out from there on, every one."""
+    from personalize.page.scanner import Scanner
+
+    honest, calls = Scanner.feed, 0
+
+    def breaks(self: Scanner, *given: Any) -> None:
+        nonlocal calls
+        calls += 1
+        honest(self, *given)
+        if calls == at // size + 1:
+            raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(Scanner, "feed", breaks)
+    page = b"<!doctype html><p>before</p><!-- a --><p title='>'>more text</p>" + SMALL
+    app = wrap(Answer(*split(page, size)))
+    got = await call(app)
+    assert got.body == page and got.done
+    assert app.observer.counters["failed.page"] == 1
+
+
 @pytest.mark.parametrize(
     "headers",
     [
