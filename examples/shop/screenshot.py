@@ -100,7 +100,7 @@ def take(out: Path) -> list[Path]:
     files = []
     with running_demo() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
-        page = browser.new_page(viewport={"width": 1340, "height": 820})
+        page = browser.new_page(viewport={"width": 1340, "height": 800})
         page.goto(f"{address}/stage")
         page.wait_for_timeout(1500)
         for name, play in PICTURES.items():

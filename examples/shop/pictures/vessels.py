@@ -12,9 +12,9 @@ INK = "#2b2622"
 def label(c: Canvas, y: float, w: float, h: float, paper: str, ink: str, words: str, small: str = "", mark: str = "") -> str:
     """A paper label centred at x = 0 with its top at `y`: a name, a line, a smaller word, perhaps a drawing."""
     size = min(26.0, w * 1.55 / max(len(words), 4))
-    out = c.box(-w / 2, y, w, h, paper, 4) + f'<g transform="translate(0 {y + h * 0.34:g})">{mark}</g>'
-    out += c.text(0, y + h * 0.71, size, words, ink, weight=600)
-    out += c.line(f"M{-w * 0.2:g},{y + h * 0.77:g} H{w * 0.2:g}", ink, 1.4, 0.6)
+    out = c.box(-w / 2, y, w, h, paper, 4) + f'<g transform="translate(0 {y + h * 0.31:g}) scale({min(1, h / 165):.2f})">{mark}</g>'
+    out += c.text(0, y + h * 0.73, size, words, ink, weight=600)
+    out += c.line(f"M{-w * 0.2:g},{y + h * 0.79:g} H{w * 0.2:g}", ink, 1.4, 0.6)
     return out + (c.text(0, y + h * 0.89, min(11, w * 1.05 / len(small)), small, ink, SANS, 1.2) if small else "")
 
 

@@ -20,6 +20,7 @@ async function become(persona, again = false) {
   const { landing, phone } = await post(`become/${persona}${again ? "?again" : ""}`);
   state.persona = persona;
   state.open = null;
+  $("slots").scrollTop = 0;
   document.body.classList.toggle("phone", phone);
   $("plain").setAttribute("aria-pressed", "false");
   for (const button of document.querySelectorAll(".person")) {
@@ -62,6 +63,12 @@ function heading(slot) {
 }
 function facts(slot) {
   return make("div", { class: "facts" }, make("code", {}, slot.mark), make("span", {}, source[slot.state] ?? slot.state), make("span", {}, spent(slot)));
+}
+
+// The visitor's sentence; of what fell back, what went wrong.
+function reason(slot) {
+  if (slot.state === "fallback" && slot.note) return make("p", { class: "hint" }, slot.note);
+  return slot.why && slot.experience ? make("p", { class: "quote" }, slot.why) : "";
 }
 
 function list() {
@@ -123,7 +130,7 @@ function marks() {
 }
 function tip(slot) {
   const at = rect(slot) ?? { left: 20, top: 20, bottom: 40, right: 300, height: 0 };
-  const card = make("div", { class: "tip" }, make("div", {}, make("b", {}, slot.slot), " ", ...heading(slot)), slot.why && slot.experience ? make("p", { class: "quote" }, slot.why) : "", facts(slot));
+  const card = make("div", { class: "tip" }, make("div", {}, make("b", {}, slot.slot), " ", ...heading(slot)), reason(slot), facts(slot));
   $("marks").append(card);
   const width = frame.clientWidth, height = frame.clientHeight, tall = card.offsetHeight + 12;
   // Below the slot where there is room, else in its lower right corner, else above.
