@@ -6,18 +6,19 @@ from pathlib import Path
 
 from ..protocols import Observer, Store
 from .memory import MemoryStore
+from .postgres import PostgresStore
 from .sqlite import SqliteStore
 
-__all__ = ["MemoryStore", "SqliteStore", "open_store"]
+__all__ = ["MemoryStore", "PostgresStore", "SqliteStore", "open_store"]
 
-_LATER = ("postgresql", "postgres", "redis", "rediss", "valkey")
+_KNOWN = "use sqlite, sqlite:///path, postgresql://user@host/database or memory"
 
 
 def open_store(url: str, base: Path, observer: Observer | None = None) -> Store:
     """The store that `url` names; nothing is opened or made before its `open()`.
 
     "memory"; "sqlite" (`.personalize/log.db` under `base`); "sqlite:///shop.db" (relative to `base`) or
-    "sqlite:////var/lib/shop.db" (absolute; the slashes are those of SQLAlchemy's urls).
+    "sqlite:////var/lib/shop.db" (absolute; the slashes are those of SQLAlchemy's urls); libpq's "postgresql://...".
     Raises ValueError, with a message for the config's author, for anything else.
     """
     scheme, _, rest = url.partition("://")
@@ -29,6 +30,9 @@ def open_store(url: str, base: Path, observer: Observer | None = None) -> Store:
         if not rest.startswith("/") or rest.strip("/") in ("", ":memory:"):
             raise ValueError('a file is needed, such as "sqlite:///shop.db"; for a log in memory write "memory"')
         return SqliteStore(base / rest[1:], observer)
-    if scheme.partition("+")[0] in _LATER:
-        raise ValueError(f'store "{scheme}" is not supported yet; use sqlite, sqlite:///path or memory')
-    raise ValueError(f'"{url}" names no store; use sqlite, sqlite:///path or memory')
+    if scheme in ("postgresql", "postgres", "postgresql+asyncpg") and rest:
+        return PostgresStore(url)
+    if scheme in ("redis", "rediss", "valkey"):
+        raise ValueError(f'"{scheme}" keeps no log; write it as `hot`, and for the store {_KNOWN}')
+    # An address may hold a password, so only its beginning is repeated.
+    raise ValueError(f'"{scheme}" names no store; {_KNOWN}')

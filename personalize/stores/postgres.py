@@ -1,0 +1,233 @@
+"""The log in PostgreSQL, for several machines. Needs the extra "postgres" (asyncpg).
+
+Rule 1  seq is given in the order of commits, without gaps. A sequence would do neither (it is drawn before the commit,
+        and a rolled back or repeated event leaves a hole), so the newest seq is a row that each append locks first. One
+        append is one statement: a client that stops between two can't keep that lock.
+Rule 2  An id is looked up under the same lock, so that it is stored once, whoever sends it.
+Rule 3  Tables are made and changed at the first connection, in one transaction, under an advisory lock.
+Rule 4  Deadlines, dropped connections and the breaker are those of `lines`.
+
+The tables live in the first schema of the connection's search_path.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from ..breaker import Breaker
+from ..errors import StoreError
+from ..model import Event
+from .lines import Lines
+from .rows import event_of, row_of
+
+_LOCK: Final = 0x70657273  # "pers", the key of the advisory lock
+_PATIENCE: Final = 2.0  # seconds for connecting, and for a command
+_MIGRATION: Final = 60.0  # seconds; others may be at it
+_FAILURES, _OPEN_FOR = 3, 1.0
+
+# Step n brings the tables from version n to n + 1. Steps are only ever appended.
+_STEPS: Final = (
+    """
+    CREATE TABLE personalize_log (
+        one boolean PRIMARY KEY DEFAULT true CHECK (one), version integer NOT NULL, newest bigint NOT NULL
+    );
+    INSERT INTO personalize_log (version, newest) VALUES (0, 0);
+    CREATE TABLE personalize_events (
+        seq bigint PRIMARY KEY, id text COLLATE "C" NOT NULL, name text COLLATE "C" NOT NULL,
+        time double precision NOT NULL, visitor text COLLATE "C" NOT NULL, properties json NOT NULL
+    );
+    -- By hash, since an index refuses texts of more than 2,700 bytes, and an id may be longer.
+    CREATE INDEX personalize_events_by_id ON personalize_events (hashtextextended(id, 0));
+    CREATE INDEX personalize_events_of_visitor ON personalize_events (hashtextextended(visitor, 0), seq);
+    -- enable_seqscan: the plan is made while the table is empty, and kept. jit: it would cost more than it saves.
+    CREATE FUNCTION personalize_append(ids text[], names text[], times float8[], visitors text[], properties text[])
+        RETURNS TABLE (stored bigint, last bigint) LANGUAGE plpgsql
+        SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off SET lock_timeout = '1500ms' AS $$
+    DECLARE
+        event record;
+        before bigint;
+    BEGIN
+        SELECT newest INTO STRICT before FROM personalize_log WHERE one FOR UPDATE;
+        last := before;
+        FOR event IN SELECT * FROM unnest(ids, names, times, visitors, properties)
+            AS e (id, name, time, visitor, properties)
+        LOOP
+            INSERT INTO personalize_events (seq, id, name, time, visitor, properties)
+                SELECT last + 1, event.id, event.name, event.time, event.visitor, event.properties::json
+                WHERE NOT EXISTS (
+                    SELECT FROM personalize_events AS known
+                    WHERE hashtextextended(known.id, 0) = hashtextextended(event.id, 0) AND known.id = event.id
+                );
+            IF FOUND THEN
+                last := last + 1;
+            END IF;
+        END LOOP;
+        IF last > before THEN
+            UPDATE personalize_log SET newest = last WHERE one;
+        END IF;
+        stored := last - before;
+        RETURN NEXT;
+    END $$;
+    """,
+)
+_APPEND: Final = "SELECT * FROM personalize_append($1::text[], $2::text[], $3::float8[], $4::text[], $5::text[])"
+_COLUMNS: Final = "SELECT seq, id, name, time, visitor, properties FROM personalize_events"
+_READ: Final = f"{_COLUMNS} WHERE seq > $1 ORDER BY seq LIMIT $2"
+_OF_VISITOR: Final = (
+    f"{_COLUMNS} WHERE hashtextextended(visitor, 0) = hashtextextended($1, 0) AND visitor = $1 ORDER BY seq"
+)
+_LAST: Final = "SELECT newest FROM personalize_log"
+_VERSION: Final = "SELECT version FROM personalize_log"
+
+
+class PostgresStore:
+    """`url` is libpq's: postgresql://user@host:5432/database?options=... Raises ValueError where asyncpg is missing.
+    `patience` is how many seconds connecting may take, and a command; `readers` how many reads run at a time."""
+
+    def __init__(self, url: str, *, patience: float = _PATIENCE, readers: int = 4) -> None:
+        if find_spec("asyncpg") is None:
+            raise ValueError('a log in PostgreSQL needs a driver: pip install "personalize[postgres]"')
+        scheme, _, rest = url.partition("://")
+        parts = urlsplit(url)
+        self.where = f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        self._url = f"{scheme.partition('+')[0]}://{rest}"
+        self._patience = patience
+        self._closed = False
+        self._had_log = False
+        breaker = Breaker(_FAILURES, _OPEN_FOR)
+        self._writer: Lines[Any] = Lines(self.where, self._connect, breaker, limit=1, patience=patience)
+        self._reader: Lines[Any] = Lines(self.where, self._connect, breaker, limit=readers, patience=patience)
+
+    # --- the protocol --------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """To hear of trouble early. A call before it connects too: a page may ask first."""
+        self._closed = False
+        await self._ask(self._writer, _VERSION)
+
+    async def append(self, events: Sequence[Event]) -> tuple[int, int]:
+        rows = [row_of(event) for event in events]
+        ids, names, times, visitors, properties = zip(*rows, strict=True) if rows else ((),) * 5
+        columns = (_escaped(ids), _escaped(names), times, _escaped(visitors), properties)
+        ((stored, last),) = await self._ask(self._writer, _APPEND, *columns)
+        return stored, last
+
+    async def read(self, after: int = 0, limit: int = 1000) -> list[Event]:
+        return _events(await self._ask(self._reader, _READ, after, limit))
+
+    async def of_visitor(self, visitor: str) -> list[Event]:
+        return _events(await self._ask(self._reader, _OF_VISITOR, *_escaped((visitor,))))
+
+    async def last(self) -> int:
+        ((newest,),) = await self._ask(self._reader, _LAST)
+        return int(newest)
+
+    async def close(self) -> None:
+        self._closed = True
+        await self._reader.close()
+        await self._writer.close()
+
+    async def _ask(self, lines: Lines[Any], query: str, *values: object) -> list[Any]:
+        if self._closed:
+            raise StoreError("the log is closed")
+
+        async def fetch(connection: Any) -> list[Any]:
+            with _Told():
+                rows: list[Any] = await connection.fetch(query, *values)
+            return rows
+
+        return await lines.run(fetch)
+
+    # --- connecting ----------------------------------------------------------------------------------
+
+    async def _connect(self) -> Any:
+        import asyncio
+
+        import asyncpg  # type: ignore[import-untyped]
+
+        with _Told():
+            async with asyncio.timeout(self._patience):
+                connection = await asyncpg.connect(self._url, timeout=self._patience)
+            try:
+                async with asyncio.timeout(_MIGRATION):
+                    await self._prepare(connection)
+            except BaseException:
+                connection.terminate()
+                raise
+        return connection
+
+    async def _prepare(self, connection: Any) -> None:
+        """Rule 3, and what else has to hold on each connection."""
+        import asyncpg
+
+        encoding, isolation, schema = await connection.fetchrow(
+            "SELECT current_setting('server_encoding'), current_setting('default_transaction_isolation'),"
+            " current_schema()"
+        )
+        if encoding != "UTF8":
+            raise StoreError(f"the database's encoding is {encoding}; the log needs one with UTF8")
+        if schema is None:
+            raise StoreError("no schema of the search_path exists; create it, or leave search_path out of the url")
+        if isolation != "read committed":  # the statement after the lock has to see what was committed before it
+            await connection.execute("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        try:
+            version = await connection.fetchval(_VERSION)
+        except asyncpg.UndefinedTableError:
+            version = 0
+        if version != len(_STEPS):
+            await self._migrate(connection)
+        self._had_log = True
+
+    async def _migrate(self, connection: Any) -> None:
+        async with connection.transaction():
+            await connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
+            made = await connection.fetchval("SELECT to_regclass('personalize_log')")
+            version = await connection.fetchval(_VERSION) if made else 0
+            if version > len(_STEPS):
+                raise StoreError("the log was written by a newer version of this software")
+            for step in _STEPS[version:]:
+                await connection.execute(step)
+            await connection.execute(f"UPDATE personalize_log SET version = {len(_STEPS)}")
+            if version == 0 and self._had_log:
+                # Readers remember how far they came in the lost log. Milliseconds since 1970 are beyond that.
+                await connection.execute("UPDATE personalize_log SET newest = $1", int(time.time() * 1000))
+
+
+class _Told:
+    """Whatever the driver raises for the server or itself becomes a StoreError with the same words."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        import asyncpg
+
+        if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | ValueError):
+            raise StoreError(str(error) or type(error).__name__) from error
+
+
+def _events(rows: list[Any]) -> list[Event]:
+    return [
+        event_of(seq, (_plain(id_), _plain(name), time, _plain(visitor), properties))
+        for seq, id_, name, time, visitor, properties in rows
+    ]
+
+
+# PostgreSQL's text has no NUL. It is written as \0, and a backslash as \\.
+
+
+def _escaped(texts: Sequence[str]) -> list[str]:
+    return [_escape(text) if "\\" in text or "\0" in text or not text.isascii() else text for text in texts]
+
+
+def _escape(text: str) -> str:
+    sound = text.encode("utf-8", "replace").decode("utf-8")
+    return sound.replace("\\", "\\\\").replace("\0", "\\0")
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\\(.)", lambda found: "\0" if found[1] == "0" else found[1], text) if "\\" in text else text
