@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from .errors import PageError
-from .model import Ask, Choice, Fill, Profile, Request, Visitor
+from .events import exposure_of
+from .model import Ask, Fill, Profile, Request, Visitor
 from .page import WAIT, Splicer, WaitType
 from .page.charset import choose, encode, undecided
 from .page.codings import decoder, encoder
@@ -37,7 +38,13 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class Exchange:
-    """The mutable state of one response. `ended` is called once, with `found` and `sent` as they really were."""
+    """The mutable state of one response. `ended` is called once, with `found` and `shown()` as they really were."""
+
+    __slots__ = (
+        "_asks", "_budget", "_charset", "_decoder", "_early", "_encoder", "_ended", "_fills", "_first", "_gave_up",
+        "_headers", "_held", "_pass", "_prepared", "_send", "_splicer", "_verdict", "engine", "found", "is_page",
+        "method", "needs_length", "route", "status", "visitor",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -59,12 +66,9 @@ class Exchange:
         self.method = request.method
         self.is_page = False
         self.found: list[str] = []
-        self.sent: dict[str, Fill] = {}  # slot -> what went into it
-        self.choices: dict[str, Choice] = {}
         self._send = send
         self._ended = ended
-        self._asks: dict[str, Ask] = {}
-        self._fills: dict[str, Fill | asyncio.Future[Fill]] = {}
+        self._headers: list[tuple[bytes, bytes]] = []  # the app's
         self._budget = engine.config.site.budget
         self._held: Message | None = None
         self._early: list[Message] = []  # what came after the start before Rule 1 was satisfied
@@ -76,11 +80,13 @@ class Exchange:
         self._charset = "utf-8"
         self._decoder: Decoder | None = None
         self._encoder: Encoder | None = None
-        for choice in decision.plan.choices:
-            self.choices[choice.slot] = choice
-            ask, fill = engine.begin(choice, request, decision, profile, now)
-            self._asks[choice.slot] = ask
-            self._fills[choice.slot] = fill
+        self._prepared = prepared = engine.prepare(decision.plan)
+        self._asks: dict[str, Ask] = {}
+        self._fills: Mapping[str, Fill | asyncio.Future[Fill]] = prepared.fills
+        if prepared.open:
+            self._fills = fills = dict[str, Fill | asyncio.Future[Fill]](prepared.fills)
+            for choice in prepared.open:
+                self._asks[choice.slot], fills[choice.slot] = engine.begin(choice, request, decision, profile, now)
 
     # --- what the app calls --------------------------------------------------------------------------
 
@@ -109,13 +115,32 @@ class Exchange:
             self.found = self._splicer.found
         self._ended(self)
 
+    def shown(self) -> list[dict[str, Any]]:
+        """The exposures on the page as it was sent, in its order."""
+        prepared = self._prepared
+        if prepared.shown is not None and len(self.found) == len(prepared.choices):
+            return prepared.shown
+        exposures = [
+            exposure_of(choice, self._sent(slot).state)
+            for slot in self.found
+            if (choice := prepared.choices[slot]).experience is not None
+        ]
+        if not prepared.open and len(self.found) == len(prepared.choices):
+            prepared.shown = exposures
+        return exposures
+
+    def _sent(self, slot: str) -> Fill:
+        fill = self._fills[slot]
+        return fill.result() if isinstance(fill, asyncio.Future) else fill
+
     # --- the start -----------------------------------------------------------------------------------
 
     async def _start(self, message: Message) -> None:
         self.status = message["status"]
+        # A copy: an iterator can be read only once, and a list is the app's.
+        self._headers = headers = [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
         if not isinstance(message.get("headers", ()), list | tuple):
-            message = {**message, "headers": list(message["headers"])}  # an iterator can be read only once
-        headers = [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
+            message = {**message, "headers": headers}
         self._verdict = verdict = judge(self.method, self.status, headers)
         if not verdict.rewrite:
             self._pass = True
@@ -127,10 +152,9 @@ class Exchange:
             self._held = message
 
     def _personal(self, message: Message, length: int | None) -> Message:
-        headers = [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
         site = self.engine.config.site
         changed = personalized(
-            headers, length=length, set_cookie=self.visitor.set_cookie, cache_control=site.cache_control
+            self._headers, length=length, set_cookie=self.visitor.set_cookie, cache_control=site.cache_control
         )
         return {**message, "headers": changed}
 
@@ -175,7 +199,7 @@ class Exchange:
         except PageError:
             await self._same(start)
             return
-        if more and not verdict.sniff and (undecided(verdict.charset, self._first) or self._gathers(start)):
+        if more and not verdict.sniff and (undecided(verdict.charset, self._first) or self._gathers()):
             return
         body, self._first = self._first, b""
         charset = choose(verdict.charset, body)
@@ -195,8 +219,8 @@ class Exchange:
         if rest is not None:
             await self._feed(chain((rest,), pieces), more)
 
-    def _gathers(self, start: Message) -> bool:
-        told = self.needs_length and any(bytes(pair[0]).lower() == b"content-length" for pair in start["headers"])
+    def _gathers(self) -> bool:
+        told = self.needs_length and any(name.lower() == b"content-length" for name, _ in self._headers)
         return told and len(self._first) < _WHOLE
 
     async def _whole(self, start: Message, message: Message, body: bytes) -> None:
@@ -275,8 +299,7 @@ class Exchange:
         if isinstance(fill, asyncio.Future):
             if not fill.done():
                 return WAIT
-            fill = self._fills[slot] = fill.result()
-        self.sent[slot] = fill
+            fill = fill.result()
         return None if fill.html is None else encode(fill.html, self._charset)
 
     async def _wait_for(self, slot: str) -> None:
@@ -288,6 +311,7 @@ class Exchange:
             await asyncio.wait((fill,), timeout=self._budget)
         self._budget -= time.monotonic() - began
         if not fill.done():
+            assert isinstance(self._fills, dict)  # a slot that waits is an open one, so this is our own
             self._fills[slot] = self.engine.contents.fallback(self._asks[slot], "late")
 
 

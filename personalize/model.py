@@ -95,6 +95,22 @@ class Visitor:
     bot: bool = False
     set_cookie: bytes | None = None  # a Set-Cookie value to append to a personalized response
     forged: bool = False  # an id cookie came whose signature is wrong
+    off: bool = False  # turned personalization off on the visitor's own page
+
+
+ERASED = "Visitor Erased"  # an event's name: nothing of this visitor up to its time may be known again
+
+Party = Literal["first", "second", "third"]
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where one trait is from. First party: the site itself, and the visitor; second: a partner's own data; third: data
+    that somebody else collected. `source` is who said it, such as "visitor", "crm" or a file's name; may be empty."""
+
+    party: Party = "first"
+    source: str = ""
+    time: float = 0.0  # when it was said
 
 
 # --- what happened: one log ----------------------------------------------------------------------------
@@ -111,6 +127,14 @@ class Event:
     visitor: str
     properties: Mapping[str, Any] = field(default_factory=dict)
     seq: int = 0
+
+    @property
+    def exposures(self) -> Sequence[Mapping[str, Any]]:
+        """What it says was shown: a page view's list, or the one of an "Experience Viewed" from another channel."""
+        if self.name == "Page Viewed":
+            shown = self.properties.get("shown")
+            return [e for e in shown if isinstance(e, Mapping)] if isinstance(shown, list) else ()
+        return (self.properties,) if self.name == "Experience Viewed" else ()
 
 
 @dataclass(slots=True)
@@ -130,6 +154,8 @@ class Profile:
     exposures: dict[str, list[float]] = field(default_factory=dict)  # "slot/experience" -> times shown
     happened: dict[str, float] = field(default_factory=dict)  # event name -> last time
     remembered: dict[str, float] = field(default_factory=dict)  # segment -> last time its condition held
+    provenance: dict[str, Provenance] = field(default_factory=dict)  # trait -> where it is from; the same keys
+    erased: float = float("-inf")  # all was erased then; what is said to have happened up to that time is passed over
 
     def purchases(self, items: frozenset[str] | None = None) -> list[float]:
         """Times at which any of `items` (None: anything) was ordered, oldest first."""

@@ -66,8 +66,9 @@ class Store(Protocol):
     async def open(self) -> None:
         """Make ready, migrating if need be. Raises StoreError."""
 
-    async def append(self, events: Sequence[Event]) -> int:
-        """Store the events whose id was not seen yet, in one transaction; returns how many were new."""
+    async def append(self, events: Sequence[Event]) -> tuple[int, int]:
+        """Store the events whose id was not seen yet, in one transaction. Returns how many were new, and the seq of
+        the last of them: the new ones have the seqs before it without a gap, in their order."""
 
     async def read(self, after: int = 0, limit: int = 1000) -> list[Event]:
         """Events with seq > after, in order, at most `limit`."""
@@ -80,6 +81,14 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Finish what was accepted and give back what is held."""
+
+
+class ForgettingStore(Protocol):
+    """What a Store can do besides, so that erased visitors leave no lines in the log."""
+
+    async def forget(self, visitor: str) -> int:
+        """Remove everything that the visitor's events say, but for the newest "Visitor Erased", and return how many
+        were removed. Their seqs are not given again, and where the store can tell, neither are their ids taken again."""
 
 
 class SegmentLookup(Protocol):

@@ -10,7 +10,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from .engine import Engine, Route
-from .events import make_exposure, make_page_view, make_signal, segment_entered
+from .events import make_page_view, make_signal, segment_entered
 from .exchange import Exchange, Send
 from .model import Profile, Request, Visitor
 from .protocols import Observer
@@ -50,13 +50,8 @@ class Visit:
         visitor, record = self.visitor, self.engine.history.record
         if visitor.id is None or exchange.method == "HEAD" or not 200 <= exchange.status < 300 or not exchange.is_page:
             return
-        record(make_page_view(_new_id(), self.request, visitor.id, self.now))
+        record(make_page_view(_new_id(), self.request.path, visitor.id, self.now, exchange.shown()))
         self.record_signals(exchange.status)
-        for slot in exchange.found:
-            choice = exchange.choices[slot]
-            if choice.experience is not None:
-                how = exchange.sent[slot].state
-                record(make_exposure(_new_id(), choice, visitor.id, self.now, self.request.path, how))
         for segment in self.entered:
             record(segment_entered(_new_id(), segment, visitor.id, self.now))
 

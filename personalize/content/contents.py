@@ -14,7 +14,7 @@ from typing import Any
 
 from ..config.models import Config, Content, SourceConfig
 from ..errors import BadFragment, ContentError
-from ..model import Ask, Fill, FillState, Fragment
+from ..model import Ask, Choice, Fill, FillState, Fragment
 from ..protocols import Observer, Source
 from .cache import Bounded, Cache, weigh
 from .flights import Flights, Outcome
@@ -110,6 +110,10 @@ class Contents:
             return self._from_source(made, made.flights, ask)
         except ContentError as error:
             return self.fallback(ask, str(error))
+
+    def constant(self, choice: Choice) -> Fill | None:
+        """The fill of content that depends on nothing but the config; None where it has to be begun."""
+        return self._make(choice.slot, choice.content).constant
 
     def fallback(self, ask: Ask, note: str) -> Fill:
         """What the slot shows when its content failed or is late: stale content of the same key, else the choice's

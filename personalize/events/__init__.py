@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .exposures import make_exposure, make_page_view, make_signal, segment_entered
+from .exposures import exposure_of, make_page_view, make_signal, segment_entered
 from .log import EventLog
 
-__all__ = ["EventLog", "make_exposure", "make_page_view", "make_signal", "segment_entered"]
+__all__ = ["EventLog", "exposure_of", "make_page_view", "make_signal", "segment_entered"]

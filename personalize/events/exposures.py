@@ -1,7 +1,7 @@
 """The events that the middleware itself makes from a request and what was sent. Pure: ids and times are arguments.
 
 Names and properties are those of Segment's ecommerce specification (https://segment.com/docs/connections/spec/
-ecommerce/v2/) where it has them; "Experience Viewed", "Segment Entered" and "Page Viewed" are ours.
+ecommerce/v2/) where it has them; "Segment Entered" and "Page Viewed" are ours.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from ..model import Catalogue, Choice, Event, FillState, Profile, Request
+from ..model import Catalogue, Choice, Event, FillState, Profile
 
 if TYPE_CHECKING:
     from ..config.models import Signal
@@ -18,28 +18,30 @@ if TYPE_CHECKING:
 _NAME: Final = re.compile(r"\{([^{}]+)\}")
 
 
-def make_exposure(id_: str, choice: Choice, visitor: str, now: float, path: str, how: FillState) -> Event:
+def exposure_of(choice: Choice, how: FillState) -> dict[str, Any]:
     """An experience was shown; or, with `held`, would have been shown to a visitor who is held out, which is
     written down in the same way so that the two groups stay comparable.
 
-    The properties answer: what (slot, experience, variant, experiment), how it was made (`how`), and why (reason).
+    It answers: what (slot, experience, variant, experiment), how it was made (`how`), and why (reason).
     """
-    properties = {
+    return {
         "slot": choice.slot,
         "experience": choice.experience,
         "variant": choice.variant,
         "experiment": choice.experiment,
         "held": choice.held,
         "reason": choice.reason,
-        "path": path,
         "how": how,
     }
-    return Event(id_, "Experience Viewed", now, visitor, properties)
 
 
-def make_page_view(id_: str, request: Request, visitor: str, now: float) -> Event:
-    """A page was sent. The query string is left out: sites put names, mails and tokens into it."""
-    return Event(id_, "Page Viewed", now, visitor, {"path": request.path})
+def make_page_view(id_: str, path: str, visitor: str, now: float, shown: list[dict[str, Any]]) -> Event:
+    """A page was sent, with the exposures on it (see exposure_of), in the page's order: one line of the log for one
+    page, since that is what costs. The query string is left out: sites put names, mails and tokens into it.
+
+    `shown` may be shared between events and must not be changed afterwards.
+    """
+    return Event(id_, "Page Viewed", now, visitor, {"path": path, "shown": shown} if shown else {"path": path})
 
 
 def segment_entered(id_: str, segment: str, visitor: str, now: float) -> Event:

@@ -20,6 +20,7 @@ from typing import Final
 from ..errors import StoreError
 from ..model import Event
 from ..protocols import Fold, Observer, Store
+from .plain import is_plain
 
 _BATCH: Final = 1000  # events in one transaction
 _SLICE: Final = 200  # events folded before other tasks get their turn: about a millisecond
@@ -174,30 +175,32 @@ class EventLog:
                 stored = await self._append(batch)
                 for _ in batch:
                     self._queue.popleft()
-                if stored:
-                    self._committed.set()
+                if stored is not None:
+                    if not await self._fold_own(batch, *stored):
+                        self._committed.set()
                     if len(self._queue) <= self._capacity // 2:
                         self._well("event queue")
                 else:
                     self._drop(len(batch), "the store did not take them")
 
-    async def _append(self, batch: list[Event]) -> bool:
+    async def _append(self, batch: list[Event]) -> tuple[int, int] | None:
+        """How many were new and the last one's seq, or None where the store did not take them."""
         began, pause = time.monotonic(), _FIRST_PAUSE
         while not self._closed or time.monotonic() < self._close_by:
             try:
                 await self._ready()
-                new = await self._store.append(batch)
+                new, last = await self._store.append(batch)
             except StoreError as error:
                 self._trouble("store", "failing", str(error))
             else:
                 self._well("store")
                 self._observer.count("events.stored", new)
-                return True
+                return new, last
             if time.monotonic() - began > self._patience:
-                return False
+                return None
             await _until(self._stopping, pause) if not self._closed else await asyncio.sleep(_FIRST_PAUSE)
             pause = min(2 * pause, _LONGEST_PAUSE)
-        return False
+        return None
 
     def _drop(self, n: int, why: str) -> None:
         self._observer.count("events.dropped", n)
@@ -222,6 +225,24 @@ class EventLog:
                 self._trouble("store, reading", "failing", str(error))
             else:
                 self._well("store, reading")
+
+    async def _fold_own(self, batch: list[Event], new: int, last: int) -> bool:
+        """Rule 2 without reading back: what was just stored is what comes next in the log, if nobody else wrote since.
+        False where that is not so, and the tail has to read."""
+        if self._folding.locked() or new != len(batch):
+            return False
+        async with self._folding:
+            if self._seq != last - new or not all(map(is_plain, batch)):
+                return False
+            for begin in range(0, new, _SLICE):
+                self._fold(
+                    [
+                        Event(e.id, e.name, e.time, e.visitor, e.properties, self._seq + place)
+                        for place, e in enumerate(batch[begin : begin + _SLICE], 1)
+                    ]
+                )
+                await asyncio.sleep(0)
+        return True
 
     def _fold(self, events: Sequence[Event]) -> None:
         for event in events:

@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator, Mapping
 from operator import itemgetter
 from typing import Any, Final
 
-from ..model import Catalogue, Event, Profile
+from ..model import ERASED, Catalogue, Event, Profile
+from .erasing import erase
+from .provenance import provenance_of
 
 VISIT_GAP: Final = 1800.0  # seconds without an event that end a visit (the web's own convention)
 
@@ -39,6 +41,10 @@ def apply_event(profile: Profile, event: Event, products: Catalogue) -> None:
     """Fold one event into its visitor's profile, in place. `products` gives the price of an item that was put into
     the cart without one. Events must come in the log's order; their times need not be in order."""
     profile.version = event.seq
+    if event.name == ERASED:
+        erase(profile, event.time)
+    if event.time <= profile.erased:  # also an old event that is sent or imported again
+        return
     if event.name not in _NO_ACTIVITY:
         _be_active(profile, event.time)
     name = _text(event.name)
@@ -127,23 +133,32 @@ def _lines(products: object) -> Iterator[tuple[str, int, float]]:
 
 def _identified(profile: Profile, event: Event, products: Catalogue) -> None:
     traits = event.properties.get("traits")
+    provenance = provenance_of(event)
     for name, value in traits.items() if isinstance(traits, Mapping) else ():
         if value is None:
             profile.traits.pop(name, None)
+            profile.provenance.pop(name, None)
         elif isinstance(name, str) and len(name) <= _TEXT and len(json.dumps(value)) <= _TRAIT_LENGTH:
             _put(profile.traits, name, value, _TRAITS)
+            _put(profile.provenance, name, provenance, _TRAITS)
 
 
 def _shown(profile: Profile, event: Event, products: Catalogue) -> None:
     """A held-out visitor's would-have-been exposure counts alike, so that caps stop both groups at the same point.
     A fallback does not: the experience was not seen."""
-    slot, experience = _text(event.properties.get("slot")), _text(event.properties.get("experience"))
-    if not slot or not experience or event.properties.get("how") == "fallback":
-        return
-    key = sys.intern(f"{slot}/{experience}")
-    times = profile.exposures.get(key, [])
-    _insert(times, event.time, _TIMES_OF_AN_EXPOSURE, time_of=float)
-    _put(profile.exposures, key, times, _EXPOSURES)
+    for shown in event.exposures:
+        slot, experience = _text(shown.get("slot")), _text(shown.get("experience"))
+        if not slot or not experience or shown.get("how") == "fallback":
+            continue
+        key = sys.intern(f"{slot}/{experience}")
+        times = profile.exposures.get(key, [])
+        _insert(times, event.time, _TIMES_OF_AN_EXPOSURE, time_of=float)
+        _put(profile.exposures, key, times, _EXPOSURES)
+
+
+def _page_viewed(profile: Profile, event: Event, products: Catalogue) -> None:
+    _viewed(profile, event, products)
+    _shown(profile, event, products)
 
 
 def _entered(profile: Profile, event: Event, products: Catalogue) -> None:
@@ -153,7 +168,7 @@ def _entered(profile: Profile, event: Event, products: Catalogue) -> None:
 
 
 _FOLDS: Final[Mapping[str, Callable[[Profile, Event, Catalogue], None]]] = {
-    "Page Viewed": _viewed,
+    "Page Viewed": _page_viewed,
     "Product Viewed": _viewed,
     "Product Added": _added,
     "Product Removed": _removed,

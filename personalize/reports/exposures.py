@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,9 +50,10 @@ class ExposureReport:
         self._counts: dict[_Key, _Count] = {}
 
     def apply(self, event: Event) -> None:
-        if event.name != "Experience Viewed":
-            return
-        seen = event.properties
+        for seen in event.exposures:
+            self._count(event, seen)
+
+    def _count(self, event: Event, seen: Mapping[str, Any]) -> None:
         slot, experience, variant = (str(seen.get(part) or "")[:200] for part in ("slot", "experience", "variant"))
         key = (slot, experience, variant, seen.get("held") is True)
         count = self._counts.get(key)

@@ -25,7 +25,7 @@ class MemoryStore:
     async def open(self) -> None:
         self._closed = False
 
-    async def append(self, events: Sequence[Event]) -> int:
+    async def append(self, events: Sequence[Event]) -> tuple[int, int]:
         self._check()
         new = 0
         for row in map(row_of, events):
@@ -38,7 +38,7 @@ class MemoryStore:
             self._of_visitor.setdefault(row[3], deque()).append(self._last)
             if len(self._rows) > self._limit:
                 self._forget_oldest()
-        return new
+        return new, self._last
 
     async def read(self, after: int = 0, limit: int = 1000) -> list[Event]:
         self._check()

@@ -69,7 +69,7 @@ class SqliteStore:
         await self._writer.run(lambda db: None)
         self._closed = False
 
-    async def append(self, events: Sequence[Event]) -> int:
+    async def append(self, events: Sequence[Event]) -> tuple[int, int]:
         self._check()
         return await self._writer.run(lambda db: _append(db, events))
 
@@ -198,12 +198,13 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
             db.execute("ROLLBACK")
 
 
-def _append(db: sqlite3.Connection, events: Sequence[Event]) -> int:
+def _append(db: sqlite3.Connection, events: Sequence[Event]) -> tuple[int, int]:
     rows = [row_of(event) for event in events]
     before = db.total_changes
     with _transaction(db):
         db.executemany(_INSERT, rows)
-    return db.total_changes - before
+        last = db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
+    return db.total_changes - before, last
 
 
 def _events(db: sqlite3.Connection, where: str, *values: object) -> list[Event]:

@@ -145,8 +145,8 @@ slots:
     await app.watcher.history.log.flush()
     seen = [b"bought" in (await browser(app).get()).body for _ in range(60)]
     assert 10 < sum(seen) < 50, "about half of the newcomers"
-    exposures = await stored(app, "Experience Viewed")
-    assert {e.properties["variant"] for e in exposures} == {"none", "shown"} and len(exposures) == 60
+    exposures = [e for view in await stored(app, "Page Viewed") for e in view.exposures]
+    assert {e["variant"] for e in exposures} == {"none", "shown"} and len(exposures) == 60
 
     (tmp_path / "bare.yaml").write_text(config % bare)
     assert "PZ404" in (await command(["check", str(tmp_path / "bare.yaml")])).output

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from personalize.config.models import Content, Signal
-from personalize.events import make_exposure, make_page_view, make_signal, segment_entered
-from personalize.model import Choice, Event, Product, Profile, Request
+from personalize.events import exposure_of, make_page_view, make_signal, segment_entered
+from personalize.model import Choice, Event, Product, Profile
 
 PRODUCTS = {
     "soap": Product("soap", "Soap", price=4.0),
@@ -26,29 +26,30 @@ def signal(
 def test_an_exposure_says_what_how_and_why() -> None:
     """Everything that a report or an explanation asks later stands in the event."""
     choice = Choice("hero", PAGE, PAGE, "winter", "points", "winter-2", held=False, reason="experience")
-    assert make_exposure("id1", choice, "ann", 5.0, "/shop", "fresh") == Event(
-        "id1", "Experience Viewed", 5.0, "ann",
-        {
-            "slot": "hero", "experience": "winter", "variant": "points", "experiment": "winter-2",
-            "held": False, "reason": "experience", "path": "/shop", "how": "fresh",
-        },
-    )  # fmt: skip
+    exposure = exposure_of(choice, "fresh")
+    assert exposure == {
+        "slot": "hero", "experience": "winter", "variant": "points", "experiment": "winter-2",
+        "held": False, "reason": "experience", "how": "fresh",
+    }  # fmt: skip
+    viewed = make_page_view("id1", "/shop", "ann", 5.0, [exposure])
+    assert viewed == Event("id1", "Page Viewed", 5.0, "ann", {"path": "/shop", "shown": [exposure]})
+    assert viewed.exposures == [exposure]
 
 
 def test_a_held_out_visitor_leaves_the_same_trace() -> None:
     """Held out and shown differ in `held`, `reason` and how it was filled, in nothing else."""
     shown = Choice("hero", PAGE, PAGE, "winter", "points", "winter-2", held=False, reason="experience")
     held = Choice("hero", PAGE, PAGE, "winter", "points", "winter-2", held=True, reason="holdout")
-    one = make_exposure("a", shown, "ann", 5.0, "/", "fresh").properties
-    two = make_exposure("b", held, "bob", 5.0, "/", "page").properties
+    one, two = exposure_of(shown, "fresh"), exposure_of(held, "page")
     assert {name for name in one if one[name] != two[name]} == {"held", "reason", "how"}
     assert one.keys() == two.keys()
 
 
-def test_a_page_view_keeps_no_query_string() -> None:
-    """Query strings carry names, mails and tokens; the log gets the path alone."""
-    request = Request("GET", "/reset", b"token=secret", "https", {b"host": b"shop"})
-    assert make_page_view("id1", request, "ann", 5.0) == Event("id1", "Page Viewed", 5.0, "ann", {"path": "/reset"})
+def test_a_page_without_experiences_is_a_plain_view() -> None:
+    """Nothing shown, nothing said but the path."""
+    assert make_page_view("id1", "/reset", "ann", 5.0, []) == Event(
+        "id1", "Page Viewed", 5.0, "ann", {"path": "/reset"}
+    )
 
 
 def test_a_segment_is_remembered_by_an_event() -> None:

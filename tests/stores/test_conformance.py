@@ -46,8 +46,8 @@ async def test_an_empty_log_has_nothing(store: Store) -> None:
 async def test_what_is_appended_is_read_back_in_order(store: Store) -> None:
     """Events come back equal but for their seq, in the order they were appended, with rising seq."""
     events = [event(f"e{n}", visitor=f"v{n % 3}", n=n, nested={"list": [1, 2.5, None, True, "ş"]}) for n in range(10)]
-    assert await store.append(events[:4]) == 4
-    assert await store.append(events[4:]) == 6
+    assert (await store.append(events[:4]))[0] == 4
+    assert (await store.append(events[4:]))[0] == 6
     found = await store.read()
     assert [(e.id, e.name, e.time, e.visitor, e.properties) for e in found] == [
         (e.id, e.name, e.time, e.visitor, e.properties) for e in events
@@ -59,9 +59,18 @@ async def test_what_is_appended_is_read_back_in_order(store: Store) -> None:
 
 async def test_an_id_is_stored_once(store: Store) -> None:
     """A repeated id is left out, whether it comes in the same batch or later, and the first one stays."""
-    assert await store.append([event("a", n=1), event("a", n=2), event("b")]) == 2
-    assert await store.append([event("b", n=3), event("c")]) == 1
+    assert (await store.append([event("a", n=1), event("a", n=2), event("b")]))[0] == 2
+    assert (await store.append([event("b", n=3), event("c")]))[0] == 1
     assert [(e.id, dict(e.properties)) for e in await store.read()] == [("a", {"n": 1}), ("b", {}), ("c", {})]
+
+
+async def test_appending_tells_where_the_new_events_stand(store: Store) -> None:
+    """The last seq is told, and the new events have the seqs up to it without a gap, in their order."""
+    for batch in (["a", "b", "c"], ["b", "d"], ["a"], ["e", "f", "g", "h"]):
+        new, last = await store.append([event(id_) for id_ in batch])
+        stored = await store.read()
+        assert last == stored[-1].seq == await store.last()
+        assert [e.seq for e in stored[len(stored) - new :]] == list(range(last - new + 1, last + 1))
 
 
 async def test_reading_goes_on_after_a_seq(store: Store) -> None:
@@ -87,7 +96,7 @@ async def test_one_visitors_events(store: Store) -> None:
 
 async def test_appending_nothing(store: Store) -> None:
     """An empty batch is stored without complaint."""
-    assert await store.append([]) == 0
+    assert (await store.append([]))[0] == 0
     assert await store.last() == 0
 
 
@@ -121,7 +130,7 @@ async def test_a_call_may_come_before_open(name: str, tmp_path: Path) -> None:
     """A site's first page may ask before the store was opened: it gets its answer, and `open` changes nothing."""
     made = STORES[name](tmp_path)
     assert await made.of_visitor("ann") == []
-    assert await made.append([event("a")]) == 1
+    assert (await made.append([event("a")]))[0] == 1
     await made.open()
     assert [e.id for e in await made.of_visitor("ann")] == ["a"]
     await made.close()
@@ -155,7 +164,7 @@ async def test_a_strange_event_does_not_take_its_batch_along(store: Store) -> No
         Event("loop", "X", 1.0, "ann", looped),
         Event("types", "X", -5.0, "ann", {"set": {1}, "bytes": b"x", "tuple": (1, 2), 5: "number", None: "none"}),
     ]
-    assert await store.append([event("first"), *strange, event("last")]) == len(strange) + 2
+    assert (await store.append([event("first"), *strange, event("last")]))[0] == len(strange) + 2
     found = {e.id: e for e in await store.read()}
     assert next(iter(found)) == "first" and next(reversed(found)) == "last"
     assert found["s?"].name == "N?\x00" and found["s?"].time == 0.0 and found["s?"].visitor == "v?"
@@ -201,7 +210,7 @@ def test_a_store_is_a_list_without_repeated_ids(
             for e in batch:
                 if e.id not in {known.id for known in expected}:
                     expected.append(e)
-            assert await made.append(batch) == len(expected) - before
+            assert (await made.append(batch))[0] == len(expected) - before
         found = await made.read()
         assert [(e.id, e.name, e.time, e.visitor, e.properties) for e in found] == [
             (e.id, e.name, e.time, e.visitor, e.properties) for e in expected

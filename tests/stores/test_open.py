@@ -59,4 +59,4 @@ async def test_memory_keeps_the_newest_events() -> None:
     assert [e.seq for e in found] == list(range(16, 26))
     assert [e.id for e in await store.of_visitor("v0")] == ["e16", "e18", "e20", "e22", "e24"]
     assert [e.id for e in await store.read(20, 3)] == ["e20", "e21", "e22"]
-    assert await store.append([Event("e0", "X", 0.0, "v0")]) == 1
+    assert (await store.append([Event("e0", "X", 0.0, "v0")]))[0] == 1

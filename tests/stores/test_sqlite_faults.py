@@ -135,7 +135,7 @@ async def test_a_garbage_file_is_moved_aside(tmp_path: Path) -> None:
     heard = Heard()
     store = SqliteStore(path, heard)
     await store.open()
-    assert await store.append(events(0, 3)) == 3
+    assert (await store.append(events(0, 3)))[0] == 3
     assert await ids(store) == ["e0", "e1", "e2"]
     await store.close()
     (aside,) = moved_aside(path)
@@ -154,7 +154,7 @@ async def test_damage_found_later_is_moved_aside(tmp_path: Path) -> None:
     store = SqliteStore(path, heard)
     await store.open()
     assert await ids(store) == []
-    assert await store.append(events(5000, 5003)) == 3
+    assert (await store.append(events(5000, 5003)))[0] == 3
     assert await ids(store) == ["e5000", "e5001", "e5002"]
     assert (await store.read())[0].seq > 2000
     assert [(part, state) for part, state, _ in heard.said] == [("store", "damaged")]
@@ -189,7 +189,7 @@ async def test_a_removed_file_is_begun_again(tmp_path: Path) -> None:
     await store.open()
     await store.append(events(0, 10))
     remove(path)
-    assert await store.append(events(20, 22)) == 2
+    assert (await store.append(events(20, 22)))[0] == 2
     found = await store.read()
     assert [e.id for e in found] == ["e20", "e21"] and found[0].seq > 10
     await store.close()
@@ -230,7 +230,7 @@ async def test_a_locked_database(tmp_path: Path) -> None:
             await store.append(events(1, 2))
         assert await ids(store) == ["e0"]
         other.execute("ROLLBACK")
-    assert await store.append(events(1, 2)) == 1
+    assert (await store.append(events(1, 2)))[0] == 1
     await store.close()
 
 
@@ -258,7 +258,7 @@ async def test_a_full_disk(small_disk: Path) -> None:
     assert 0 < stored < 10_000
     assert len(await ids(store)) == stored
     make_room(small_disk)
-    assert await store.append(events(stored, stored + 10)) == 10
+    assert (await store.append(events(stored, stored + 10)))[0] == 10
     assert len(await ids(store)) == stored + 10
     await store.close()
 
@@ -280,10 +280,10 @@ def test_a_fork_gets_its_own_connection(tmp_path: Path) -> None:
         if child == 0:
             code = 1
             try:
-                code = 0 if asyncio.run(store.append(events(100, 105))) == 5 else 2
+                code = 0 if asyncio.run(store.append(events(100, 105)))[0] == 5 else 2
             finally:
                 os._exit(code)
-        assert runner.run(store.append(events(5, 10))) == 5
+        assert runner.run(store.append(events(5, 10)))[0] == 5
         assert os.waitpid(child, 0)[1] == 0
         assert sorted(runner.run(ids(store))) == sorted(
             [f"e{n}" for n in range(10)] + [f"e{n}" for n in range(100, 105)]
@@ -298,7 +298,7 @@ async def test_many_processes_open_a_new_file_at_once(tmp_path: Path) -> None:
         "from personalize.stores import SqliteStore\n"
         "async def main():\n"
         "    s = SqliteStore(Path(sys.argv[1])); await s.open()\n"
-        "    assert await s.append([Event(sys.argv[2], 'X', 1.0, 'v')]) == 1\n"
+        "    assert (await s.append([Event(sys.argv[2], 'X', 1.0, 'v')]))[0] == 1\n"
         "asyncio.run(main())"
     )
     path = tmp_path / "log.db"
