@@ -23,6 +23,7 @@ from .routes import Match, Routes
 from .segments import Segments
 from .visitor import VisitorReader
 
+_PREPARED: Final = 4096  # plans kept prepared
 BUILT_IN_SOURCES: Final = ("recommendations", "proof")
 
 
@@ -37,6 +38,20 @@ class Route:
     profile_facts: tuple[tuple[str, Callable[[Profile | None, float], Any]], ...]
     behaviours: tuple[Behaviour, ...]
     segments: frozenset[str]
+
+
+class Prepared:
+    """What a plan shows wherever it is shown. Plans are remembered by `decision`, so this is made once for many
+    requests; it is shared and never written to, but for `shown`, which depends on nothing else."""
+
+    __slots__ = ("choices", "fills", "open", "plan", "shown")
+
+    def __init__(self, plan: Plan, fills: dict[str, Fill]) -> None:
+        self.plan = plan
+        self.choices = {choice.slot: choice for choice in plan.choices}
+        self.fills = fills  # of the slots whose content is always the same
+        self.open = tuple(choice for choice in plan.choices if choice.slot not in fills)
+        self.shown: list[dict[str, Any]] | None = None  # the exposures of a page on which every slot was found
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +85,7 @@ class Engine:
         self.visitors = VisitorReader(config.site, keys, config.timezone, new_id=new_id)
         self.segments = Segments(config)
         self.contents = Contents(config, self._sources(), observer)
+        self._prepared: dict[int, Prepared] = {}
         self._targets = {name: _targets(name, config) for name in config.slots}
         self._refuse_bad_selectors()
         self._routes: Routes[Route] = Routes(config, self._route)
@@ -163,6 +179,17 @@ class Engine:
             entered = tuple(self.segments.entered(route.segments, facts, remembered, now))
         plan = route.decider.decide(Case(facts, visitor, profile, now), trace)
         return Decision(plan, facts, entered)
+
+    def prepare(self, plan: Plan) -> Prepared:
+        """The part of a plan's content that needs nothing of the request."""
+        known = self._prepared.get(id(plan))
+        if known is not None and known.plan is plan:
+            return known
+        fills = {c.slot: fill for c in plan.choices if (fill := self.contents.constant(c)) is not None}
+        if len(self._prepared) >= _PREPARED:
+            self._prepared.clear()
+        self._prepared[id(plan)] = made = Prepared(plan, fills)
+        return made
 
     def begin(
         self, choice: Choice, request: Request, decision: Decision, profile: Profile | None, now: float
