@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import shutil
@@ -59,7 +60,8 @@ def serve(port: int) -> None:
                 greet(console, port, shown(CONFIG), folder)
 
     options = uvicorn.Config(stage, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1)
-    Server(options).run()
+    with contextlib.suppress(KeyboardInterrupt):
+        Server(options).run()
 
 
 def greet(console: Any, port: int, config: str, folder: Path) -> None:
@@ -77,12 +79,9 @@ def greet(console: Any, port: int, config: str, folder: Path) -> None:
         "\n[bold]Try this[/]\n"
         " 1  Open the stage and become [bold]Ines[/], then [bold]Ada[/]. Watch the hero.\n"
         " 2  Point at anything that is outlined: who won, where it is written, why.\n"
-        f" 3  Open [bold]{config}[/], change a headline, save. No restart.\n"
+        f" 3  Open [bold]{config}[/], change a headline, save.\n"
         " 4  Make a typo in it. The page stays; the stage shows the line.\n"
-        " 5  Break the backend, and watch the page times.\n\n"
-        f"[dim]In another terminal:  personalize check {config}\n"
-        f"                      SHOP_STORE=sqlite:///{folder / 'log.db'} personalize report {config}\n"
-        "Ctrl-C ends the demo.[/]"
+        " 5  Break the backend, and watch the page times."
     )
     grid = Table.grid()
     grid.add_row(where)
@@ -96,6 +95,11 @@ def greet(console: Any, port: int, config: str, folder: Path) -> None:
             expand=False,
         )
     )
+    log = folder / "log.db"
+    console.print("In another terminal:", style="dim")
+    console.print(f"  personalize check {config}", soft_wrap=True)
+    console.print(f"  SHOP_STORE=sqlite:///{log} personalize report {config}", soft_wrap=True)
+    console.print("Ctrl-C ends the demo.", style="dim")
 
 
 def main() -> None:

@@ -180,9 +180,13 @@ async def test_each_persona_meets_another_shop(stage: str) -> None:
 
 async def test_who_refused_gets_the_plain_page_and_no_cookie(stage: str, shop: Any) -> None:
     """Without consent the home page equals the bare shop's, byte for byte, and no cookie is set."""
+    bare = (await shop.get("/", headers={"cookie": "consent=denied"})).content
     (page,) = await visit(stage, "refused")
-    assert page.content == (await shop.get("/", headers={"cookie": "consent=denied"})).content
+    assert page.content == bare
     assert "set-cookie" not in page.headers
+    for persona in ("new", "mobile", "toothpaste", "bargain"):  # the comparison does tell pages apart
+        (other,) = await visit(stage, persona)
+        assert other.content != bare
 
 
 async def test_what_is_running_low_is_recommended(stage: str) -> None:
