@@ -1,5 +1,7 @@
 """compile_condition beyond the published cases: JavaScript's comparisons, wrong shapes, and that it never raises."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,3 +110,28 @@ def test_a_condition_that_cannot_be_run_is_refused_with_its_place(condition, pat
     with pytest.raises(ConditionError) as caught:
         compile_condition(condition)
     assert caught.value.path == path
+
+
+@pytest.mark.parametrize(
+    "text", ["@", "{0}", "{key}", 'x") or True or ("', "v := 1", "c0", "'\\\"", "\n", "__import__('os')"]
+)
+def test_nothing_that_was_written_becomes_code(text):
+    """Names and values with the marks of the compiler's own templates are names and values."""
+    test = compile_condition(
+        {text: text, "a": {"$in": [text]}, f"b.{text}": {"$ne": text}, "c": {"$regexi": "^" + re.escape(text)}}
+    )
+    assert test({text: text, "a": text, "b": {}, "c": text}) is True
+    assert test({text: "", "a": text, "b": {}, "c": text}) is False
+
+
+@pytest.mark.parametrize("depth", [29, 30, 31, 300])
+def test_a_condition_may_be_nested_deep(depth):
+    """However deep it is nested, a condition compiles and means what it says."""
+    condition = {"a": {"$gt": 1, "$lt": 5}}
+    for _ in range(depth):
+        condition = {"$not": {"$and": [condition, {"b": 1}]}}
+    assert compile_condition(condition)({"a": 3, "b": 1}) is (depth % 2 == 0)
+    value = {"$gt": 1}
+    for _ in range(depth):
+        value = {"$not": value}
+    assert compile_condition({"a": value})({"a": 3}) is (depth % 2 == 0)
