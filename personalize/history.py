@@ -60,6 +60,25 @@ class History:
             self.observer.failed("profile", error)
             return None
 
+    async def events_of(self, visitor: str) -> list[Event]:
+        """Every event of one visitor, with what was recorded just now. Raises StoreError."""
+        await self.log.flush()
+        return await self.store.of_visitor(visitor)
+
+    async def erase(self, tombstone: Event) -> bool:
+        """Begin the visitor's profile anew at this "Visitor Erased" event, on every worker and in every replay, and
+        remove the lines before it where the store can. False (and said) where the lines could not be removed."""
+        self.record(tombstone)
+        await self.log.flush()
+        if not hasattr(self.store, "forget"):
+            return False
+        try:
+            await self.store.forget(tombstone.visitor)
+        except StoreError as error:
+            self.observer.failed("erase", error)
+            return False
+        return True
+
     def follow(self, products: Catalogue) -> None:
         """Take over a changed catalogue, in place, so that every fold sees it."""
         if products != self.products:

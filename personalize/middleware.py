@@ -62,6 +62,8 @@ class PersonalizeMiddleware:
             match = self._watcher.engine.match(scope["path"])
             if match is None or _PASSED in scope:
                 await self.app(scope, receive, send)
+            elif match.own:
+                await self._own(match.own, scope, receive, send)
             else:
                 await self._http(match, scope, receive, send)
         elif scope["type"] == "lifespan":
@@ -96,6 +98,17 @@ class PersonalizeMiddleware:
         finally:
             if begun:
                 await self._watcher.close()
+
+    async def _own(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        from .own import answering
+
+        answer = answering(path)
+        if answer is None:
+            await self.app(scope, receive, send)
+            return
+        if not self._watcher.started:
+            await self._watcher.start(patience=0.25)
+        await answer(self._watcher.engine, path, self._clock(), scope, receive, send)
 
     async def _http(self, match: Match[Route], scope: Scope, receive: Receive, send: Send) -> None:
         from .page.headers import request_scope, return_scope

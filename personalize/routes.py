@@ -17,11 +17,13 @@ _LONGEST_REMEMBERED = 256
 
 @dataclass(frozen=True, slots=True)
 class Match(Generic[R]):
-    """What applies on one path. `params` are the segments captured by the patterns that matched."""
+    """What applies on one path. `params` are the segments captured by the patterns that matched; `own` is the path
+    below the prefix where it is one of the middleware's own addresses (such as "/me"), else empty."""
 
     route: R | None
     params: Mapping[str, str] = field(default_factory=dict)
     signals: tuple[tuple[Signal, Mapping[str, str]], ...] = ()
+    own: str = ""
 
 
 class Routes(Generic[R]):
@@ -30,6 +32,7 @@ class Routes(Generic[R]):
 
     def __init__(self, config: Config, make: Callable[[tuple[str, ...]], R]) -> None:
         self._make = make
+        self._prefix = config.site.prefix.rstrip("/")
         self._slots: list[tuple[str, PathPattern]] = [
             (name, compile_path(path)) for name, slot in config.slots.items() for path in slot.match.paths
         ]
@@ -61,6 +64,8 @@ class Routes(Generic[R]):
         return tuple(names), params
 
     def _find(self, path: str) -> Match[R] | None:
+        if self._prefix and path.startswith(f"{self._prefix}/"):
+            return Match(None, own=path.removeprefix(self._prefix))
         names, params = self.slots_at(path)
         signals = tuple((s, got) for s, pattern in self._signals if (got := pattern.match(path)) is not None)
         if not names and not signals:

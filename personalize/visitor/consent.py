@@ -18,6 +18,7 @@ _YES: Final = frozenset({"granted", "all", "true", "1", "yes", "allow", "accepte
 _NO: Final = frozenset({"denied", "none", "false", "0", "no", "deny", "rejected", ""})
 # Global Privacy Control objects to being profiled, not to what the page needs in order to work (W3C GPC, section 2).
 _BESIDES_GPC: Final = frozenset({"functionality_storage", "security_storage"})
+_PERSONAL: Final = frozenset({"personalization_storage", "ad_personalization"})
 _LONGEST: Final = 2048  # bytes; a longer consent cookie is unreadable, so it denies
 
 
@@ -76,3 +77,8 @@ def consent_of(rules: ConsentRules, cookie: bytes | None, gpc: bool) -> Consent:
     if gpc and rules.honour_gpc:
         granted &= _BESIDES_GPC
     return Consent(granted, gpc)
+
+
+def turned_off(consent: Consent) -> Consent:
+    """The same for a visitor who turned personalization off: that counts as refused, whatever else was granted."""
+    return Consent(consent.granted - _PERSONAL, consent.gpc)

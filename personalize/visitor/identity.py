@@ -52,6 +52,10 @@ class IdCookie:
     def name(self, plain: bool) -> str:
         return self._cookie.name if plain else f"__Host-{self._cookie.name}"
 
+    def off_name(self, plain: bool) -> str:
+        """The cookie by which a visitor turned personalization off, whatever was consented to."""
+        return f"{self.name(plain)}-off"
+
     def prove(self, text: bytes) -> Proven | None:
         """Who a cookie's value belongs to; None for any text that was not signed here. Signatures are checked
         once per exact text."""
@@ -84,11 +88,15 @@ class IdCookie:
         """A Set-Cookie value that makes the browser forget the id."""
         return self._set("", 0, plain)
 
-    def _set(self, value: str, seconds: int, plain: bool) -> bytes:
+    def turn(self, off: bool, plain: bool) -> bytes:
+        """A Set-Cookie value that turns personalization off for as long as browsers keep a cookie, or on again."""
+        return self._set("1" if off else "", 400 * int(DAY) if off else 0, plain, self.off_name(plain))
+
+    def _set(self, value: str, seconds: int, plain: bool, name: str = "") -> bytes:
         if plain:
             where = "HttpOnly; SameSite=Lax"
         elif self._cookie.partitioned:
             where = "HttpOnly; Secure; SameSite=None; Partitioned"
         else:
             where = "HttpOnly; Secure; SameSite=Lax"
-        return f"{self.name(plain)}={value}; Path=/; Max-Age={seconds}; {where}".encode("ascii")
+        return f"{name or self.name(plain)}={value}; Path=/; Max-Age={seconds}; {where}".encode("ascii")

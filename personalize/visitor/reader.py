@@ -13,7 +13,8 @@ from ..config.models import Site
 from ..model import PURPOSES, Consent, Request, Visitor
 from . import context, device
 from .bots import is_bot
-from .consent import consent_of
+from .consent import consent_of, turned_off
+from .forms import FormTokens
 from .identity import IdCookie, Proven
 
 FactReader = Callable[[Request, float, Visitor], Any]
@@ -45,6 +46,7 @@ class VisitorReader:
         self._new_id = new_id
         self._zone = ZoneInfo(timezone)
         self._geo_headers = tuple(name.lower().encode("latin-1", "replace") for name in site.geo_headers)
+        self.forms = FormTokens(keys)
         self._cookie = IdCookie(site.cookie, keys)
         self._pattern = {plain: self._cookie_pattern(plain) for plain in (False, True)}
         self._remembered = lru_cache(maxsize=4096)(self._know)
@@ -60,7 +62,7 @@ class VisitorReader:
         gpc = get(b"sec-gpc") == b"1"
         if is_bot(get(b"user-agent", b"")):
             return self._bots[gpc]
-        plain = request.scheme == "http" and _LOOPBACK.fullmatch(get(b"host", b"")) is not None
+        plain = _is_plain(request)
         cookies = get(b"cookie", b"")
         know = self._remembered if len(cookies) <= _LONGEST_REMEMBERED else self._know
         known = know(cookies, gpc, plain)
@@ -68,14 +70,16 @@ class VisitorReader:
 
     def _know(self, cookies: bytes, gpc: bool, plain: bool) -> _Known:
         """All that does not depend on the time, in one value to remember."""
-        consent_cookie, candidates = self._split(cookies, plain)
+        consent_cookie, off, candidates = self._split(cookies, plain)
         consent = consent_of(self._rules, consent_cookie, gpc)
+        if off:
+            consent = turned_off(consent)
         proven = next(filter(None, map(self._cookie.prove, candidates)), None)
         forged = bool(candidates) and proven is None
         if not consent.allows("personalization_storage"):
-            # Whoever withdraws consent, or objects by GPC, loses the id that came before.
+            # Whoever withdraws consent, objects by GPC or turned personalization off loses the id that came before.
             forget = self._cookie.expire(plain) if candidates else None
-            return _Known(Visitor(None, consent, set_cookie=forget, forged=forged), float("inf"), None)
+            return _Known(Visitor(None, consent, set_cookie=forget, forged=forged, off=off), float("inf"), None)
         if proven is None:
             return _Known(Visitor(None, consent, forged=forged), 0.0, None)
         return _Known(Visitor(proven.id, consent), self._cookie.renewal(proven), proven)
@@ -89,23 +93,46 @@ class VisitorReader:
         issued = self._cookie.issue(name, now, plain)
         return Visitor(name, consent, fresh=True, set_cookie=issued, forged=known.visitor.forged)
 
-    def _cookie_pattern(self, plain: bool) -> re.Pattern[bytes]:
-        names = (re.escape(self._cookie.name(plain)), re.escape(self._rules.cookie))
-        return re.compile(r"(?:^|;)[ \t]*(?:(?:{})|({}))[ \t]*=([^;]*)".format(*names).encode("latin-1", "replace"))
+    def proven(self, request: Request, now: float) -> str | None:
+        """The id that the request's cookie proves, also of somebody who has withdrawn consent or turned
+        personalization off meanwhile: who may no longer be looked up may still see and erase what is known."""
+        _, _, candidates = self._split(request.headers.get(b"cookie", b""), _is_plain(request))
+        for proven in filter(None, map(self._cookie.prove, candidates)):
+            if now < self._cookie.ends(proven):
+                return proven.id
+        return None
 
-    def _split(self, cookies: bytes, plain: bool) -> tuple[bytes | None, list[bytes]]:
-        """The first consent cookie's value, and the values of the first id cookies. Unlike http.cookies, which
-        gives up at the first odd pair, this only looks for its own (RFC 6265, 5.4 and 4.2.2)."""
+    def turn(self, off: bool, request: Request) -> list[bytes]:
+        """Set-Cookie values that turn personalization off in this browser and forget its id, or turn it on again."""
+        plain = _is_plain(request)
+        return [self._cookie.turn(off, plain), *([self._cookie.expire(plain)] if off else [])]
+
+    def forget(self, request: Request) -> bytes:
+        """A Set-Cookie value that makes this browser forget its id."""
+        return self._cookie.expire(_is_plain(request))
+
+    def _cookie_pattern(self, plain: bool) -> re.Pattern[bytes]:
+        names = (self._cookie.name(plain), self._rules.cookie, self._cookie.off_name(plain))
+        pattern = r"(?:^|;)[ \t]*(?:(?:{})|({})|({}))[ \t]*=([^;]*)".format(*map(re.escape, names))
+        return re.compile(pattern.encode("latin-1", "replace"))
+
+    def _split(self, cookies: bytes, plain: bool) -> tuple[bytes | None, bool, list[bytes]]:
+        """The first consent cookie's value, whether personalization was turned off, and the values of the first id
+        cookies. Unlike http.cookies, which gives up at the first odd pair, this only looks for its own (RFC 6265, 5.4
+        and 4.2.2)."""
         consent: bytes | None = None
+        off = False
         candidates: list[bytes] = []
         for found in self._pattern[plain].finditer(cookies):
-            value = found[2].strip(b' \t"')
-            if found[1] is None:
+            value = found[3].strip(b' \t"')
+            if found[2] is not None:
+                off = off or value == b"1"
+            elif found[1] is None:
                 if len(candidates) < _MOST_CANDIDATES:
                     candidates.append(value)
             elif consent is None:
                 consent = value
-        return consent, candidates
+        return consent, off, candidates
 
     # --- what ----------------------------------------------------------------------------------------
 
@@ -136,6 +163,11 @@ class VisitorReader:
             "time": lambda request, now, visitor: context.time_of(int(now // 60), zone),
             "consent": lambda request, now, visitor: consent_fact(visitor.consent),
         }
+
+
+def _is_plain(request: Request) -> bool:
+    """Over http on this very machine, where browsers take no Secure cookie."""
+    return request.scheme == "http" and _LOOPBACK.fullmatch(request.headers.get(b"host", b"")) is not None
 
 
 @lru_cache(maxsize=256)
