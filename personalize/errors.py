@@ -7,6 +7,7 @@
     ├─ ContentError    one slot falls back
     │  ├─ SourceTimeout · SourceUnavailable · BadFragment
     ├─ PageError       the rest of the page passes untouched
+    ├─ CollectError    a request to the collector is answered with an HTTP error
     └─ StoreError      events are counted as dropped, and said so
 
 Operators hear early, visitors never: nothing below ConfigError leaves the middleware.
@@ -75,6 +76,17 @@ class BadFragment(ContentError):
 
 class PageError(PersonalizeError):
     """A response that cannot be rewritten safely; the rest of it passes untouched."""
+
+
+class CollectError(PersonalizeError):
+    """A request to the collector that is refused as a whole: the HTTP `status`, a stable `code`, a sentence for the
+    client's developer, and where it may help the seconds after which to try again."""
+
+    def __init__(self, status: int, code: str, message: str, retry_after: float = 0.0) -> None:
+        self.status = status
+        self.code = code
+        self.retry_after = retry_after
+        super().__init__(message)
 
 
 class StoreError(PersonalizeError):

@@ -21,6 +21,7 @@ ROOF = {
     "membership": {"engine"},
     "me": {"engine", "membership", "visit"},
     "own": {"engine", "me", "collect"},
+    "collect": {"engine", "own", "visit"},
     "explain": {"engine"},
     "exchange": {"engine"},
     "visit": {"engine", "exchange", "routes"},

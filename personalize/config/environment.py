@@ -8,13 +8,19 @@ from collections.abc import Mapping
 from .problems import did_you_mean
 from .tree import Path, Tree
 
-PLACES = (("sources", "*", "url"), ("catalogue", "file"), ("catalogue", "url"), ("store",))
+SECRETS = (("site", "write_keys", "*"),)  # must come from the environment, each as a whole
+PLACES = (("sources", "*", "url"), ("catalogue", "file"), ("catalogue", "url"), ("store",), *SECRETS)
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^{}]*))?\}")
 
 
 def expand(tree: Tree, environment: Mapping[str, str]) -> None:
-    """Replace the variables in the tree's values; a missing one is a problem. Values never appear in messages."""
+    """Replace the variables in the tree's values; a missing one is a problem, and so is a secret that stands in the
+    file. Values never appear in messages."""
+    for secret in SECRETS:
+        for path, value in tree.each(*secret):
+            if isinstance(value, str) and not re.fullmatch(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}", value):
+                tree.report("PZ323", path, "a secret must not stand in the file", "write ${NAME}, and set NAME there")
     for place in PLACES:
         for path, value in list(tree.each(*place)):
             if isinstance(value, str) and "${" in value:

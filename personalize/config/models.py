@@ -64,6 +64,16 @@ class Signal(Model):
     )
 
 
+class Limits(Model):
+    """How many events a second the collector takes from one sender, on average; ten seconds' worth may come at once."""
+
+    server: float = Field(default=10_000, gt=0, description="With one write key.")
+    visitor: float = Field(default=20, gt=0, description="From the browser of one visitor, by the signed cookie.")
+    address: float = Field(
+        default=100, gt=0, description="From browsers without a cookie yet, by their address (or your proxy's)."
+    )
+
+
 class Site(Model):
     """What holds for the whole site."""
 
@@ -79,6 +89,11 @@ class Site(Model):
         default="no-store", description="Cache-Control of pages that were personalized."
     )
     signals: list[Signal] = Field(default=[], description="Events read off the site's own traffic.")
+    write_keys: list[str] = Field(
+        default=[],
+        description='Secrets for your servers to send events with, each as "${NAME}"; besides PERSONALIZE_WRITE_KEYS.',
+    )
+    limits: Limits = Field(default=Limits(), description="How many events the collector takes.")
 
 
 # --- sources -------------------------------------------------------------------------------------------

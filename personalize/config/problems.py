@@ -57,6 +57,7 @@ CODES: Mapping[str, str] = {
     "PZ320": "a plugin cannot be loaded",
     "PZ321": "a store that does not exist",
     "PZ322": "an unknown fact",
+    "PZ323": "a secret in the file",
     # warnings
     "PZ401": "an experience that can never be shown",
     "PZ402": "defined and never used",

@@ -80,7 +80,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(keys, inner, max_size=2),
     max_leaves=4,
 )
-SITE = ["cookie", "consent", "geo_headers", "budget", "templates", "prefix", "cache_control", "signals"]
+SITE = ["cookie", "consent", "geo_headers", "budget", "templates", "prefix", "cache_control", "signals", "limits"]
 SLOT = ["default", "fallback", "cap", "consent", "template"]
 EXPERIENCE = ["owner", "status", "when", "schedule", "cap", "cool_down", "delay", "expire", "show", "exclude", "why"]
 

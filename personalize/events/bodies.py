@@ -1,0 +1,160 @@
+"""A request's body, as a client sent it, to the texts of its events.
+
+The body is cut at the brackets of JSON, and each event is parsed by itself: one that is too large, too deep or broken
+costs no other, and no single step holds the event loop for long (measured in benchmarks/collector.py).
+
+Rule 1  What is refused as a whole (CollectError) is what cannot be cut into events: no JSON object, or too much of it.
+Rule 2  Text is read leniently where JSON's writers differ: bytes that are no UTF-8 become U+FFFD, NaN becomes null.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import zlib
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, Final
+
+from ..errors import CollectError
+
+MOST_OF_A_BODY: Final = 500 * 1024  # bytes, compressed or not
+MOST_OF_AN_EVENT: Final = 32 * 1024
+_MOST_OF_A_FRAME: Final = 64 * 1024  # characters around the events
+_MOST_BRACKETS: Final = 100_000
+_SLICE: Final = 2_000  # brackets between two turns of other tasks: about a millisecond
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+# Up to the next bracket that is not in a string. Possessive, so that broken text costs no more than its length.
+_BRACKET: Final = re.compile(r'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+([{}\[\]])', re.DOTALL)
+_BATCH: Final = re.compile(r'(?<!\\)"batch"\s*:\s*\Z')
+
+
+async def read_body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes | None:
+    """The whole body, decoded; None if the client left before its end. Raises CollectError."""
+    declared = headers.get(b"content-length", b"0")
+    if declared.isdigit() and len(declared) < 20 and int(declared) > MOST_OF_A_BODY:
+        raise _too_large()
+    chunks: list[bytes] = []
+    length = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunk = message.get("body", b"")
+        length += len(chunk)
+        if length > MOST_OF_A_BODY:
+            raise _too_large()
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return _inflated(b"".join(chunks), headers.get(b"content-encoding", b"").strip().lower())
+
+
+def _inflated(body: bytes, coding: bytes) -> bytes:
+    """Undo the content coding, under the cap: a bomb of a few kilobytes stops at the cap's first byte too many."""
+    if coding in (b"", b"identity"):
+        return body
+    if coding not in (b"gzip", b"x-gzip", b"deflate"):
+        raise CollectError(415, "unsupported_encoding", "bodies may be sent as they are, with gzip or with deflate")
+    machine = zlib.decompressobj(47)  # 32 + 15: a gzip or a zlib head, whichever is there
+    try:
+        out = machine.decompress(body, MOST_OF_A_BODY + 1)
+    except zlib.error:
+        raise CollectError(400, "bad_encoding", "the body is not what its Content-Encoding says") from None
+    if len(out) > MOST_OF_A_BODY:
+        raise _too_large()
+    if not machine.eof:
+        raise CollectError(400, "bad_encoding", "the compressed body is cut off")
+    return out
+
+
+def _too_large() -> CollectError:
+    return CollectError(413, "too_large", f"a body may have {MOST_OF_A_BODY // 1024} KB, a batch is sent in parts")
+
+
+def _bad_json() -> CollectError:
+    return CollectError(400, "bad_json", "the body is not a JSON object")
+
+
+# --- a batch -------------------------------------------------------------------------------------------
+
+
+async def cut_batch(body: bytes) -> tuple[dict[str, Any], list[str], int]:
+    """What stands around the batch (its keys but "batch"), the texts of the events in it, and how many of its
+    elements are no events at all (numbers, texts). Raises CollectError."""
+    text = body.decode("utf-8", "replace")
+    events: list[str] = []
+    frame: list[str] = []  # the text with every event replaced by a 0
+    taken = depth = position = brackets = 0
+    in_batch = False
+    while found := _BRACKET.match(text, position):
+        end = found.end()
+        if found[1] in "{[":
+            if in_batch and depth == 2:
+                frame.append(text[taken : end - 1])
+                taken = end - 1
+            elif depth == 1 and found[1] == "[" and _BATCH.search(text, max(position, end - 257), end - 1):
+                in_batch = True
+            depth += 1
+        else:
+            depth -= 1
+            if depth <= 0:
+                position = end
+                break
+            if in_batch and depth == 2:
+                events.append(text[taken:end])
+                frame.append("0")
+                taken = end
+            elif depth == 1:
+                in_batch = False
+        position = end
+        brackets += 1
+        if brackets % _SLICE == 0:
+            if brackets > _MOST_BRACKETS:
+                raise CollectError(413, "too_complex", "the body has too many objects and lists")
+            await asyncio.sleep(0)
+    if depth != 0 or text[position:].strip():
+        raise _bad_json()
+    frame.append(text[taken:position])
+    around = "".join(frame)
+    if len(around) > _MOST_OF_A_FRAME:
+        raise CollectError(413, "too_large", "there is too much beside the events")
+    envelope = read_json(around)
+    if not isinstance(envelope, dict):
+        raise _bad_json()
+    elements = envelope.pop("batch", [])
+    if not isinstance(elements, list):
+        raise CollectError(400, "bad_json", '"batch" is no list')
+    return envelope, events, max(0, len(elements) - len(events))
+
+
+# --- JSON ----------------------------------------------------------------------------------------------
+
+
+def read_json(text: str) -> Any:
+    """Parse leniently: raw control characters in strings, NaN and infinities (as null), numbers of any length.
+    Raises CollectError, with the code "too_deep" for what is nested too deep."""
+    try:
+        try:
+            return _DECODER.decode(text)
+        except json.JSONDecodeError:
+            raise
+        except ValueError:  # Python refuses integers of more than 4,300 digits
+            return _DECODER_OF_LONG_NUMBERS.decode(text)
+    except RecursionError:
+        raise CollectError(400, "too_deep", "the JSON is nested too deep") from None
+    except ValueError:
+        raise _bad_json() from None
+
+
+def _nothing(_: str) -> None:
+    return None
+
+
+def _short_integer(text: str) -> int | None:
+    return int(text) if len(text) < 400 else None
+
+
+_DECODER: Final = json.JSONDecoder(strict=False, parse_constant=_nothing)
+_DECODER_OF_LONG_NUMBERS: Final = json.JSONDecoder(strict=False, parse_constant=_nothing, parse_int=_short_integer)

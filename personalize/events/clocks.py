@@ -1,0 +1,50 @@
+"""When an event happened, by a clock that may be wrong. Pure."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Any, Final
+
+_EARLIEST: Final = 946_684_800.0  # 2000-01-01: an earlier time is a clock that was never set
+_RIGHT: Final = 5.0  # seconds that a right clock and a slow network may be off
+
+
+def parse_time(value: Any) -> float | None:
+    """Unix seconds from ISO 8601 text (UTC where no zone is told) or from a number of seconds or milliseconds; None
+    for anything else."""
+    if isinstance(value, str):
+        try:
+            told = datetime.fromisoformat(value)
+            return (told if told.tzinfo is not None else told.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
+            return None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            seconds = float(value)
+        except OverflowError:
+            return None
+        return seconds / 1000 if seconds > 1e11 else seconds
+    return None
+
+
+def skew_of(sent_at: Any, now: float) -> float:
+    """How many seconds the sender's clock is behind ours, from when it says it sent this; 0.0 for a right one.
+
+    Segment's correction (https://segment.com/docs/connections/spec/common/#timestamps): an event's time is the time
+    of receipt minus what lay between the event and the sending by the sender's own clock.
+    """
+    sent = parse_time(sent_at)
+    if sent is None or not math.isfinite(sent) or abs(now - sent) <= _RIGHT:
+        return 0.0
+    return now - sent
+
+
+def event_time(told: Any, skew: float, now: float, oldest: float) -> float:
+    """The event's time: what was told, corrected; `now` where that is missing, in the future, before 2000 or more than
+    `oldest` seconds ago, since then the clock is not to be believed."""
+    time = parse_time(told)
+    if time is None or not math.isfinite(time):
+        return now
+    time += skew
+    return time if max(_EARLIEST, now - oldest) <= time <= now else now

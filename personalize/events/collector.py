@@ -1,0 +1,352 @@
+"""The collector: HTTP requests that tell what happened -> events in the log.
+
+Rule 1  An answer of 200 means: written. It waits for the log's commit; what was not written in time is answered with
+        503, and the client sends it again (ids make the second time count for nothing).
+Rule 2  One bad event costs itself. Only a body that can't be cut into events is refused as a whole.
+Rule 3  Too much is answered with 429 and the seconds to wait, before anything of it is taken: by a caller's own bucket,
+        and for everybody when the log's queue has little room left.
+Rule 4  A browser's addresses believe its cookie and its consent, and nothing else; a write key counts there for
+        nothing, and one that a browser sends elsewhere is taken as lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hmac
+import json
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..config.models import Limits
+from ..errors import CollectError
+from ..model import Event, Request, Visitor
+from ..protocols import Observer
+from .bodies import MOST_OF_AN_EVENT, Receive, cut_batch, read_body, read_json
+from .limits import Buckets
+from .posthog import read_capture
+from .segment import Caller, Message, Refusal, make_events, read_message
+
+_EVENTS_A_TURN: Final = 25  # between two turns of other tasks: one or two milliseconds
+_CHARACTERS_A_TURN: Final = 2 * MOST_OF_AN_EVENT
+_BUSY: Final = 1.0  # seconds after which to try again when the log is behind
+_PATIENCE: Final = 2.0  # seconds that an answer waits for the commit
+_TOLD: Final = 20  # refusals that an answer names
+_BURST: Final = 10  # seconds' worth of events that may come at once
+
+Read = Callable[[Any, str | None, Any, float], Message | Refusal]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One address that takes events. `kind` is the message's type where the address tells it; "batch" cuts."""
+
+    browser: bool = False
+    batch: bool = False
+    kind: str | None = None
+    posthog: str = ""  # "", "v0" or "v1": PostHog's protocol
+
+
+def _doors() -> dict[str, Door]:
+    doors = {"/v1/batch": Door(batch=True), "/v1/import": Door(batch=True), "/v1/b": Door(browser=True, batch=True)}
+    for kind in ("track", "identify", "page", "screen", "group", "alias"):
+        doors[f"/v1/{kind}"] = Door(kind=kind)
+        doors[f"/v1/{kind[0]}"] = Door(browser=True, kind=kind)
+    doors |= dict.fromkeys(("/batch/", "/batch"), Door(batch=True, posthog="v0"))
+    doors["/i/v1/analytics/events"] = Door(batch=True, posthog="v1")
+    return doors
+
+
+DOORS: Final = _doors()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is answered over HTTP: a status, JSON, and further headers."""
+
+    status: int
+    body: dict[str, Any]
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class Log:
+    """What the collector needs of the log, as functions: `record` one event, how many more there is `room` for, and
+    `written`, which returns when everything recorded before is committed (or given up)."""
+
+    def __init__(
+        self, record: Callable[[Event], None], room: Callable[[], int], written: Callable[[], Awaitable[None]]
+    ) -> None:
+        self.record = record
+        self.room = room
+        self.written = written
+
+
+class Collector:
+    """Takes events for one config. `identify` tells a browser's visitor; `is_recorded` says of a path whether the
+    middleware records its page views itself; `shown_in(visitor, slot)` what a visitor last saw in a slot."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        keys: Sequence[str],
+        log: Log,
+        observer: Observer,
+        *,
+        identify: Callable[[Request, float], Visitor],
+        is_recorded: Callable[[str], bool],
+        shown_in: Callable[[str, str], str | None],
+    ) -> None:
+        self._keys = tuple(keys)
+        self._log = log
+        self._observer = observer
+        self._identify = identify
+        self._is_recorded = is_recorded
+        self._shown_in = shown_in
+        self._server = Buckets(limits.server, limits.server * _BURST)
+        self._visitors = Buckets(limits.visitor, limits.visitor * _BURST)
+        self._addresses = Buckets(limits.address, limits.address * _BURST)
+        self._writing: asyncio.Task[None] | None = None
+
+    async def take(self, door: Door, request: Request, client: str, receive: Receive, now: float) -> Answer | None:
+        """The answer to one POST; None if the client left. Never raises for what the client sent."""
+        try:
+            if door.browser:
+                return await self._take_from_browser(door, request, client, receive, now)
+            return await self._take_from_server(door, request, receive, now)
+        except CollectError as error:
+            self._observer.count(f"collector.{error.code}")
+            return refusal(error)
+
+    # --- the site's own servers ----------------------------------------------------------------------
+
+    async def _take_from_server(self, door: Door, request: Request, receive: Receive, now: float) -> Answer | None:
+        told = _key_of(request)
+        if told is not None:
+            self._check_key(told, request)
+        body = await read_body(receive, request.headers)
+        if body is None:
+            return None
+        envelope, texts, others = await _cut(door, body)
+        if told is None:
+            told = envelope.get("api_key", envelope.get("writeKey", ""))
+            self._check_key(told if isinstance(told, str) else "", request)
+        self._take_tokens(self._server, told, len(texts), now)
+        caller = Caller(True, now, via="posthog" if door.posthog else "server", keys=self._keys)
+        taken = await self._read(door, envelope, texts, others, caller)
+        await self._write(taken.events)
+        return Answer(200, taken.told(door))
+
+    def _check_key(self, told: str, request: Request) -> None:
+        given = told.encode("utf-8", "replace")
+        found = False
+        for key in self._keys:
+            found |= hmac.compare_digest(given, key.encode())
+        if not found:
+            self._observer.count("collector.unauthorized")
+            raise CollectError(401, "unauthorized", "this address needs one of the site's write keys")
+        if b"origin" in request.headers or b"sec-fetch-site" in request.headers:
+            self._observer.changed("write key", "insecure", "a browser sent one: who reads the page has it; change it")
+            raise CollectError(401, "unauthorized", "a write key belongs on a server; browsers use /v1/t and /v1/b")
+
+    # --- browsers ------------------------------------------------------------------------------------
+
+    async def _take_from_browser(
+        self, door: Door, request: Request, client: str, receive: Receive, now: float
+    ) -> Answer | None:
+        if not is_same_origin(request):
+            raise CollectError(403, "other_origin", "events are taken from this site's own pages only")
+        visitor = self._identify(request, now)
+        if visitor.forged:
+            self._observer.count("visitors.forged")
+        body = await read_body(receive, request.headers)
+        if body is None:
+            return None
+        cookie = () if visitor.set_cookie is None else ((b"set-cookie", visitor.set_cookie),)
+        if visitor.id is None:
+            self._observer.count("collector.bot" if visitor.bot else "collector.no_consent")
+            return Answer(200, {"success": True, "accepted": 0}, cookie)
+        envelope, texts, others = await _cut(door, body)
+        if visitor.fresh:
+            self._take_tokens(self._addresses, client, len(texts), now)
+        else:
+            self._take_tokens(self._visitors, visitor.id, len(texts), now)
+        caller = Caller(False, now, visitor.id, visitor.fresh, "browser", self._keys)
+        taken = await self._read(door, envelope, texts, others, caller)
+        taken.events = [event for event in map(self._completed, taken.events) if event is not None]
+        await self._write(taken.events)
+        # A newcomer whose events went to a profile of another name keeps no id that nothing is known of.
+        used = not visitor.fresh or any(event.visitor == visitor.id for event in taken.events)
+        return Answer(200, taken.told(door), cookie if used else ())
+
+    def _completed(self, event: Event) -> Event | None:
+        """What only this side knows about a browser's event. None for a page view that is in the log already."""
+        own = ":" not in event.visitor
+        if event.name == "Page Viewed" and own and self._is_recorded(event.properties["path"]):
+            return None
+        if event.name in ("Experience Clicked", "Answer Given") and own:
+            shown = self._shown_in(event.visitor, str(event.properties.get("slot", "")))
+            return Event(event.id, event.name, event.time, event.visitor, {**event.properties, "experience": shown})
+        return event
+
+    # --- all -----------------------------------------------------------------------------------------
+
+    def _take_tokens(self, buckets: Buckets, caller: str, count: int, now: float) -> None:
+        if self._log.room() < count:
+            raise CollectError(429, "busy", "the log is behind; try again", _BUSY)
+        wait = buckets.take(caller, max(1, count), now)
+        if wait:
+            raise CollectError(429, "too_many", "too many events; try again", wait)
+
+    async def _read(
+        self, door: Door, envelope: dict[str, Any], texts: list[str], others: int, caller: Caller
+    ) -> _Taken:
+        read: Read = _read_capture if door.posthog else read_message
+        sent_at = envelope.get("sentAt", envelope.get("sent_at"))
+        taken = _Taken()
+        taken.refused[Refusal.BROKEN] += others
+        since = 0
+        for number, text in enumerate(texts, 1):
+            made = _events_of(text, read, door.kind, sent_at, caller)
+            if isinstance(made, Refusal):
+                taken.refused[made] += 1
+                self._observer.count("collector.refused")
+                if len(taken.places) < _TOLD:
+                    taken.places.append({"index": number - 1, "reason": str(made)})
+            else:
+                taken.events += made
+                taken.accepted += 1
+            since += len(text)
+            if number % _EVENTS_A_TURN == 0 or since > _CHARACTERS_A_TURN:
+                since = 0
+                await asyncio.sleep(0)
+        return taken
+
+    async def _write(self, events: list[Event]) -> None:
+        """Rule 1."""
+        if not events:
+            return
+        if self._log.room() < len(events):  # others were faster while this was read
+            raise CollectError(429, "busy", "the log is behind; try again", _BUSY)
+        for event in events:
+            self._log.record(event)
+        # A task of its own: a client who leaves must not end a write that others wait for.
+        writing = asyncio.ensure_future(self._log.written())
+        done, _ = await asyncio.wait((writing,), timeout=_PATIENCE)
+        if not done:
+            writing.add_done_callback(_hear)
+            raise CollectError(503, "not_written", "the log can't be written just now; try again", _PATIENCE)
+        writing.result()
+
+
+class _Taken:
+    """What came of one body."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.accepted = 0
+        self.refused: Counter[Refusal] = Counter()
+        self.places: list[dict[str, Any]] = []
+
+    def told(self, door: Door) -> dict[str, Any]:
+        answer: dict[str, Any] = {"success": True, "accepted": self.accepted}
+        if door.posthog:
+            answer["status"] = 1
+        if door.posthog == "v1":
+            answer["results"] = {}  # an event that is not named here needs nothing more
+        if refused := sum(self.refused.values()):
+            answer |= {"refused": refused, "refusals": self.places}
+        return answer
+
+
+async def _cut(door: Door, body: bytes) -> tuple[dict[str, Any], list[str], int]:
+    if door.batch:
+        return await cut_batch(body)
+    if len(body) > MOST_OF_AN_EVENT:
+        raise CollectError(413, "too_large", f"an event may have {MOST_OF_AN_EVENT // 1024} KB")
+    text = body.decode("utf-8", "replace")
+    try:
+        parsed = read_json(text)
+    except CollectError as error:
+        if error.code != "too_deep":
+            raise
+        return {}, [text], 0
+    if not isinstance(parsed, dict):
+        raise CollectError(400, "bad_json", "the body is not a JSON object")
+    return {key: parsed[key] for key in ("writeKey", "api_key") if key in parsed}, [text], 0
+
+
+def _events_of(text: str, read: Read, kind: str | None, sent_at: Any, caller: Caller) -> list[Event] | Refusal:
+    if len(text) > MOST_OF_AN_EVENT or (not text.isascii() and len(text.encode("utf-8", "replace")) > MOST_OF_AN_EVENT):
+        return Refusal.TOO_LARGE
+    try:
+        raw = read_json(text)
+    except CollectError as error:
+        return Refusal.TOO_DEEP if error.code == "too_deep" else Refusal.BROKEN
+    message = read(raw, kind, sent_at, caller.now)
+    return message if isinstance(message, Refusal) else make_events(message, caller)
+
+
+def _read_capture(raw: Any, kind: str | None, sent_at: Any, now: float) -> Message | Refusal:
+    return read_capture(raw, sent_at, now)
+
+
+def refusal(error: CollectError) -> Answer:
+    """In the words of each client: Segment's read `code` and `message`, PostHog's `detail`."""
+    body = {"success": False, "code": error.code, "message": str(error), "detail": str(error)}
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    if error.retry_after:
+        headers = ((b"retry-after", b"%d" % max(1, -int(-error.retry_after // 1))),)
+    if error.status == 401:
+        headers += ((b"www-authenticate", b'Basic realm="write key"'),)
+    return Answer(error.status, body, headers)
+
+
+def encoded(answer: Answer) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Status, headers and body, ready to send."""
+    body = json.dumps(answer.body, separators=(",", ":")).encode()
+    head = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    return answer.status, [*head, *answer.headers], body
+
+
+def _key_of(request: Request) -> str | None:
+    """The write key in the Authorization header (Basic's user name, or a Bearer's token); None where there is none."""
+    scheme, _, told = request.headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() == b"bearer":
+        return told.strip().decode("latin-1")
+    if scheme.lower() != b"basic":
+        return None
+    try:
+        return base64.b64decode(told.strip(), validate=True).partition(b":")[0].decode("utf-8", "replace")
+    except binascii.Error:
+        return ""
+
+
+_ORIGIN: Final = re.compile(rb"https?://([^/]+)", re.IGNORECASE)
+
+
+def is_same_origin(request: Request) -> bool:
+    """Whether a page of this very site sent the request, as far as a browser tells. What is no browser may say what it
+    likes here, and is believed nothing (Fetch Metadata, https://www.w3.org/TR/fetch-metadata/)."""
+    site = request.headers.get(b"sec-fetch-site")
+    if site is not None:
+        return site in (b"same-origin", b"none")
+    origin = request.headers.get(b"origin")
+    if origin is None:
+        return True
+    found = _ORIGIN.fullmatch(origin)
+    return found is not None and found[1].lower() == request.headers.get(b"host", b"").lower()
+
+
+def _hear(writing: asyncio.Future[None]) -> None:
+    """Nobody waits any more; an error that nobody takes would be complained about by asyncio."""
+    if not writing.cancelled():
+        writing.exception()

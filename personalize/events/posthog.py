@@ -1,0 +1,65 @@
+"""PostHog's capture API: one of its events -> a Message. Pure.
+
+The format is what PostHog's own server clients send to /batch/ (https://posthog.com/docs/api/capture) and, where their
+`capture_mode` is "v1", to /i/v1/analytics/events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from .clocks import skew_of
+from .segment import Message, Refusal, path_of
+from .tidy import tidy_id, tidy_text
+
+# PostHog's events about persons and groups, and what they are in Segment's words.
+_KINDS: Final[Mapping[str, str]] = {
+    "$identify": "identify", "$set": "identify", "$create_alias": "alias", "$groupidentify": "group",
+    "$pageview": "page", "$screen": "screen",
+}  # fmt: skip
+
+
+def read_capture(raw: Any, sent_at: Any, now: float) -> Message | Refusal:
+    """An event in PostHog's format. Its own bookkeeping ("$lib", "$geoip_disable", ...) is left out."""
+    if not isinstance(raw, dict):
+        return Refusal.BROKEN
+    told, properties = raw.get("event"), raw.get("properties")
+    name = tidy_text(told).strip() if isinstance(told, str) else ""
+    properties = properties if isinstance(properties, dict) else {}
+    kind = _KINDS.get(name, "track")
+    traits: Any = None
+    other_id = ""
+    if kind == "identify":
+        traits = {**_mapping(raw, properties, "$set_once"), **_mapping(raw, properties, "$set")}
+    elif kind == "alias":
+        other_id = tidy_id(properties.get("distinct_id"))
+    elif kind == "group":
+        traits, other_id = _mapping(raw, properties, "$group_set"), tidy_id(properties.get("$group_key"))
+    page = {"url": properties.get("$current_url"), "path": properties.get("$pathname")}
+    person = tidy_id(raw.get("distinct_id", properties.get("distinct_id")))
+    kept = {key: value for key, value in properties.items() if not key.startswith("$") and key != "token"}
+    return Message(
+        kind=kind,
+        name=name if kind == "track" else _text(properties.get("$screen_name")),
+        properties=page if kind == "page" else kept,
+        # Its distinct id is either; what a visitor's cookie holds is found among the anonymous ones.
+        user_id=tidy_id(properties.get("alias")) if kind == "alias" else person,
+        anonymous_id=person,
+        id=tidy_id(raw.get("uuid")),
+        time=raw.get("timestamp"),
+        skew=skew_of(sent_at, now),
+        traits=traits,
+        other_id=other_id,
+        path=path_of(page),
+    )
+
+
+def _mapping(raw: Mapping[str, Any], properties: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Older clients put these beside the properties, newer ones into them."""
+    found = properties.get(key, raw.get(key))
+    return found if isinstance(found, dict) else {}
+
+
+def _text(value: object) -> str:
+    return tidy_text(value) if isinstance(value, str) else ""
