@@ -1,8 +1,9 @@
 """The smallest personalized site: an app of any kind, one middleware, one file of rules.
 
-    uvicorn examples.hello.app:app
-    curl localhost:8000/                         the page as it is
-    curl 'localhost:8000/?utm_campaign=spring' -H 'Cookie: consent=granted'      greeted
+Run it with `uvicorn examples.hello.app:app`, then ask twice:
+
+    curl localhost:8000/                                                          the page as it is
+    curl 'localhost:8000/?utm_campaign=spring' -H 'Cookie: consent=granted'       greeted by the campaign
 """
 
 from pathlib import Path

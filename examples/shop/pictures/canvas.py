@@ -1,5 +1,3 @@
-# ruff: noqa: E501  (a shape stays on one line)
-
 """A small drawing kit for SVG: flat shapes with a second, translucent coat that gives them light from the upper left.
 
 A drawing is a function `(canvas, ...) -> str` whose origin is the middle of the thing's foot, y pointing down as in
@@ -12,7 +10,16 @@ Stop = tuple[float, str, float]  # offset 0..1, colour, opacity
 
 # The second coat. "round" for things that curve away at both sides, "soft" for flat faces, "ball" for spheres.
 COATS: dict[str, tuple[str, tuple[Stop, ...]]] = {
-    "round": ("h", ((0, "#1b1410", 0.24), (0.2, "#ffffff", 0.34), (0.42, "#ffffff", 0), (0.72, "#1b1410", 0.05), (1, "#1b1410", 0.3))),
+    "round": (
+        "h",
+        (
+            (0, "#1b1410", 0.24),
+            (0.2, "#ffffff", 0.34),
+            (0.42, "#ffffff", 0),
+            (0.72, "#1b1410", 0.05),
+            (1, "#1b1410", 0.3),
+        ),
+    ),
     "soft": ("d", ((0, "#ffffff", 0.3), (0.5, "#ffffff", 0), (1, "#1b1410", 0.18))),
     "down": ("v", ((0, "#ffffff", 0.22), (0.5, "#ffffff", 0), (1, "#1b1410", 0.22))),
     "ball": ("r", ((0, "#ffffff", 0.5), (0.45, "#ffffff", 0), (1, "#1b1410", 0.3))),
@@ -60,10 +67,24 @@ class Canvas:
         base = shape.format(f'fill="{fill}"' + (f' opacity="{opacity:g}"' if opacity < 1 else ""))
         return base if coat is None else base + shape.format(f'fill="{self.coat(coat)}"')
 
-    def box(self, x: float, y: float, w: float, h: float, fill: str, r: float = 0, coat: str | None = None, opacity: float = 1) -> str:
-        return self._coated(f'<rect x="{x:g}" y="{y:g}" width="{w:g}" height="{h:g}" rx="{r:g}" {{}}/>', fill, coat, opacity)
+    def box(
+        self,
+        x: float,
+        y: float,
+        w: float,
+        h: float,
+        fill: str,
+        r: float = 0,
+        coat: str | None = None,
+        opacity: float = 1,
+    ) -> str:
+        return self._coated(
+            f'<rect x="{x:g}" y="{y:g}" width="{w:g}" height="{h:g}" rx="{r:g}" {{}}/>', fill, coat, opacity
+        )
 
-    def oval(self, x: float, y: float, rx: float, ry: float, fill: str, coat: str | None = None, opacity: float = 1) -> str:
+    def oval(
+        self, x: float, y: float, rx: float, ry: float, fill: str, coat: str | None = None, opacity: float = 1
+    ) -> str:
         return self._coated(f'<ellipse cx="{x:g}" cy="{y:g}" rx="{rx:g}" ry="{ry:g}" {{}}/>', fill, coat, opacity)
 
     def ball(self, x: float, y: float, r: float, fill: str, coat: str | None = "ball") -> str:
@@ -74,9 +95,22 @@ class Canvas:
 
     def line(self, d: str, colour: str, width: float, opacity: float = 1) -> str:
         dim = f' opacity="{opacity:g}"' if opacity < 1 else ""
-        return f'<path d="{d}" fill="none" stroke="{colour}" stroke-width="{width:g}" stroke-linecap="round" stroke-linejoin="round"{dim}/>'
+        return (
+            f'<path d="{d}" fill="none" stroke="{colour}" stroke-width="{width:g}" stroke-linecap="round" '
+            f'stroke-linejoin="round"{dim}/>'
+        )
 
-    def text(self, x: float, y: float, size: float, words: str, colour: str, font: str = SERIF, gap: float = 0, weight: int = 400) -> str:
+    def text(
+        self,
+        x: float,
+        y: float,
+        size: float,
+        words: str,
+        colour: str,
+        font: str = SERIF,
+        gap: float = 0,
+        weight: int = 400,
+    ) -> str:
         return (
             f'<text x="{x:g}" y="{y:g}" font-size="{size:g}" fill="{colour}" text-anchor="middle" font-family="{font}" '
             f'font-weight="{weight}" letter-spacing="{gap:g}">{words}</text>'
@@ -96,7 +130,11 @@ class Canvas:
 
     def svg(self, width: int, height: int, body: str) -> str:
         """The finished file."""
-        ends = {"h": 'x1="0" y1="0" x2="1" y2="0"', "v": 'x1="0" y1="0" x2="0" y2="1"', "d": 'x1="0" y1="0" x2="1" y2="1"'}
+        ends = {
+            "h": 'x1="0" y1="0" x2="1" y2="0"',
+            "v": 'x1="0" y1="0" x2="0" y2="1"',
+            "d": 'x1="0" y1="0" x2="1" y2="1"',
+        }
         defs = []
         for (direction, stops), name in self._gradients.items():
             inner = "".join(f'<stop offset="{o:g}" stop-color="{c}" stop-opacity="{a:g}"/>' for o, c, a in stops)

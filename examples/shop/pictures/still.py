@@ -1,5 +1,3 @@
-# ruff: noqa: E501  (a shape stays on one line)
-
 """A product's picture: its drawing on a small stage (wall, floor, something behind it), lit from the left."""
 
 from __future__ import annotations
@@ -7,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from . import bath_household, books_desk, kitchen_pantry, snow_garden
+from . import bath, books, desk, garden, household, kitchen, outdoor, pantry
 from .canvas import Canvas, at, dark, light, mix
 
+# In this order, because a product's wall and what stands behind it come from its place.
+SHELVES = (bath, household, kitchen, pantry, outdoor, garden, books, desk)
 DRAWINGS: dict[str, Callable[[Canvas], str]] = {
-    **bath_household.DRAWINGS, **kitchen_pantry.DRAWINGS, **snow_garden.DRAWINGS, **books_desk.DRAWINGS,
-}  # fmt: skip
-# Wall colours, a pair for each shop category in the order of the drawings above; a product takes one by its place.
+    name: draw for shelf in SHELVES for name, draw in shelf.DRAWINGS.items()
+}
 WALLS = ("#dfeae3", "#f1e3d6", "#d5e3e6", "#f3ead2", "#e8dfe9", "#e3e8d4", "#f4dfd3", "#dde3ee")
 PROPS = ("arch", "sun", "window", "plinth", "steps", "plain")
 
@@ -25,15 +24,27 @@ def wall(c: Canvas, colour: str, prop: str) -> str:
     if prop == "arch":
         out += c.path("M130,480 V250 A190,190 0 0 1 510,250 V480 Z", deep, "soft", 0.55)
     elif prop == "sun":
-        out += c.ball(320, 270, 208, c.gradient("v", (0, light(colour, 0.75), 0.95), (1, light(colour, 0.2), 0.5)), None)
+        out += c.ball(
+            320, 270, 208, c.gradient("v", (0, light(colour, 0.75), 0.95), (1, light(colour, 0.2), 0.5)), None
+        )
     elif prop == "window":
-        out += "".join(c.path(f"M{x},{y} l150,-40 v150 l-150,40 Z", light(colour, 0.7), None, 0.55) for x in (150, 316) for y in (110, 276))
+        out += "".join(
+            c.path(f"M{x},{y} l150,-40 v150 l-150,40 Z", light(colour, 0.7), None, 0.55)
+            for x in (150, 316)
+            for y in (110, 276)
+        )
     elif prop == "steps":
         out += c.box(64, 330, 130, 150, deep, 0, "soft", 0.55) + c.box(450, 250, 126, 230, deep, 0, "soft", 0.4)
     floor = mix(colour, "#8a6f55", 0.13)
-    out += c.box(0, 470, 640, 170, c.gradient("v", (0, dark(floor, 0.06), 1), (0.2, floor, 1), (1, light(floor, 0.3), 1)))
+    out += c.box(
+        0, 470, 640, 170, c.gradient("v", (0, dark(floor, 0.06), 1), (0.2, floor, 1), (1, light(floor, 0.3), 1))
+    )
     if prop == "plinth":
-        out += c.shadow(320, 612, 270, 0.3) + c.path("M100,546 V604 A220,30 0 0 0 540,604 V546 Z", light(colour, 0.35), "round") + c.oval(320, 546, 220, 30, light(colour, 0.6), "soft")
+        out += (
+            c.shadow(320, 612, 270, 0.3)
+            + c.path("M100,546 V604 A220,30 0 0 0 540,604 V546 Z", light(colour, 0.35), "round")
+            + c.oval(320, 546, 220, 30, light(colour, 0.6), "soft")
+        )
     return out
 
 
