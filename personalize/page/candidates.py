@@ -10,6 +10,7 @@ NEVER = 1 << 62
 _BEFORE = frozenset(b"\"'=: \t\n\f\r")
 _AFTER = frozenset(b"\"'>- \t\n\f\r")
 _SPELLED = re.compile(rb"&(?:#|lowbar;|UnderBar;|fjlig;)")  # references that may stand for a needle's characters
+_REACH = 1024  # bytes of a value before its first reference
 _IN_VALUE = re.compile(rb"=[^<>=]*+")
 
 
@@ -69,7 +70,7 @@ class Candidates:
         if at < pos:
             at = NEVER
             for found in _SPELLED.finditer(self._buf, pos):
-                equals = self._buf.rfind(b"=", pos, found.start())
+                equals = self._buf.rfind(b"=", max(pos, found.start() - _REACH), found.start())
                 if equals >= pos and _IN_VALUE.fullmatch(self._buf, equals, found.start()):
                     at = found.start()
                     break

@@ -13,6 +13,7 @@ _LEFT_TO_THE_TREE = RAW | frozenset(
     b"""svg math template html head body frame frameset image col select option optgroup button nobr ruby rb rt rp
     rtc""".split()
 )
+_DEPTH = 256  # well below where a tree is given up
 _ONCE = frozenset((b"a", b"form"))  # one inside another is taken apart or dropped
 _LISTS = frozenset((b"ul", b"ol", b"menu"))
 _BODIES = frozenset((b"tbody", b"thead", b"tfoot"))
@@ -63,4 +64,6 @@ def well_formed_end(buf: bytes, pos: int, limit: int, root: bytes) -> tuple[int,
                 return None
             if name not in VOID:
                 stack.append(name)
+                if len(stack) > _DEPTH:
+                    return None
     return None

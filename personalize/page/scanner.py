@@ -2,7 +2,7 @@
 
 Rule 1: what is found depends on the page alone, never on how it was cut into chunks or on what fills the slots.
 Rule 2: a slot is proven forward from the page's first byte; nothing is guessed backward from a marker.
-Rule 3: no token longer than TOKEN_LIMIT is understood; a page that has one is read no further.
+Rule 3: no token longer than TOKEN_LIMIT and no nesting deeper than DEPTH_LIMIT is followed; a page is read no further.
 
 Three ways of reading take turns. A *leap* consumes plain HTML up to the next candidate with one pattern. *Steps* take
 token by token with a Tree, inside slots, templates and foreign content, or for the whole page when a selector needs
@@ -27,6 +27,7 @@ from .tree import Tree
 
 TOKEN_LIMIT = 256 << 10  # bytes of one tag
 MARKER_LIMIT = 1 << 10  # bytes of a comment that marks a slot
+DEPTH_LIMIT = 1 << 10  # open elements; browsers stop at half of that
 PAIR_LIMIT = 256 << 10  # bytes between a pair of comments; what stands between is held until the second comes
 
 _MARKER = re.compile(rb"<!--[\t\n\f\r ]*+(/?)(?i:slot):([^\t\n\f\r <>]+?)[\t\n\f\r ]*+--!?>")
@@ -190,11 +191,8 @@ class Scanner:
         end = self._pos = token.end()
         kind = token.lastindex
         if kind == TEXT:
-            if (
-                tree is not None
-                and (tree.active or tree.phase != IN_BODY or tree.stack[-1].name == b"colgroup")
-                and not buf[pos:end].isspace()
-            ):
+            matters = tree and (tree.active or tree.phase != IN_BODY or tree.stack[-1].name == b"colgroup")
+            if tree and matters and not buf[pos:end].isspace():
                 tree.text()
         elif kind == END:
             ended, self._ended_raw = self._ended_raw, None
@@ -230,6 +228,10 @@ class Scanner:
         else:
             node = tree.start(name, raw, closed)
             self._settle(tree, pos, end)
+            if len(tree.stack) > DEPTH_LIMIT or len(tree.active) > DEPTH_LIMIT:
+                self.gave_up = f"at byte {self._at + pos}, more than {DEPTH_LIMIT} elements are open"
+                self._finish(self._at + pos)
+                return
         if node is not None:
             self._enter(node, slots, inert, end, tree)
         self._leave(tree)
@@ -242,8 +244,7 @@ class Scanner:
         if name in RAW and node.ns == HTML:
             self._begin_raw(name, slots, end)
         elif slots and tree.stack and tree.stack[-1] is node:
-            for slot in slots:
-                self._open.append((self._span(slot, end), node))
+            self._open += [(self._span(slot, end), node) for slot in slots]
 
     def _skip_inner(self, name: bytes, slots: Sequence[str], end: int) -> bool:
         """A slot that is well-formed, ends within reach and holds nothing else to look for needs no tree."""
@@ -306,11 +307,8 @@ class Scanner:
         self._cancel_pairs(self._at + self._pos)
         attrs = attributes(raw, rules.charset)
         nowhere = Place()
-        slots: list[str] = []
-        for quick, slot in rules.quick:
-            if slot in self._wanted and slot not in slots and quick.test(name, attrs, nowhere, 0):
-                slots.append(slot)
-        return slots
+        found = (s for q, s in rules.quick if s in self._wanted and q.test(name, attrs, nowhere, 0))
+        return list(dict.fromkeys(found))
 
     def _chosen(self, node: Node) -> list[str]:
         assert self._rules is not None
@@ -319,11 +317,7 @@ class Scanner:
         if not mask:
             return []
         self._cancel_pairs(self._at + self._pos)
-        slots: list[str] = []
-        for bits, slot in self._rules.bits:
-            if mask & bits and slot in self._wanted and slot not in slots:
-                slots.append(slot)
-        return slots
+        return list(dict.fromkeys(s for bits, s in self._rules.bits if mask & bits and s in self._wanted))
 
     def _comment(self, name: bytes, closing: bool, pos: int, end: int) -> None:
         tree = self.tree

@@ -178,6 +178,16 @@ def test_an_endless_tag_is_given_up(size: int) -> None:
     assert filled(long_enough, a=b"A", b=b"B")[1] == ["a", "b"]
 
 
+def test_nesting_without_end_is_given_up() -> None:
+    """Elements nested deeper than any browser goes are not followed: the rest passes, however it was cut."""
+    page = PAGE[:54] + b"<b><p>" * 5000 + b"</div>" + PAGE
+    whole = filled(page, a=b"A", b=b"B")
+    splicer = Splicer(RULES, {"a": b"A", "b": b"B"}.get)
+    assert (feed(splicer, *[page[i : i + 777] for i in range(0, len(page), 777)]), splicer.found) == whole
+    assert splicer.gave_up is not None and "elements are open" in splicer.gave_up
+    assert whole[0].endswith(PAGE)
+
+
 def test_an_empty_page_and_empty_chunks_are_nothing_special() -> None:
     """No bytes in, no bytes out; empty chunks anywhere change nothing."""
     assert Splicer(RULES, lambda slot: b"X").feed(b"", False) == []
