@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from .config.models import Config, Signal
-from .config.paths import PathPattern, compile_path
+from .paths import PathPattern, compile_path
 
 R = TypeVar("R")
 
+GPC_PATH = "/.well-known/gpc.json"
 _REMEMBERED_PATHS = 8192
 _LONGEST_REMEMBERED = 256
 
@@ -18,7 +19,8 @@ _LONGEST_REMEMBERED = 256
 @dataclass(frozen=True, slots=True)
 class Match(Generic[R]):
     """What applies on one path. `params` are the segments captured by the patterns that matched; `own` is the path
-    below the prefix where it is one of the middleware's own addresses (such as "/me"), else empty."""
+    below the prefix where it is one of the middleware's own addresses (such as "/me"), or all of GPC_PATH, else empty.
+    """
 
     route: R | None
     params: Mapping[str, str] = field(default_factory=dict)
@@ -33,6 +35,7 @@ class Routes(Generic[R]):
     def __init__(self, config: Config, make: Callable[[tuple[str, ...]], R]) -> None:
         self._make = make
         self._prefix = config.site.prefix.rstrip("/")
+        self._gpc_path = GPC_PATH if config.site.consent.gpc_json else ""
         self._slots: list[tuple[str, PathPattern]] = [
             (name, compile_path(path)) for name, slot in config.slots.items() for path in slot.match.paths
         ]
@@ -66,6 +69,8 @@ class Routes(Generic[R]):
     def _find(self, path: str) -> Match[R] | None:
         if self._prefix and path.startswith(f"{self._prefix}/"):
             return Match(None, own=path.removeprefix(self._prefix))
+        if path == self._gpc_path:
+            return Match(None, own=GPC_PATH)
         names, params = self.slots_at(path)
         signals = tuple((s, got) for s, pattern in self._signals if (got := pattern.match(path)) is not None)
         if not names and not signals:

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
-from ..config.paths import compile_path
-from ..config.quantities import duration
+from ..paths import compile_path
+from ..quantities import duration
 from ..errors import ConditionError
 from .facts import suggestion
 

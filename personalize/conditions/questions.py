@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..config.quantities import duration
+from ..quantities import duration
 from ..errors import ConditionError
 from . import javascript as js
 from .behaviours import shown_age, shown_duration

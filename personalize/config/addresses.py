@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..conditions import FACTS, find_fact
-from .paths import PatternError, compile_path
+from ..paths import PatternError, compile_path
 from .problems import did_you_mean, quoted
 from .shown import Shown
 from .tree import Path, Tree

@@ -12,10 +12,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from ..model import Catalogue, Mark, Problem
-from .quantities import Duration as Duration
-from .quantities import Share as Share
-from .quantities import duration as duration
-from .quantities import share as share
+from ..quantities import Duration as Duration
+from ..quantities import Share as Share
+from ..quantities import duration as duration
+from ..quantities import share as share
 
 Condition = str | dict[str, Any] | list[Any]  # checked and compiled by `conditions`
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -51,6 +51,9 @@ class ConsentRules(Model):
         default="denied", description="What holds while the visitor has not answered."
     )
     honour_gpc: bool = Field(default=True, description="Whether the browser's Sec-GPC: 1 counts as a refusal.")
+    gpc_json: bool = Field(
+        default=True, description="Whether /.well-known/gpc.json is answered where the app itself has none."
+    )
 
 
 class Signal(Model):

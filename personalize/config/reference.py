@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from .models import Config, Content
-from .quantities import Duration, written
+from ..quantities import Duration, written
 from .shape import branches, field_type, fields, is_model, words
 
 _HEAD = """\

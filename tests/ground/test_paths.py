@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalize.config.paths import PatternError, compile_path
+from personalize.paths import PatternError, compile_path
 
 MATCHES = [
     ("/", "/", {}),
