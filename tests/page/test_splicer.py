@@ -180,7 +180,7 @@ def test_an_endless_tag_is_given_up(size: int) -> None:
 
 def test_nesting_without_end_is_given_up() -> None:
     """Elements nested deeper than any browser goes are not followed: the rest passes, however it was cut."""
-    page = PAGE[:54] + b"<b><p>" * 5000 + b"</div>" + PAGE
+    page = PAGE[: PAGE.index(b"old")] + b"<div>" * 5000 + b"</div>" + PAGE
     whole = filled(page, a=b"A", b=b"B")
     splicer = Splicer(RULES, {"a": b"A", "b": b"B"}.get)
     assert (feed(splicer, *[page[i : i + 777] for i in range(0, len(page), 777)]), splicer.found) == whole
