@@ -91,6 +91,21 @@ class ForgettingStore(Protocol):
         were removed. Their seqs are not given again, and where the store can tell, neither are their ids taken again."""
 
 
+class HotState(Protocol):
+    """What visitors were shown in the last minutes, known to every worker at once. It bridges the moment that the log's
+    tail needs, so that a cap counts what another worker has just shown. Losing it loses no event."""
+
+    async def remember(self, visitor: str, keys: Sequence[str], time: float) -> None:
+        """Each of `keys` ("slot/experience") was shown at `time` (Unix seconds). Raises StoreError."""
+
+    async def recall(self, visitor: str) -> Mapping[str, Sequence[float]]:
+        """Key -> the times it was shown, sorted, exactly as they were remembered; each once, at least those of the last
+        ten minutes and of the last 200 keys. Raises StoreError."""
+
+    async def close(self) -> None:
+        """Give back what is held."""
+
+
 class SegmentLookup(Protocol):
     """Membership that lives elsewhere (a CRM, a warehouse)."""
 

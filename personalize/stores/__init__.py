@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..protocols import Observer, Store
+from .hot import MemoryHotState, open_hot_state
 from .memory import MemoryStore
 from .postgres import PostgresStore
 from .sqlite import SqliteStore
 
-__all__ = ["MemoryStore", "PostgresStore", "SqliteStore", "open_store"]
+__all__ = ["MemoryHotState", "MemoryStore", "PostgresStore", "SqliteStore", "open_hot_state", "open_store"]
 
 _KNOWN = "use sqlite, sqlite:///path, postgresql://user@host/database or memory"
 

@@ -43,8 +43,11 @@ _STEPS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX events_of_visitor ON events (visitor)",
     ),
 )
-_INSERT: Final = (
-    "INSERT INTO events (id, name, time, visitor, properties) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
+_INSERT: Final = "INSERT INTO events (id, name, time, visitor, properties) VALUES (?, ?, ?, ?, ?)"
+# With a look-up of its own, since ON CONFLICT would use up a seq for what it leaves out.
+_INSERT_NEW: Final = (
+    "INSERT INTO events (id, name, time, visitor, properties) SELECT ?1, ?2, ?3, ?4, ?5"
+    " WHERE NOT EXISTS (SELECT 1 FROM events WHERE id = ?1)"
 )
 _COLUMNS: Final = "SELECT seq, id, name, time, visitor, properties FROM events"
 
@@ -199,12 +202,14 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def _append(db: sqlite3.Connection, events: Sequence[Event]) -> tuple[int, int]:
+    """Nearly always every event is new, and then nothing has to be looked up first."""
     rows = [row_of(event) for event in events]
-    before = db.total_changes
-    with _transaction(db):
-        db.executemany(_INSERT, rows)
-        last = db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
-    return db.total_changes - before, last
+    try:
+        with _transaction(db):
+            return db.executemany(_INSERT, rows).rowcount if rows else 0, _last(db)
+    except sqlite3.IntegrityError:  # an id is known; the transaction was rolled back
+        with _transaction(db):
+            return db.executemany(_INSERT_NEW, rows).rowcount, _last(db)
 
 
 def _events(db: sqlite3.Connection, where: str, *values: object) -> list[Event]:

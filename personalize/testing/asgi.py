@@ -1,4 +1,4 @@
-"""What plugin writers and this package's own tests need: a caller that keeps ASGI messages apart, and small apps.
+"""A caller that keeps ASGI messages apart, and small apps.
 
 `httpx.ASGITransport` gathers the whole body, so it cannot show that a page streams, that a client's going is
 noticed, or what was sent before an error. `call` plays the server for one request and keeps each message with its

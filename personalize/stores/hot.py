@@ -1,0 +1,124 @@
+"""Hot state: what visitors were shown in the last minutes. In memory; and guarded, for a page that must not wait.
+
+`open_hot_state` turns the config's `hot:` into a HotState. See protocols.HotState for what it is for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from ..errors import StoreError
+from ..protocols import HotState, Observer
+
+KEPT_FOR: Final = 600.0  # seconds; the log's tail needs a quarter of one, a failing log is tried again for 30
+MOST: Final = 200  # (key, time) pairs of one visitor
+_VISITORS: Final = 50_000
+_PATIENCE: Final = 0.05  # seconds that a page waits
+
+
+class MemoryHotState:
+    """For one process: the last `visitors` who were shown something."""
+
+    def __init__(self, visitors: int = _VISITORS) -> None:
+        self._visitors = visitors
+        self._shown: OrderedDict[str, list[tuple[float, str]]] = OrderedDict()
+
+    async def remember(self, visitor: str, keys: Sequence[str], time: float) -> None:
+        pairs = self._shown.setdefault(visitor, [])
+        self._shown.move_to_end(visitor)
+        pairs += {(time, key) for key in keys}.difference(pairs)
+        pairs.sort()
+        del pairs[:-MOST]
+        while len(self._shown) > self._visitors:
+            self._shown.popitem(last=False)
+
+    async def recall(self, visitor: str) -> Mapping[str, Sequence[float]]:
+        return by_key(self._shown.get(visitor, ()))
+
+    async def close(self) -> None:
+        """What was remembered stays until the object goes."""
+
+
+class Guarded:
+    """A shared hot state that a page can ask: it never raises, and answers within `patience` seconds. What this process
+    showed is remembered here too, and is what counts while the shared one fails; that is said once."""
+
+    def __init__(self, shared: HotState, observer: Observer | None = None, *, patience: float = _PATIENCE) -> None:
+        self._shared = shared
+        self._own = MemoryHotState()
+        self._observer = observer
+        self._patience = patience
+        self._failing = False
+
+    async def remember(self, visitor: str, keys: Sequence[str], time: float) -> None:
+        await self._own.remember(visitor, keys, time)
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._shared.remember(visitor, keys, time)
+        except (StoreError, TimeoutError) as error:
+            self._failed(error)
+        else:
+            self._well()
+
+    async def recall(self, visitor: str) -> Mapping[str, Sequence[float]]:
+        own = await self._own.recall(visitor)
+        try:
+            async with asyncio.timeout(self._patience):
+                shared = await self._shared.recall(visitor)
+        except (StoreError, TimeoutError) as error:
+            self._failed(error)
+            return own
+        self._well()
+        return merged(own, shared)
+
+    async def close(self) -> None:
+        await self._shared.close()
+
+    def _failed(self, error: Exception) -> None:
+        if self._observer is not None:
+            self._observer.count("hot.failed")
+            if not self._failing:
+                why = str(error) or f"no answer within {self._patience * 1000:g} ms"
+                self._observer.changed("hot state", "failing", why)
+        self._failing = True
+
+    def _well(self) -> None:
+        if self._failing and self._observer is not None:
+            self._observer.changed("hot state", "ok")
+        self._failing = False
+
+
+def open_hot_state(url: str, base: Path, observer: Observer | None = None) -> HotState:
+    """The hot state that `url` names: "memory", "sqlite" (`.personalize/hot.db` under `base`), "sqlite:///path", or
+    "redis://host:6379/0" (also rediss, valkey; `?prefix=` begins its keys). Nothing is opened yet.
+    Raises ValueError, with a message for the config's author, for anything else."""
+    scheme, _, rest = url.partition("://")
+    if url == "memory":
+        return MemoryHotState()
+    if scheme == "sqlite" and (url == "sqlite" or rest.strip("/")):
+        from .hot_sqlite import SqliteHotState
+
+        path = base / ".personalize" / "hot.db" if url == "sqlite" else base / rest[1:]
+        return Guarded(SqliteHotState(path), observer)
+    if scheme in ("redis", "rediss", "valkey", "unix") and rest:
+        from .redis import RedisHotState
+
+        return Guarded(RedisHotState(url), observer)
+    raise ValueError(f'"{scheme}" names no hot state; use memory, sqlite, sqlite:///path or redis://host:6379/0')
+
+
+def by_key(pairs: Sequence[tuple[float, str]]) -> dict[str, list[float]]:
+    """Key -> times, of (time, key) pairs that are sorted."""
+    found: dict[str, list[float]] = {}
+    for time, key in pairs:
+        found.setdefault(key, []).append(time)
+    return found
+
+
+def merged(one: Mapping[str, Sequence[float]], other: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+    """The times of both, each once: what both saw is one showing, for its time is the same to the bit."""
+    return {key: sorted({*one.get(key, ()), *other.get(key, ())}) for key in one.keys() | other.keys()}

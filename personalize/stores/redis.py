@@ -1,0 +1,117 @@
+"""Hot state in Redis or Valkey, for several machines. Needs the extra "redis" (redis-py).
+
+The client is built to fail at once: no retries (by default it tries for 4 s when no server answers), short timeouts,
+and the connections and breaker of `lines`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from ..breaker import Breaker
+from ..errors import StoreError
+from .hot import KEPT_FOR, MOST, by_key
+from .lines import Lines
+
+_PATIENCE: Final = 0.25  # seconds for connecting, and for a command
+_FAILURES, _OPEN_FOR = 3, 1.0
+
+
+class RedisHotState:
+    """A sorted set for each visitor. `url` is redis-py's (redis://user:password@host:6379/0), with `?prefix=` for what
+    its keys begin with, "personalize" unless told. Raises ValueError where redis-py is missing."""
+
+    def __init__(self, url: str, *, patience: float = _PATIENCE, connections: int = 4) -> None:
+        if find_spec("redis") is None:
+            raise ValueError('hot state in Redis needs a client: pip install "personalize[redis]"')
+        parts = urlsplit(url)
+        options = dict(parse_qsl(parts.query))
+        self._prefix = options.pop("prefix", "personalize")
+        scheme = "redis" if parts.scheme == "valkey" else parts.scheme
+        self._url = urlunsplit(parts._replace(scheme=scheme, query=urlencode(options)))
+        self._patience = patience
+        where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        breaker = Breaker(_FAILURES, _OPEN_FOR)
+        self._lines: Lines[_Client] = Lines(where, self._connect, breaker, limit=connections, patience=patience)
+
+    async def remember(self, visitor: str, keys: Sequence[str], time: float) -> None:
+        name = self._name(visitor)
+        members = {f"{time!r} {key}".encode("utf-8", "replace"): time for key in keys}
+        if not members:
+            return
+
+        async def work(redis: Any) -> None:
+            pipe = redis.pipeline(transaction=True)
+            pipe.zadd(name, members)
+            pipe.zremrangebyrank(name, 0, -MOST - 1)
+            pipe.expire(name, int(KEPT_FOR))
+            await pipe.execute()
+
+        await self._lines.run(lambda client: client.ask(work))
+
+    async def recall(self, visitor: str) -> Mapping[str, Sequence[float]]:
+        name = self._name(visitor)
+        members: list[bytes] = await self._lines.run(lambda client: client.ask(lambda redis: redis.zrange(name, 0, -1)))
+        pairs = [member.decode().partition(" ") for member in members]
+        return by_key(sorted((float(time), key) for time, _, key in pairs))
+
+    async def close(self) -> None:
+        await self._lines.close()
+
+    def _name(self, visitor: str) -> bytes:
+        return f"{self._prefix}:shown:{visitor}".encode("utf-8", "replace")
+
+    async def _connect(self) -> _Client:
+        from redis.asyncio import Redis
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
+
+        made = Redis.from_url(
+            self._url,
+            single_connection_client=True,
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=self._patience,
+            socket_connect_timeout=self._patience,
+        )
+        client = _Client(made)
+        try:
+            async with asyncio.timeout(self._patience):
+                await client.ask(lambda redis: redis.initialize())
+        except BaseException:
+            client.terminate()
+            raise
+        return client
+
+
+class _Client:
+    """One connection of redis-py's, as `lines` wants it."""
+
+    def __init__(self, redis: Any) -> None:
+        self._redis = redis
+        self._closing: asyncio.Task[None] | None = None
+
+    async def ask(self, work: Callable[[Any], Awaitable[Any]]) -> Any:
+        from redis.exceptions import RedisError
+
+        try:
+            return await work(self._redis)
+        except (RedisError, ValueError) as error:
+            raise StoreError(str(error) or type(error).__name__) from error
+
+    def terminate(self) -> None:
+        self._closing = asyncio.get_running_loop().create_task(self._close())
+
+    def is_closed(self) -> bool:
+        return self._closing is not None
+
+    async def _close(self) -> None:
+        from redis.exceptions import RedisError
+
+        try:
+            await self._redis.aclose()
+        except (RedisError, OSError):  # the other side has gone already
+            pass

@@ -1,0 +1,80 @@
+"""Hot state: what visitors were just shown, known to every worker at once."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from personalize.protocols import HotState
+from personalize.stores import MemoryHotState, open_hot_state
+from personalize.testing import HOT_STATE_LAWS
+
+Law = Callable[[HotState, HotState], Awaitable[None]]
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis"])
+def url(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    found: str = request.getfixturevalue("redis") if kind == "redis" else kind
+    return found
+
+
+@pytest.mark.parametrize("law", HOT_STATE_LAWS, ids=lambda law: law.__name__)
+async def test_a_hot_state_keeps_the_law(law: Law, url: str, tmp_path: Path) -> None:
+    """Every hot state does what personalize.testing asks of hot states."""
+    one = open_hot_state(url, tmp_path)
+    other = one if url == "memory" else open_hot_state(url, tmp_path)
+    await law(one, other)
+    await one.close()
+    await other.close()
+
+
+class Late(MemoryHotState):
+    """Planted bug: what is remembered is recalled only after the next one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting: list[tuple[str, Sequence[str], float]] = []
+
+    async def remember(self, visitor: str, keys: Sequence[str], time: float) -> None:
+        for item in self._waiting:
+            await super().remember(*item)
+        self._waiting = [(visitor, keys, time)]
+
+
+class Rounded(MemoryHotState):
+    """Planted bug: times lose their last digits, so that the log's and this one's are two showings."""
+
+    async def recall(self, visitor: str) -> Mapping[str, Sequence[float]]:
+        return {key: [round(time, 3) for time in times] for key, times in (await super().recall(visitor)).items()}
+
+
+@pytest.mark.parametrize("broken", [Late, Rounded])
+async def test_the_laws_catch_a_broken_hot_state(broken: type[MemoryHotState]) -> None:
+    """A hot state with a planted bug breaks at least one law."""
+    caught = []
+    for law in HOT_STATE_LAWS:
+        state = broken()
+        try:
+            await law(state, state)
+        except (AssertionError, KeyError):
+            caught.append(law.__name__)
+    assert caught
+
+
+@pytest.mark.parametrize("url", ["", "sqlite://", "sqlite:///", "postgresql://db/shop", "redis://"])
+def test_what_names_no_hot_state_is_refused(url: str, tmp_path: Path) -> None:
+    """The message says what could be written instead."""
+    with pytest.raises(ValueError, match="use memory, sqlite"):
+        open_hot_state(url, tmp_path)
+
+
+async def test_a_damaged_file_is_begun_again(tmp_path: Path) -> None:
+    """A hot state's file holds nothing that the log does not; a broken one is thrown away."""
+    (tmp_path / "hot.db").write_bytes(b"no database" * 1000)
+    state = open_hot_state("sqlite:///hot.db", tmp_path)
+    await state.remember("ann", ["hero/a"], 5.0)
+    assert await state.recall("ann") == {"hero/a": [5.0]}
+    await state.close()
