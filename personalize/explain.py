@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from .engine import Engine
 from .model import PURPOSES, Choice, Consent, Fill, Mark, Request, Step, Visitor
+from .profiles import first_party
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ async def explain(engine: Engine, request: Request, now: float, as_segments: Seq
         return Explanation(request.path, now, identity, (), {}, ())
     request = Request(request.method, request.path, request.query, request.scheme, request.headers, match.params)
     profile = None if visitor.id is None else await engine.history.load(visitor.id)
+    if profile is not None and visitor.consent.gpc:
+        profile = first_party(profile)
     trace: list[Step] = []
     began = time.perf_counter()
     decision = engine.decide(match.route, request, visitor, profile, now, trace, frozenset(as_segments))

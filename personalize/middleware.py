@@ -100,8 +100,12 @@ class PersonalizeMiddleware:
                 await self._watcher.close()
 
     async def _own(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
-        from .own import answering
+        from .own import answering, declare_gpc
+        from .routes import GPC_PATH
 
+        if path == GPC_PATH:
+            await declare_gpc(self.app, self._watcher.engine.config.site.consent.honour_gpc, scope, receive, send)
+            return
         answer = answering(path)
         if answer is None:
             await self.app(scope, receive, send)

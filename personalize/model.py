@@ -98,6 +98,7 @@ class Visitor:
     off: bool = False  # turned personalization off on the visitor's own page
 
 
+WITHDRAWN = "Consent Withdrawn"  # an event's name: the visitor refused what was granted before
 ERASED = "Visitor Erased"  # an event's name: nothing of this visitor up to its time may be known again
 
 Party = Literal["first", "second", "third"]
@@ -129,6 +130,11 @@ class Event:
     seq: int = 0
 
     @property
+    def counted(self) -> bool:
+        """Whether reports may count it; else it serves the visitor's own profile only (no analytics_storage)."""
+        return self.properties.get("counted") is not False
+
+    @property
     def exposures(self) -> Sequence[Mapping[str, Any]]:
         """What it says was shown: a page view's list, or the one of an "Experience Viewed" from another channel."""
         if self.name == "Page Viewed":
@@ -155,6 +161,8 @@ class Profile:
     happened: dict[str, float] = field(default_factory=dict)  # event name -> last time
     remembered: dict[str, float] = field(default_factory=dict)  # segment -> last time its condition held
     provenance: dict[str, Provenance] = field(default_factory=dict)  # trait -> where it is from; the same keys
+    gpc: bool = False  # the browser objected to selling and sharing (Sec-GPC: 1) on the last page
+    withdrawn: float = float("-inf")  # consent was withdrawn then: no longer to be exported
     erased: float = float("-inf")  # all was erased then; what is said to have happened up to that time is passed over
 
     def purchases(self, items: frozenset[str] | None = None) -> list[float]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 # (engine, the path below the prefix, now, scope, receive, send)
 Answering = Callable[["Engine", str, float, MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
@@ -26,3 +27,26 @@ def answering(path: str) -> Answering | None:
     from .collect import answer as collect
 
     return collect
+
+
+async def declare_gpc(app: App, honoured: bool, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    """What the site does with Global Privacy Control (https://www.w3.org/TR/gpc/, "GPC Support Resource"), where the
+    app has no such page (404) of its own."""
+    if scope["method"] not in ("GET", "HEAD"):
+        await app(scope, receive, send)
+        return
+    missing = False
+    body = b'{"gpc": true}' if honoured else b'{"gpc": false}'
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+
+    async def instead(message: Message) -> None:
+        nonlocal missing
+        if message["type"] == "http.response.start":
+            missing = message["status"] == 404
+        if not missing:
+            await send(message)
+        elif message["type"] == "http.response.body" and not message.get("more_body", False):
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": body if scope["method"] == "GET" else b""})
+
+    await app(scope, receive, instead)

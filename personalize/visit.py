@@ -10,9 +10,10 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from .engine import Engine, Route
-from .events import make_page_view, make_signal, segment_entered
+from .events import as_allowed, make_page_view, make_signal, segment_entered, withdrawn
 from .exchange import Exchange, Send
-from .model import Profile, Request, Visitor
+from .model import Event, Profile, Request, Visitor
+from .profiles import first_party
 from .protocols import Observer
 from .routes import Match
 
@@ -21,6 +22,8 @@ _PROFILE_PATIENCE = 0.02  # seconds a page waits for a profile that is not in me
 
 class Visit:
     """Made for each request on a path of the config; holds nothing that outlives it."""
+
+    __slots__ = ("engine", "entered", "match", "now", "observer", "profile", "request", "visitor")
 
     def __init__(
         self, engine: Engine, match: Match[Route], scope: MutableMapping[str, Any], now: float, observer: Observer
@@ -47,8 +50,11 @@ class Visit:
 
     def record_page(self, exchange: Exchange) -> None:
         """The page view, and an exposure for each experience that was really sent or held back."""
-        visitor, record = self.visitor, self.engine.history.record
-        if visitor.id is None or exchange.method == "HEAD" or not 200 <= exchange.status < 300 or not exchange.is_page:
+        visitor, record = self.visitor, self._record
+        if exchange.method == "HEAD" or not 200 <= exchange.status < 300 or not exchange.is_page:
+            return
+        if visitor.id is None:
+            self._record_withdrawal()
             return
         record(make_page_view(_new_id(), self.request.path, visitor.id, self.now, exchange.shown()))
         self.record_signals(exchange.status)
@@ -61,11 +67,18 @@ class Visit:
             return
         for signal, params in self.match.signals:
             if signal.method == self.request.method:
-                self.engine.history.record(
-                    make_signal(
-                        _new_id(), signal, params, self.visitor.id, self.now, self.profile, self.engine.history.products
-                    )
-                )
+                made_from = (self.visitor.id, self.now, self.profile, self.engine.history.products)
+                self._record(make_signal(_new_id(), signal, params, *made_from))
+
+    def _record(self, event: Event) -> None:
+        self.engine.history.record(as_allowed(event, self.visitor.consent))
+
+    def _record_withdrawal(self) -> None:
+        """An id came that is no longer wanted: exports and e-mail must hear of it too. Nothing else is written."""
+        if self.visitor.set_cookie is None or (known := self.engine.visitors.proven(self.request, self.now)) is None:
+            return
+        how = "off" if self.visitor.off else "gpc" if self.visitor.consent.gpc else "consent"
+        self.engine.history.record(withdrawn(known, self.now, how))
 
     async def _read_profile(self) -> None:
         visitor = self.visitor
@@ -78,6 +91,8 @@ class Visit:
             done, _ = await asyncio.wait((loading,), timeout=_PROFILE_PATIENCE)
             if done:
                 self.profile = loading.result()
+        if visitor.consent.gpc and self.profile is not None:
+            self.profile = first_party(self.profile)
 
 
 def read_request(scope: Mapping[str, Any], params: Mapping[str, str]) -> Request:

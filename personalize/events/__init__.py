@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from .consent import as_allowed, withdrawn
 from .exposures import exposure_of, make_page_view, make_signal, segment_entered
 from .log import EventLog
 
-__all__ = ["EventLog", "exposure_of", "make_page_view", "make_signal", "segment_entered"]
+__all__ = [
+    "EventLog",
+    "as_allowed",
+    "exposure_of",
+    "make_page_view",
+    "make_signal",
+    "segment_entered",
+    "withdrawn",
+]

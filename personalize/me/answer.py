@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from ..engine import Engine
 from ..errors import StoreError
+from ..events import withdrawn
 from ..membership import memberships
 from ..model import ERASED, Event, Profile, Request, Visitor
 from ..visit import read_request
@@ -156,6 +157,8 @@ class _Answer:
             self.engine.observer.count("me.refused")
             return self.plain(403, "refused_form")
         if do in ("off", "on"):
+            if do == "off" and self.id is not None:
+                self.engine.history.record(withdrawn(self.id, self.now, "off"))
             return self._back(do, self.engine.visitors.turn(do == "off", self.request))
         if self.id is None:
             return self.plain(403, "not_proven")

@@ -6,5 +6,6 @@ from .behaviours import behaviour_holds
 from .facts import PROFILE_FACTS
 from .fold import apply_event
 from .profiles import Profiles
+from .provenance import first_party
 
-__all__ = ["PROFILE_FACTS", "Profiles", "apply_event", "behaviour_holds"]
+__all__ = ["PROFILE_FACTS", "Profiles", "apply_event", "behaviour_holds", "first_party"]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from operator import itemgetter
 from typing import Any, Final
 
-from ..model import ERASED, Catalogue, Event, Profile
+from ..model import ERASED, WITHDRAWN, Catalogue, Event, Profile
 from .erasing import erase
 from .provenance import provenance_of
 
@@ -34,7 +34,7 @@ _HAPPENED: Final = 200
 _REMEMBERED: Final = 200
 
 # Said about a visitor, not done by one: no sign that somebody is there.
-_NO_ACTIVITY: Final = frozenset({"User Identified", "Segment Entered"})
+_NO_ACTIVITY: Final = frozenset({"User Identified", "Segment Entered", WITHDRAWN})
 
 
 def apply_event(profile: Profile, event: Event, products: Catalogue) -> None:
@@ -157,6 +157,7 @@ def _shown(profile: Profile, event: Event, products: Catalogue) -> None:
 
 
 def _page_viewed(profile: Profile, event: Event, products: Catalogue) -> None:
+    profile.gpc = event.properties.get("gpc") is True
     _viewed(profile, event, products)
     _shown(profile, event, products)
 
@@ -165,6 +166,10 @@ def _entered(profile: Profile, event: Event, products: Catalogue) -> None:
     segment = _text(event.properties.get("segment"))
     if segment:
         _put(profile.remembered, segment, max(event.time, profile.remembered.get(segment, 0.0)), _REMEMBERED)
+
+
+def _withdrawn(profile: Profile, event: Event, products: Catalogue) -> None:
+    profile.withdrawn = max(profile.withdrawn, event.time)
 
 
 _FOLDS: Final[Mapping[str, Callable[[Profile, Event, Catalogue], None]]] = {
@@ -176,6 +181,7 @@ _FOLDS: Final[Mapping[str, Callable[[Profile, Event, Catalogue], None]]] = {
     "User Identified": _identified,
     "Experience Viewed": _shown,
     "Segment Entered": _entered,
+    WITHDRAWN: _withdrawn,
 }
 
 

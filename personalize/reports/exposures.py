@@ -50,7 +50,7 @@ class ExposureReport:
         self._counts: dict[_Key, _Count] = {}
 
     def apply(self, event: Event) -> None:
-        for seen in event.exposures:
+        for seen in event.exposures if event.counted else ():
             self._count(event, seen)
 
     def _count(self, event: Event, seen: Mapping[str, Any]) -> None:

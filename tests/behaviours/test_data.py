@@ -80,7 +80,10 @@ async def test_b44_withdrawing_consent_takes_effect_on_the_next_request(site: An
     visitor.cookies["consent"] = "denied"
     response = await visitor.get()
     assert b"Hello again" not in response.body and visitor.cookies["__Host-pz"] == ""
-    assert await app.watcher.history.store.last() == before
+    for _ in range(3):
+        await visitor.get()
+    (only,) = await app.watcher.history.store.read(before)
+    assert only.name == "Consent Withdrawn", "so that exports leave the visitor out; nothing else is written"
 
 
 async def test_b49_a_forged_cookie_is_refused_and_logged(site: Any, browser: Any, caplog: Any) -> None:

@@ -1,0 +1,80 @@
+"""The shape of what holds for a whole site: its cookie, consent, limits and signals; and what every shape here is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..quantities import Duration
+
+
+class Model(BaseModel):
+    # strict: "yes" is no boolean and "5" is no number, as the JSON schema that editors see says too
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
+
+
+class Cookie(Model):
+    """The visitor's id cookie. It is signed with the keys in PERSONALIZE_SECRET, which never stand in this file."""
+
+    name: str = Field(
+        default="pz", pattern=r"^[A-Za-z0-9_-]{1,40}$", description="Its name; over https it becomes __Host-NAME."
+    )
+    days: int = Field(default=180, ge=1, le=400, description="How long the browser keeps it, in days.")
+    partitioned: bool = Field(default=False, description="For a site that lives in other sites' frames (CHIPS).")
+
+
+class ConsentRules(Model):
+    """Where the visitor's consent is read. Without consent there is no id, no profile and no personalization."""
+
+    cookie: str = Field(default="consent", description="The cookie in which the consent banner keeps the answer.")
+    default: Literal["denied", "granted"] = Field(
+        default="denied", description="What holds while the visitor has not answered."
+    )
+    honour_gpc: bool = Field(default=True, description="Whether the browser's Sec-GPC: 1 counts as a refusal.")
+    gpc_json: bool = Field(
+        default=True, description="Whether /.well-known/gpc.json is answered where the app itself has none."
+    )
+
+
+class Signal(Model):
+    """An event read off the site's own traffic: a request on `path` that the app answered with success."""
+
+    path: str = Field(description="A path pattern: literal text, {name} one segment, * one segment, ** the rest.")
+    method: Literal["GET", "POST", "PUT", "DELETE"] = Field(default="GET", description="The request's method.")
+    event: str = Field(description="The event's name, such as Product Viewed or Order Completed.")
+    item: str | None = Field(
+        default=None, description='The product: "{product}" is what the path captured; Order Completed takes the cart.'
+    )
+
+
+class Limits(Model):
+    """How many events a second the collector takes from one sender, on average; ten seconds' worth may come at once."""
+
+    server: float = Field(default=10_000, gt=0, description="With one write key.")
+    visitor: float = Field(default=20, gt=0, description="From the browser of one visitor, by the signed cookie.")
+    address: float = Field(
+        default=100, gt=0, description="From browsers without a cookie yet, by their address (or your proxy's)."
+    )
+
+
+class Site(Model):
+    """What holds for the whole site."""
+
+    cookie: Cookie = Field(default=Cookie(), description="The visitor's id cookie.")
+    consent: ConsentRules = Field(default=ConsentRules(), description="Where the visitor's consent is read.")
+    geo_headers: list[str] = Field(
+        default=[], description="Headers in which your CDN tells the visitor's country; the first that is there counts."
+    )
+    budget: Duration = Field(default=0.05, description="How long a page may wait for all its slots together.")
+    templates: str = Field(default="templates", description="The folder of the templates, beside this file.")
+    prefix: str = Field(default="/_personalize", description="Below this path are the middleware's own addresses.")
+    cache_control: Literal["no-store", "no-cache"] = Field(
+        default="no-store", description="Cache-Control of pages that were personalized."
+    )
+    signals: list[Signal] = Field(default=[], description="Events read off the site's own traffic.")
+    write_keys: list[str] = Field(
+        default=[],
+        description='Secrets for your servers to send events with, each as "${NAME}"; besides PERSONALIZE_WRITE_KEYS.',
+    )
+    limits: Limits = Field(default=Limits(), description="How many events the collector takes.")
