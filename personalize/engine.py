@@ -89,6 +89,9 @@ class Engine:
         self._targets = {name: _targets(name, config) for name in config.slots}
         self._refuse_bad_selectors()
         self._routes: Routes[Route] = Routes(config, self._route)
+        if config.slots:
+            # Routes are made when a path first asks for them; what is wrong or slow in one is met now instead.
+            self._route(tuple(config.slots))
 
     # --- made once ---------------------------------------------------------------------------------
 
@@ -122,14 +125,16 @@ class Engine:
 
     def _route(self, names: tuple[str, ...]) -> Route:
         decider = Decider(self.config, names)
-        reads = set(decider.reads) | self._read_by_sources(names)
+        watched = self.segments.remembering
+        reads = decider.reads | self._read_by_sources(names) | self.segments.reads(watched)
+        behaviours = {**decider.behaviours, **self.segments.behaviours(watched)}
         return Route(
             slots=names,
             rules=compile_rules([target for name in names for target in self._targets[name]]),
             decider=decider,
             request_facts=tuple((f, self.visitors.reader(f)) for f in sorted(reads & self.visitors.facts)),
             profile_facts=tuple((f, PROFILE_FACTS[f]) for f in sorted(reads & PROFILE_FACTS.keys())),
-            behaviours=tuple(decider.behaviours.values()),
+            behaviours=tuple(behaviours.values()),
             segments=frozenset(decider.segments),
         )
 
@@ -176,7 +181,9 @@ class Engine:
         remembered = profile.remembered if profile is not None else {}
         if route.segments:
             facts["segments"] = self.segments.memberships(route.segments, facts, remembered, now) | as_segments
-            entered = tuple(self.segments.entered(route.segments, facts, remembered, now))
+        if self.segments.remembering and visitor.id is not None:
+            # Every page counts as a touch, also one whose slots do not ask for the segment.
+            entered = self.segments.entered(self.segments.remembering, facts, remembered, now)
         plan = route.decider.decide(Case(facts, visitor, profile, now), trace)
         return Decision(plan, facts, entered)
 

@@ -103,6 +103,7 @@ class Watcher:
             self.observer.changed("config", "rejected", f"the last good one stays; {error}")
             return
         self.history.follow(config.products)
+        engine.contents.adopt(self.engine.contents)
         old, self.engine = self.engine, engine
         self.rejected = None
         self.revision += 1
