@@ -11,7 +11,19 @@ every store must do.
 from __future__ import annotations
 
 from .asgi import (
-    HTML, Answer, App, BrokenRule, HeaderPairs, Message, Receive, Response, Scope, Send, Sent, call, read_body,
+    HTML,
+    Answer,
+    App,
+    BrokenRule,
+    HeaderPairs,
+    Message,
+    Receive,
+    Response,
+    Scope,
+    Send,
+    Sent,
+    call,
+    read_body,
 )  # fmt: skip
 from .hot_states import HOT_STATE_LAWS
 from .stores import STORE_LAWS

@@ -147,6 +147,7 @@ async def a_strange_event_does_not_take_its_batch_along(store: Store) -> None:
     await store.open()
     looped: dict[str, Any] = {}
     looped["self"] = looped
+    keys: dict[Any, Any] = {"set": {1}, "bytes": b"x", "tuple": (1, 2), 5: "number", None: "none"}
     deep: Any = "bottom"
     for _ in range(100_000):
         deep = [deep]
@@ -157,12 +158,13 @@ async def a_strange_event_does_not_take_its_batch_along(store: Store) -> None:
         Event("huge", "X", 1e300, "ann", {"n": 10**6000, "e": 2**70, "m": -(2**63)}),
         Event("deep", "X", 1.0, "ann", {"deep": deep}),
         Event("loop", "X", 1.0, "ann", looped),
-        Event("types", "X", -5.0, "ann", {"set": {1}, "bytes": b"x", "tuple": (1, 2), 5: "number", None: "none"}),
+        Event("types", "X", -5.0, "ann", keys),
         Event(long_id, long_id, 1.0, long_id, {}),
         Event("back\\0slash", "X\\", 1.0, "\\\x00\\0", {"text": "\\0"}),
     ]
     assert (await store.append([_event("first"), *strange, _event("last")]))[0] == len(strange) + 2
-    assert (await store.append([Event(long_id, "again", 1.0, "ann"), Event("back\\0slash", "again", 1.0, "ann")]))[0] == 0
+    again = [Event(id_, "again", 1.0, "ann") for id_ in (long_id, "back\\0slash")]
+    assert (await store.append(again))[0] == 0
     found = {e.id: e for e in await store.read()}
     assert next(iter(found)) == "first" and next(reversed(found)) == "last"
     assert found["s?"].name == "N?\x00" and found["s?"].time == 0.0 and found["s?"].visitor == "v?"

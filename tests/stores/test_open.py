@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from personalize.model import Event
-from personalize.stores import MemoryStore, SqliteStore, open_store
+from personalize.stores import MemoryStore, PostgresStore, SqliteStore, open_hot_state, open_store
 
 
 @pytest.mark.parametrize(
@@ -33,15 +33,35 @@ def test_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql://db/shop", "postgresql+asyncpg://db/shop", "redis://cache", "rediss://cache"]
+    "url", ["postgresql://ann@db/shop", "postgres://db/shop", "postgresql+asyncpg://ann:secret@db:6432/shop"]
 )
-def test_stores_to_come_are_refused_in_plain_words(tmp_path: Path, url: str) -> None:
-    """A store that is not there yet is named as such, never taken for another."""
-    with pytest.raises(ValueError, match="not supported yet"):
+def test_a_postgresql_url_names_a_database(tmp_path: Path, url: str) -> None:
+    """libpq's urls, and SQLAlchemy's for the same driver; nothing is connected yet, and a password is never shown."""
+    store = open_store(url, tmp_path)
+    assert isinstance(store, PostgresStore)
+    assert store.where.startswith("postgresql://db") and "secret" not in store.where
+
+
+@pytest.mark.parametrize("url", ["redis://cache", "rediss://:secret@cache", "valkey://cache"])
+def test_redis_keeps_no_log(tmp_path: Path, url: str) -> None:
+    """Redis is for hot state; the message says so and repeats no password."""
+    with pytest.raises(ValueError, match="write it as `hot`") as caught:
         open_store(url, tmp_path)
+    assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["", "mysql://x", "sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:x", "Mem"])
+@pytest.mark.parametrize(("module", "url"), [("asyncpg", "postgresql://db/shop"), ("redis", "redis://cache")])
+def test_a_missing_driver_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, url: str) -> None:
+    """Without its extra a store is refused with what to install."""
+    monkeypatch.setattr("personalize.stores.postgres.find_spec", lambda name: None)
+    monkeypatch.setattr("personalize.stores.redis.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"pip install"):
+        open_store(url, tmp_path) if module == "asyncpg" else open_hot_state(url, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "mysql://x", "postgresql://", "sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:x", "Mem"]
+)
 def test_what_names_no_store_is_refused(tmp_path: Path, url: str) -> None:
     """The message says what could be written instead."""
     with pytest.raises(ValueError, match="sqlite"):
