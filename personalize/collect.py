@@ -47,9 +47,9 @@ def _desk(engine: Engine) -> Desk:
     return desk
 
 
-def _shown_in(engine: Engine, visitor: str, slot: str) -> str | None:
-    """The experience that the visitor saw last in a slot, as far as memory knows."""
-    profile = engine.history.profile(visitor)
+async def _shown_in(engine: Engine, visitor: str, slot: str) -> str | None:
+    """The experience that the visitor saw last in a slot."""
+    profile = await engine.history.load(visitor)
     if profile is None:
         return None
     seen = [(times[-1], key) for key, times in profile.exposures.items() if times and key.startswith(f"{slot}/")]

@@ -98,7 +98,7 @@ class Collector:
         *,
         identify: Callable[[Request, float], Visitor],
         is_recorded: Callable[[str], bool],
-        shown_in: Callable[[str, str], str | None],
+        shown_in: Callable[[str, str], Awaitable[str | None]],
     ) -> None:
         self._keys = tuple(keys)
         self._log = log
@@ -176,19 +176,20 @@ class Collector:
             self._take_tokens(self._visitors, visitor.id, len(texts), now)
         caller = Caller(False, now, visitor.id, visitor.fresh, "browser", self._keys)
         taken = await self._read(door, envelope, texts, others, caller)
-        taken.events = [event for event in map(self._completed, taken.events) if event is not None]
+        completed = [await self._completed(event) for event in taken.events]
+        taken.events = [event for event in completed if event is not None]
         await self._write(taken.events)
         # A newcomer whose events went to a profile of another name keeps no id that nothing is known of.
         used = not visitor.fresh or any(event.visitor == visitor.id for event in taken.events)
         return Answer(200, taken.told(door), cookie if used else ())
 
-    def _completed(self, event: Event) -> Event | None:
+    async def _completed(self, event: Event) -> Event | None:
         """What only this side knows about a browser's event. None for a page view that is in the log already."""
         own = ":" not in event.visitor
         if event.name == "Page Viewed" and own and self._is_recorded(event.properties["path"]):
             return None
         if event.name in ("Experience Clicked", "Answer Given") and own:
-            shown = self._shown_in(event.visitor, str(event.properties.get("slot", "")))
+            shown = await self._shown_in(event.visitor, str(event.properties.get("slot", "")))
             return Event(event.id, event.name, event.time, event.visitor, {**event.properties, "experience": shown})
         return event
 

@@ -45,7 +45,7 @@ def read_capture(raw: Any, sent_at: Any, now: float) -> Message | Refusal:
         properties=page if kind == "page" else kept,
         # Its distinct id is either; what a visitor's cookie holds is found among the anonymous ones.
         user_id=tidy_id(properties.get("alias")) if kind == "alias" else person,
-        anonymous_id=person,
+        anonymous_id="" if kind == "alias" else person,
         id=tidy_id(raw.get("uuid")),
         time=raw.get("timestamp"),
         skew=skew_of(sent_at, now),

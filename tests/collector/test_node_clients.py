@@ -1,0 +1,157 @@
+"""The real, unmodified JavaScript clients: on Node.js, and in a real Chromium."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+PACKAGES = ("@segment/analytics-node@3", "@rudderstack/rudder-sdk-node@3", "@segment/analytics-next@1")
+VISITOR = "0123456789abcdef0123456789abcdef"
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.fixture(scope="session")
+def modules() -> Path:
+    """The folder with the clients, installed once and kept between runs."""
+    npm, node = shutil.which("npm"), shutil.which("node")
+    if npm is None or node is None:
+        pytest.skip("node and npm are not here")
+    folder = Path(tempfile.gettempdir()) / "personalize-node-clients"
+    done = folder / "done.json"
+    if not done.exists() or json.loads(done.read_text()) != list(PACKAGES):
+        folder.mkdir(exist_ok=True)
+        (folder / "package.json").write_text('{"private": true}')
+        command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", *PACKAGES]
+        made = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+        if made.returncode:
+            pytest.skip(f"the clients could not be installed: {made.stderr.strip()[-200:]}")
+        done.write_text(json.dumps(PACKAGES))
+    return folder
+
+
+def run(modules: Path, program: str) -> str:
+    """Run a program in the clients' folder; its errors are the test's."""
+    done = subprocess.run(["node", "-e", program], cwd=modules, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_segments_client_for_node_is_understood(server: Any, write_key: str, modules: Path) -> None:
+    """@segment/analytics-node: a batch of its calls arrives, and it takes the answer for success."""
+    said = run(
+        modules,
+        f"""
+        const {{Analytics}} = require('@segment/analytics-node')
+        const a = new Analytics({{writeKey: {write_key!r}, host: {server.host.rpartition("/")[0]!r},
+                                  path: '/_personalize/v1/batch', maxRetries: 0}})
+        a.on('error', e => console.log('error', e.code, e.reason))
+        a.identify({{userId: 'u1', traits: {{plan: 'gold'}}}})
+        a.track({{anonymousId: {VISITOR!r}, event: 'Product Added', properties: {{product_id: 'soap', quantity: 2}}}})
+        a.track({{userId: 'u1', event: 'Order Completed', properties: {{order_id: 'o-1', revenue: 30.5}}}})
+        a.page({{userId: 'u1', properties: {{url: 'https://shop.example/pricing?x=1'}}}})
+        a.closeAndFlush().then(() => console.log('done'))
+        """,
+    )
+    assert said.split() == ["done"]
+    events = {event.name: event for event in server.events(least=4)}
+    assert events["Product Added"].visitor == VISITOR
+    assert events["Order Completed"].visitor == "u:u1"
+    assert events["Page Viewed"].properties["path"] == "/pricing"
+
+
+def test_segments_client_for_node_hears_of_a_wrong_key(server: Any, modules: Path) -> None:
+    """@segment/analytics-node: a wrong key is an error of the client's, and nothing arrives."""
+    said = run(
+        modules,
+        f"""
+        const {{Analytics}} = require('@segment/analytics-node')
+        const a = new Analytics({{writeKey: 'wrong', host: {server.host.rpartition("/")[0]!r},
+                                  path: '/_personalize/v1/batch', maxRetries: 0}})
+        a.on('error', e => console.log(e.code))
+        a.track({{userId: 'u1', event: 'x'}})
+        a.closeAndFlush()
+        """,
+    )
+    assert said.split() == ["delivery_failure"]
+
+
+@pytest.mark.parametrize("gzip", ["true", "false"])
+def test_rudderstacks_client_for_node_is_understood(server: Any, write_key: str, modules: Path, gzip: str) -> None:
+    """@rudderstack/rudder-sdk-node: its batch arrives, compressed and plain."""
+    said = run(
+        modules,
+        f"""
+        const Rudder = require('@rudderstack/rudder-sdk-node').default || require('@rudderstack/rudder-sdk-node')
+        const a = new Rudder({write_key!r}, {{dataPlaneUrl: {server.host!r}, gzip: {gzip}, flushAt: 20,
+                                              errorHandler: e => console.log('error', e.message)}})
+        a.identify({{userId: 'u1', traits: {{plan: 'gold'}}}})
+        a.track({{userId: 'u1', event: 'view_item', properties: {{items: [{{item_id: 'soap'}}]}}}})
+        a.flush().then(() => console.log('done'), e => console.log('error', e.message)).finally(() => process.exit(0))
+        """,
+    )
+    assert said.split() == ["done"]
+    events = {event.name: event for event in server.events(least=2)}
+    assert events["User Identified"].properties["traits"] == {"plan": "gold"}
+    assert events["Product Viewed"].properties["product_id"] == "soap"
+
+
+# --- in a browser ----------------------------------------------------------------------------------------
+
+
+PAGE = """<!doctype html><title>{title}</title>
+<script src="/static/index.js"></script>
+<script src="/page.js"></script>
+<div data-slot="hero"></div>
+"""
+PROGRAM = """
+window.analytics = AnalyticsNext.AnalyticsBrowser.load({writeKey: 'my-shop', cdnURL: location.origin + '/_personalize'})
+window.analytics.on('error', e => { window.failed = String(e.reason || e) })
+"""
+
+
+@pytest.fixture
+def browsing(modules: Path, serve_pages: Any) -> Iterator[Any]:
+    """A site that serves analytics.js from its own address, under a CSP without inline scripts."""
+    umd = modules / "node_modules" / "@segment" / "analytics-next" / "dist" / "umd"
+    files = {f"/static/{file.name}": file.read_bytes() for file in umd.glob("*.js")}
+    pages = {"/": PAGE.format(title="Home"), "/docs": PAGE.format(title="Docs"), "/page.js": PROGRAM}
+    with serve_pages({**files, **{path: text.encode() for path, text in pages.items()}}) as server:
+        yield server
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not here")
+def test_segments_client_for_browsers_is_understood(browsing: Any, chromium: Any) -> None:
+    """@segment/analytics-next in Chromium, told only the site's prefix: events go to the cookie's visitor, an order of
+    a browser counts for nothing, and page views that the middleware recorded are not counted twice."""
+    page = chromium.new_page()
+    page.goto(f"{browsing.origin}/")
+    own = {cookie["name"]: cookie["value"] for cookie in chromium.cookies()}["pz"].partition(".")[0]
+    page.goto(f"{browsing.origin}/docs")
+    page.evaluate(
+        """async () => {
+        await analytics.page('Docs')
+        await analytics.track('Product Viewed', {product_id: 'soap'})
+        await analytics.track('Order Completed', {order_id: 'o-1', revenue: 1000})
+        await analytics.identify('u1', {plan: 'gold'})
+        }"""
+    )
+    events = {event.name: event for event in browsing.events(least=5)}
+    assert page.evaluate("window.failed") is None
+    assert events["Product Viewed"].visitor == own
+    assert events["User Identified"].visitor == own
+    assert events["User Identified"].properties["$ids"]["user_id"] == "u1"
+    assert "Order Completed" not in events
+    assert events["Unverified Order Completed"].properties["revenue"] == 1000
+    views = [event for event in browsing.events("Page Viewed") if event.visitor == own]
+    assert [event.properties["path"] for event in views] == ["/", "/docs"]
+    assert all(event.properties.get("$via") == "browser" for event in views[1:])
