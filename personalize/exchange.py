@@ -113,7 +113,10 @@ class Exchange:
         """The last byte is handed over: now, and not after the app's background tasks, is what was sent known."""
         if self._splicer is not None:
             self.found = self._splicer.found
-        self._ended(self)
+        try:
+            self._ended(self)
+        except Exception as error:  # the visitor has the page; what could not be recorded is said
+            self.engine.observer.failed("record", error)
 
     def shown(self) -> list[dict[str, Any]]:
         """The exposures on the page as it was sent, in its order."""
@@ -138,7 +141,7 @@ class Exchange:
     async def _start(self, message: Message) -> None:
         self.status = message["status"]
         # A copy: an iterator can be read only once, and a list is the app's.
-        self._headers = headers = [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
+        self._headers = headers = list(message.get("headers", ()))
         if not isinstance(message.get("headers", ()), list | tuple):
             message = {**message, "headers": headers}
         self._verdict = verdict = judge(self.method, self.status, headers)
@@ -187,18 +190,20 @@ class Exchange:
         start, verdict = self._held, self._verdict
         more: bool = message.get("more_body", False)
         self._early.append(message)
-        pieces: Iterator[bytes] = iter((message.get("body", b""),))
+        pieces: Iterator[bytes] = iter(())
         rest: bytes | None = None
-        if verdict.coding != "identity":
+        if verdict.coding == "identity":
+            self._first += message.get("body", b"")
+        else:
             if self._decoder is None:
                 self._decoder = decoder(verdict.coding)
             pieces = self._decoder.feed(message.get("body", b""))
-        try:
-            self._first += b"".join(_up_to(_WHOLE, pieces))
-            rest = next(pieces, None)
-        except PageError:
-            await self._same(start)
-            return
+            try:
+                self._first += b"".join(_up_to(_WHOLE, pieces))
+                rest = next(pieces, None)
+            except PageError:
+                await self._same(start)
+                return
         if more and not verdict.sniff and (undecided(verdict.charset, self._first) or self._gathers()):
             return
         body, self._first = self._first, b""

@@ -41,8 +41,13 @@ class PersonalizeMiddleware:
         observer: Observer | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        # Loaded here, not with this module: importing the package stays cheap for those who only check a config.
+        from .page.headers import request_scope, return_scope
         from .reload import Watcher
+        from .visit import Visit
 
+        self._visit = Visit
+        self._request_scope, self._return_scope = request_scope, return_scope
         self.app = app
         self.observer: Observer = observer or LogObserver()
         self._clock = clock
@@ -115,14 +120,13 @@ class PersonalizeMiddleware:
         await answer(self._watcher.engine, path, self._clock(), scope, receive, send)
 
     async def _http(self, match: Match[Route], scope: Scope, receive: Receive, send: Send) -> None:
-        from .page.headers import request_scope, return_scope
-        from .visit import Visit
-
         route = match.route if scope["method"] in ("GET", "HEAD") else None
         try:
+            if not isinstance(scope["headers"], list | tuple):
+                scope["headers"] = list(scope["headers"])  # any iterable may come, and we and the app both read it
             if not self._watcher.started:
                 await self._watcher.start(patience=0.25)
-            visit = Visit(self._watcher.engine, match, scope, self._clock(), self.observer)
+            visit = self._visit(self._watcher.engine, match, scope, self._clock(), self.observer)
             if route is not None:
                 exchange = await visit.decide(route, send)
                 exchange.needs_length = scope.get("http_version") == "1.0"
@@ -133,13 +137,13 @@ class PersonalizeMiddleware:
         if route is None:
             await self._signals_only(visit, scope, receive, send)
             return
-        inner = request_scope(scope)
+        inner = self._request_scope(scope, visit.request.headers)
         inner[_PASSED] = True
         try:
             await self.app(inner, receive, exchange.send)
         finally:
             inner.pop(_PASSED, None)
-            return_scope(scope, inner)
+            self._return_scope(scope, inner)
         await exchange.finish()
 
     async def _signals_only(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:

@@ -50,16 +50,18 @@ class Visit:
 
     def record_page(self, exchange: Exchange) -> None:
         """The page view, and an exposure for each experience that was really sent or held back."""
-        visitor, record = self.visitor, self._record
-        if exchange.method == "HEAD" or not 200 <= exchange.status < 300 or not exchange.is_page:
+        if exchange.method == "HEAD":
             return
-        if visitor.id is None:
-            self._record_withdrawal()
-            return
-        record(make_page_view(_new_id(), self.request.path, visitor.id, self.now, exchange.shown()))
-        self.record_signals(exchange.status)
-        for segment in self.entered:
-            record(segment_entered(_new_id(), segment, visitor.id, self.now))
+        visitor = self.visitor.id
+        if exchange.is_page and 200 <= exchange.status < 300:
+            if visitor is None:
+                self._record_withdrawal()
+                return
+            self._record(make_page_view(_new_id(), self.request.path, visitor, self.now, exchange.shown()))
+            for segment in self.entered:
+                self._record(segment_entered(_new_id(), segment, visitor, self.now))
+        if self.match.signals:
+            self.record_signals(exchange.status)
 
     def record_signals(self, status: int) -> None:
         """Events that the config reads off the site's own traffic; only of what the app answered with success."""

@@ -173,12 +173,15 @@ def personalized(
     return kept
 
 
-def request_scope(scope: MutableMapping[str, Any]) -> dict[str, Any]:
+def request_scope(scope: MutableMapping[str, Any], names: Iterable[bytes]) -> dict[str, Any]:
     """A shallow copy of an HTTP scope for a page that may be rewritten: without what could make the app answer
-    304 or 206 about bytes the visitor never had, and without ways of sending a file past us. The scope that
-    came in is not changed, and the copy's header list is its own."""
+    304 or 206 about bytes the visitor never had, and without ways of sending a file past us. `names` are those of
+    its headers, in lower case. The scope that came in is not changed, and the copy's header list is its own."""
     copy = dict(scope)
-    copy["headers"] = [pair for pair in scope.get("headers", ()) if pair[0].lower() not in _CONDITIONAL]
+    if _CONDITIONAL.isdisjoint(names):
+        copy["headers"] = list(scope.get("headers", ()))
+    else:
+        copy["headers"] = [pair for pair in scope["headers"] if pair[0].lower() not in _CONDITIONAL]
     extensions = scope.get("extensions")
     if extensions and not _BY_FILE.isdisjoint(extensions):
         copy["extensions"] = {name: value for name, value in extensions.items() if name not in _BY_FILE}

@@ -199,7 +199,7 @@ def test_the_scope_for_a_page_has_no_conditions() -> None:
     headers = [(name, b"x") for name in names]
     extensions = {"http.response.pathsend": {}, "http.response.zerocopysend": {}, "http.response.push": {}}
     scope = {"type": "http", "headers": headers, "extensions": extensions, "state": {}}
-    copy = request_scope(scope)
+    copy = request_scope(scope, {name.lower() for name in names})
     assert copy["headers"] == [(b"accept", b"x")]
     assert copy["extensions"] == {"http.response.push": {}}
     assert copy["state"] is scope["state"]
@@ -209,14 +209,14 @@ def test_the_scope_for_a_page_has_no_conditions() -> None:
 
 def test_a_scope_without_extensions_is_copied_too() -> None:
     """Extensions are optional, and headers may be any iterable."""
-    copy = request_scope({"type": "http", "headers": iter([(b"a", b"b")])})
+    copy = request_scope({"type": "http", "headers": iter([(b"a", b"b")])}, [b"a"])
     assert copy == {"type": "http", "headers": [(b"a", b"b")]}
 
 
 def test_what_the_app_left_in_its_scope_comes_back() -> None:
     """Routers write the route into the scope, and middleware outside reads it; conditions stay with the server."""
     scope = {"type": "http", "headers": [(b"range", b"x")], "path": "/"}
-    copy = request_scope(scope)
+    copy = request_scope(scope, [b"range"])
     copy["endpoint"] = "home"
     copy["path_params"] = {"a": 1}
     return_scope(scope, copy)
