@@ -13,6 +13,7 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from typing import Final, Generic, Protocol, TypeVar
 
 from ..breaker import Breaker
@@ -92,12 +93,11 @@ class Lines(Generic[C]):
         if connection is None:
             connection = await self._connect()
         idle = self._idle
-        try:
+        with ExitStack() as unless_well:
+            unless_well.callback(connection.terminate)  # Rule 2
             async with asyncio.timeout(self._patience):
                 result = await work(connection)
-        except BaseException:  # Rule 2
-            connection.terminate()
-            raise
+            unless_well.pop_all()
         idle.append(connection)
         return result
 

@@ -12,9 +12,11 @@ The tables live in the first schema of the connection's search_path.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from importlib.util import find_spec
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -146,19 +148,15 @@ class PostgresStore:
     # --- connecting ----------------------------------------------------------------------------------
 
     async def _connect(self) -> Any:
-        import asyncio
-
         import asyncpg  # type: ignore[import-untyped]
 
-        with _Told():
+        with _Told(), ExitStack() as unless_well:
             async with asyncio.timeout(self._patience):
                 connection = await asyncpg.connect(self._url, timeout=self._patience)
-            try:
-                async with asyncio.timeout(_MIGRATION):
-                    await self._prepare(connection)
-            except BaseException:
-                connection.terminate()
-                raise
+            unless_well.callback(connection.terminate)
+            async with asyncio.timeout(_MIGRATION):
+                await self._prepare(connection)
+            unless_well.pop_all()
         return connection
 
     async def _prepare(self, connection: Any) -> None:

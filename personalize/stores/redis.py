@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack
 from importlib.util import find_spec
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -78,12 +79,11 @@ class RedisHotState:
             socket_connect_timeout=self._patience,
         )
         client = _Client(made)
-        try:
+        with ExitStack() as unless_well:
+            unless_well.callback(client.terminate)
             async with asyncio.timeout(self._patience):
                 await client.ask(lambda redis: redis.initialize())
-        except BaseException:
-            client.terminate()
-            raise
+            unless_well.pop_all()
         return client
 
 
