@@ -91,6 +91,14 @@ class ForgettingStore(Protocol):
         were removed. Their seqs are not given again, and where the store can tell, neither are their ids taken again."""
 
 
+class TrimmingStore(Protocol):
+    """What a Store can do besides, so that events are kept only as long as the config's `retention` says."""
+
+    async def trim(self, after: int, upto: int, before: Mapping[str, float]) -> int:
+        """Of the events with after < seq <= upto, remove those whose name is in `before` and whose time is earlier than
+        what stands there. Returns how many. Their seqs are not given again. Raises StoreError."""
+
+
 class HotState(Protocol):
     """What visitors were shown in the last minutes, known to every worker at once. It bridges the moment that the log's
     tail needs, so that a cap counts what another worker has just shown. Losing it loses no event."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from ..errors import StoreError
-from ..model import Event
+from ..model import ERASED, Event
 from .rows import Row, event_of, row_of
 
 
@@ -17,7 +19,7 @@ class MemoryStore:
     def __init__(self, limit: int = 200_000) -> None:
         self._limit = limit
         self._closed = False
-        self._rows: deque[Row] = deque()
+        self._rows: deque[Row | None] = deque()  # None where one was removed
         self._last = 0  # the newest row's seq; the oldest row's is _last - len(_rows) + 1
         self._ids: set[str] = set()
         self._of_visitor: dict[str, deque[int]] = {}
@@ -43,18 +45,32 @@ class MemoryStore:
     async def read(self, after: int = 0, limit: int = 1000) -> list[Event]:
         self._check()
         first = self._last - len(self._rows) + 1
-        start = max(after + 1, first)
         # By index, since a deque finds its ends at once: a tail asks for the last few again and again.
-        return [event_of(seq, self._rows[seq - first]) for seq in range(start, min(start + limit, self._last + 1))]
+        kept = (
+            event_of(seq, row)
+            for seq in range(max(after + 1, first), self._last + 1)
+            if (row := self._rows[seq - first]) is not None
+        )
+        return list(islice(kept, limit))
 
     async def of_visitor(self, visitor: str) -> list[Event]:
         self._check()
         first = self._last - len(self._rows) + 1
-        return [event_of(seq, self._rows[seq - first]) for seq in self._of_visitor.get(visitor, ())]
+        theirs = self._of_visitor.get(visitor, ())
+        return [event_of(seq, row) for seq in theirs if (row := self._rows[seq - first]) is not None]
 
     async def last(self) -> int:
         self._check()
         return self._last
+
+    async def forget(self, visitor: str) -> int:
+        theirs = await self.of_visitor(visitor)
+        newest = max((event.seq for event in theirs if event.name == ERASED), default=0)
+        return self._remove([event for event in theirs if event.seq != newest])
+
+    async def trim(self, after: int, upto: int, before: Mapping[str, float]) -> int:
+        events = await self.read(after, upto - after)
+        return self._remove([e for e in events if e.seq <= upto and e.time < before.get(e.name, -math.inf)])
 
     async def close(self) -> None:
         """What was stored stays until the object goes, as a file would."""
@@ -64,10 +80,22 @@ class MemoryStore:
         if self._closed:
             raise StoreError("the log is closed")
 
+    def _remove(self, events: Sequence[Event]) -> int:
+        first = self._last - len(self._rows) + 1
+        for event in events:
+            self._rows[event.seq - first] = None
+            self._let_go(event.id, event.visitor, event.seq)
+        return len(events)
+
     def _forget_oldest(self) -> None:
-        id_, _, _, visitor, _ = self._rows.popleft()
+        seq = self._last - len(self._rows) + 1
+        row = self._rows.popleft()
+        if row is not None:
+            self._let_go(row[0], row[3], seq)
+
+    def _let_go(self, id_: str, visitor: str, seq: int) -> None:
         self._ids.discard(id_)
         theirs = self._of_visitor[visitor]
-        theirs.popleft()
+        theirs.remove(seq)
         if not theirs:
             del self._of_visitor[visitor]

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from importlib.util import find_spec
 from typing import Any, Final
@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from ..breaker import Breaker
 from ..errors import StoreError
-from ..model import Event
+from ..model import ERASED, Event
 from .lines import Lines
 from .rows import event_of, row_of
 
@@ -83,6 +83,19 @@ _READ: Final = f"{_COLUMNS} WHERE seq > $1 ORDER BY seq LIMIT $2"
 _OF_VISITOR: Final = (
     f"{_COLUMNS} WHERE hashtextextended(visitor, 0) = hashtextextended($1, 0) AND visitor = $1 ORDER BY seq"
 )
+_FORGET: Final = """
+    DELETE FROM personalize_events WHERE hashtextextended(visitor, 0) = hashtextextended($1, 0) AND visitor = $1
+    AND seq IS DISTINCT FROM (
+        SELECT max(seq) FROM personalize_events
+        WHERE hashtextextended(visitor, 0) = hashtextextended($1, 0) AND visitor = $1 AND name = $2
+    ) RETURNING 1
+"""
+_TRIM: Final = """
+    WITH gone AS (
+        DELETE FROM personalize_events AS e USING unnest($3::text[], $4::float8[]) AS kept (name, since)
+        WHERE e.seq > $1 AND e.seq <= $2 AND e.name = kept.name AND e.time < kept.since RETURNING 1
+    ) SELECT count(*) FROM gone
+"""
 _LAST: Final = "SELECT newest FROM personalize_log"
 _VERSION: Final = "SELECT version FROM personalize_log"
 
@@ -128,6 +141,14 @@ class PostgresStore:
     async def last(self) -> int:
         ((newest,),) = await self._ask(self._reader, _LAST)
         return int(newest)
+
+    async def forget(self, visitor: str) -> int:
+        return len(await self._ask(self._writer, _FORGET, *_escaped((visitor,)), ERASED))
+
+    async def trim(self, after: int, upto: int, before: Mapping[str, float]) -> int:
+        limits = (_escaped(list(before)), list(before.values()))
+        ((count,),) = await self._ask(self._writer, _TRIM, after, upto, *limits)
+        return int(count)
 
     async def close(self) -> None:
         self._closed = True

@@ -16,13 +16,13 @@ import contextlib
 import logging
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from ..errors import StoreError
-from ..model import Event
+from ..model import ERASED, Event
 from ..protocols import Observer
 from .lane import Lane, is_damage
 from .rows import event_of, row_of
@@ -49,6 +49,10 @@ _INSERT_NEW: Final = (
     "INSERT INTO events (id, name, time, visitor, properties) SELECT ?1, ?2, ?3, ?4, ?5"
     " WHERE NOT EXISTS (SELECT 1 FROM events WHERE id = ?1)"
 )
+_FORGET: Final = (
+    "DELETE FROM events WHERE visitor = ? AND seq IS NOT (SELECT max(seq) FROM events WHERE visitor = ? AND name = ?)"
+)
+_TRIM: Final = "DELETE FROM events WHERE seq > ? AND seq <= ? AND name = ? AND time < ?"
 _COLUMNS: Final = "SELECT seq, id, name, time, visitor, properties FROM events"
 
 
@@ -88,6 +92,16 @@ class SqliteStore:
         self._check()
         return await self._reader.run(_last)
 
+    async def forget(self, visitor: str) -> int:
+        self._check()
+        return await self._writer.run(lambda db: _remove(db, _FORGET, visitor, visitor, ERASED))
+
+    async def trim(self, after: int, upto: int, before: Mapping[str, float]) -> int:
+        self._check()
+        return await self._writer.run(
+            lambda db: sum(_remove(db, _TRIM, after, upto, name, time) for name, time in before.items())
+        )
+
     async def close(self) -> None:
         self._closed = True
         await self._reader.close()
@@ -112,6 +126,7 @@ class SqliteStore:
             # Where the file system has no shared memory the old journal stays, and needs the careful setting.
             db.execute(f"PRAGMA synchronous={'NORMAL' if mode == 'wal' else 'FULL'}")
             db.execute("PRAGMA journal_size_limit=67108864")  # a WAL that once grew gives its space back
+            db.execute("PRAGMA secure_delete=ON")  # what is forgotten leaves the file, too
             self._migrate(db)
             if not write:
                 db.execute("PRAGMA query_only=ON")
@@ -210,6 +225,11 @@ def _append(db: sqlite3.Connection, events: Sequence[Event]) -> tuple[int, int]:
     except sqlite3.IntegrityError:  # an id is known; the transaction was rolled back
         with _transaction(db):
             return db.executemany(_INSERT_NEW, rows).rowcount, _last(db)
+
+
+def _remove(db: sqlite3.Connection, statement: str, *values: object) -> int:
+    with _transaction(db):
+        return db.execute(statement, values).rowcount
 
 
 def _events(db: sqlite3.Connection, where: str, *values: object) -> list[Event]:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..errors import StoreError
-from ..model import Event
+from ..model import ERASED, Event
 from ..protocols import Store
 
 
@@ -177,6 +177,46 @@ async def a_strange_event_does_not_take_its_batch_along(store: Store) -> None:
     assert [e.id for e in await store.of_visitor("\\\x00\\0")] == ["back\\0slash"]
 
 
+async def a_forgotten_visitor_leaves_one_line(store: Store) -> None:
+    """`forget` removes all of one visitor's events but the newest "Visitor Erased", and nothing of anybody else; the
+    seqs that went are not given again. (For a store that can forget.)"""
+    if not hasattr(store, "forget"):
+        return
+    await store.open()
+    erased = [Event(f"erased{n}", ERASED, 5.0 + n, "ann") for n in range(2)]
+    await store.append([_event("a"), _event("b", "bob"), erased[0], _event("c"), erased[1], _event("d")])
+    last = await store.last()
+    assert await store.forget("ann") == 4
+    assert await store.forget("ann") == 0
+    assert await store.forget("nobody") == 0
+    assert [e.id for e in await store.read()] == ["b", "erased1"]
+    assert [e.id for e in await store.of_visitor("ann")] == ["erased1"]
+    assert await store.forget("bob") == 1
+    await store.append([_event("e", "bob")])
+    assert [(e.id, e.seq > last) for e in await store.read()] == [("erased1", False), ("e", True)]
+
+
+async def what_is_trimmed_is_gone_and_nothing_else(store: Store) -> None:
+    """`trim` removes events of the named kinds that are older than told, between two seqs, and no others; reading goes
+    on over what is gone. (For a store that can trim.)"""
+    if not hasattr(store, "trim"):
+        return
+    await store.open()
+    names = ("Page Viewed", "Order Completed", "Search")
+    await store.append([Event(f"e{n}", names[n % 3], float(n), "ann") for n in range(60)])
+    seqs = {e.id: e.seq for e in await store.read()}
+    gone = {f"e{n}" for n in range(6, 51) if (n % 3 == 0 and n < 40) or (n % 3 == 2 and n < 10)}
+    before = {"Page Viewed": 40.0, "Search": 10.0, "No Such": 99.0}
+    assert await store.trim(seqs["e5"], seqs["e50"], before) == len(gone)
+    left = [f"e{n}" for n in range(60) if f"e{n}" not in gone]
+    assert [e.id for e in await store.read()] == left == [e.id for e in await store.of_visitor("ann")]
+    assert [e.id for e in await store.read(seqs["e5"], 3)] == [id_ for id_ in left if seqs[id_] > seqs["e5"]][:3]
+    assert await store.trim(0, await store.last(), dict.fromkeys(names, 1e12)) == len(left)
+    assert await store.read() == []
+    new, last = await store.append([_event("after")])
+    assert new == 1 and last > seqs["e59"]
+
+
 STORE_LAWS: tuple[Callable[[Store], Awaitable[None]], ...] = (
     an_empty_log_has_nothing,
     what_is_appended_is_read_back_in_order,
@@ -190,4 +230,6 @@ STORE_LAWS: tuple[Callable[[Store], Awaitable[None]], ...] = (
     a_call_may_come_before_open,
     what_is_read_is_a_copy,
     a_strange_event_does_not_take_its_batch_along,
+    a_forgotten_visitor_leaves_one_line,
+    what_is_trimmed_is_gone_and_nothing_else,
 )
