@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from .errors import StoreError
@@ -61,19 +62,23 @@ class History:
             return None
 
     async def events_of(self, visitor: str) -> list[Event]:
-        """Every event of one visitor, with what was recorded just now. Raises StoreError."""
+        """Every event of one person, by any of their ids, with what was recorded just now. Raises StoreError."""
         await self.log.flush()
-        return await self.store.of_visitor(visitor)
+        return await self.profiles.events(visitor)
 
     async def erase(self, tombstone: Event) -> bool:
-        """Begin the visitor's profile anew at this "Visitor Erased" event, on every worker and in every replay, and
-        remove the lines before it where the store can. False (and said) where the lines could not be removed."""
-        self.record(tombstone)
+        """Begin the profile of this "Visitor Erased" event's person anew, under each of their ids, on every worker and
+        in every replay, and remove the lines before it where the store can. False (and said) where the lines stay."""
+        identity = self.profiles.identity
+        ids = dict.fromkeys([tombstone.visitor, *(m.id for m in identity.members(identity.person(tombstone.visitor)))])
+        for number, id_ in enumerate(ids):
+            self.record(replace(tombstone, id=f"{tombstone.id}/{number}" if number else tombstone.id, visitor=id_))
         await self.log.flush()
         if not hasattr(self.store, "forget"):
             return False
         try:
-            await self.store.forget(tombstone.visitor)
+            for id_ in ids:
+                await self.store.forget(id_)
         except StoreError as error:
             self.observer.failed("erase", error)
             return False

@@ -5,7 +5,16 @@ from __future__ import annotations
 from .behaviours import behaviour_holds
 from .facts import PROFILE_FACTS
 from .fold import apply_event
+from .identity import Identity, external_id
 from .profiles import Profiles
 from .provenance import first_party
 
-__all__ = ["PROFILE_FACTS", "Profiles", "apply_event", "behaviour_holds", "first_party"]
+__all__ = [
+    "PROFILE_FACTS",
+    "Identity",
+    "Profiles",
+    "apply_event",
+    "behaviour_holds",
+    "external_id",
+    "first_party",
+]

@@ -32,6 +32,7 @@ _EXPOSURES: Final = 200
 _TIMES_OF_AN_EXPOSURE: Final = 50
 _HAPPENED: Final = 200
 _REMEMBERED: Final = 200
+_ASSIGNMENTS: Final = 200
 
 # Said about a visitor, not done by one: no sign that somebody is there.
 _NO_ACTIVITY: Final = frozenset({"User Identified", "Segment Entered", WITHDRAWN})
@@ -147,6 +148,9 @@ def _shown(profile: Profile, event: Event, products: Catalogue) -> None:
     """A held-out visitor's would-have-been exposure counts alike, so that caps stop both groups at the same point.
     A fallback does not: the experience was not seen."""
     for shown in event.exposures:
+        experiment, variant = _text(shown.get("experiment")), _text(shown.get("variant"))
+        if experiment and variant:  # also where the content failed: the visitor was drawn
+            _put(profile.assignments, experiment, variant, _ASSIGNMENTS)
         slot, experience = _text(shown.get("slot")), _text(shown.get("experience"))
         if not slot or not experience or shown.get("how") == "fallback":
             continue

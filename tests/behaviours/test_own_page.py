@@ -197,7 +197,7 @@ async def test_b55_one_click_turns_personalization_off(app: Any) -> None:
 
 
 async def test_b49_a_page_is_shown_to_its_own_visitor_only(app: Any) -> None:
-    """Without the signed cookie, or with a forged one, nothing is shown, nothing is changed, and a forgery is counted."""
+    """Without the signed cookie, or with a forged one, nothing is shown or changed, and a forgery is counted."""
     ann = Person(app)
     await ann.get("/")
     await told(app, ann.is_told(tier="gold"))
