@@ -15,6 +15,7 @@ from .rules import check_rules
 from .schedule import parse_hours, parse_moment
 from .shown import Shown, contents
 from .templates import check_templates
+from .storage import check_storage
 from .tree import Path, Tree
 from .vocabulary import (
     BUILT_IN_SOURCES,
@@ -23,7 +24,6 @@ from .vocabulary import (
     LONGEST_PROOF,
     METRICS,
     SOURCE_KINDS,
-    STORES_TO_COME,
     STRATEGIES,
 )
 
@@ -35,7 +35,7 @@ _PART = re.compile(r"([\w-]+)\.([\w-]+)")
 def check(tree: Tree, base: FilePath) -> None:
     """Report everything that does not fit; `base` is the folder that relative names start from."""
     check_names(tree)
-    check_store(tree)
+    check_storage(tree)
     check_sources(tree)
     shown = list(contents(tree))
     for content in shown:
@@ -84,22 +84,6 @@ def _unique(tree: Tree, path: Path, items: Any, what: str, *, names: bool) -> No
         elif names:
             _name(tree, where, name, at_key=False)
         first.setdefault(name, i)
-
-
-def check_store(tree: Tree) -> None:
-    """The address itself stays out of the message: it may hold a password."""
-    store = tree.get(("store",))
-    if not isinstance(store, str) or store in ("memory", "sqlite"):
-        return
-    scheme, _, path = store.partition("://")
-    hint = "write sqlite, sqlite:///path/to/file.db or memory"
-    if scheme == "sqlite":
-        if not path.startswith("/") or path.strip("/") in ("", ":memory:") or "\0" in path:
-            tree.report("PZ321", ("store",), "a store in SQLite needs a file", hint)
-    elif scheme.partition("+")[0] in STORES_TO_COME:
-        tree.report("PZ321", ("store",), f"not supported yet: a store in {scheme}", hint)
-    else:
-        tree.report("PZ321", ("store",), "there is no such store", hint)
 
 
 # --- sources, and what is shown ------------------------------------------------------------------------

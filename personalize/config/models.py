@@ -293,7 +293,18 @@ class Config(Model):
 
     version: Literal[1] = Field(description="The version of this language.")
     timezone: str = Field(default="UTC", description="The zone of every time here, such as Europe/Istanbul.")
-    store: str = Field(default="sqlite", description="The log: sqlite (beside this file), sqlite:///path, memory.")
+    store: str = Field(
+        default="sqlite",
+        description="The log: sqlite (beside this file), sqlite:///path, postgresql://user@host/database, memory.",
+    )
+    hot: str = Field(
+        default="memory",
+        description="What visitors were just shown, so that caps hold across workers at once: memory (each worker its"
+        " own; others follow within a second), sqlite, sqlite:///path, redis://host:6379/0.",
+    )
+    retention: dict[str, Duration] = Field(
+        default={}, description="How long events of a kind are kept, by the event's name; others stay."
+    )
     site: Site = Field(default=Site(), description="What holds for the whole site.")
     sources: dict[str, SourceConfig] = Field(default={}, description="Where content comes from, by name.")
     catalogue: CatalogueConfig | None = Field(default=None, description="The product list.")

@@ -8,8 +8,8 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from .models import Config, Content
 from ..quantities import Duration, written
+from .models import Config, Content
 from .shape import branches, field_type, fields, is_model, words
 
 _HEAD = """\
@@ -19,9 +19,9 @@ This page is made from the code; what each message means is in [problems](proble
 
 Times are in the one `timezone`. A duration is written as `50ms`, `90s`, `10m`, `12h`, `7d` or `2w` (a plain number is
 seconds), a share as `50%` or `0.5`. Names of slots, segments, sources and experiences hold a-z, 0-9, `-` and `_`.
-`${NAME}` and `${NAME:-default}` are filled from the environment in `store`, `sources.NAME.url`, `catalogue.file` and
-`catalogue.url`. A file is read as YAML 1.2: `NO`, `on`, `10:30` and `0777` are texts. Anchors, aliases, tags and keys
-written twice are refused, and so are files over 256 KB and nesting over 20 deep.
+`${NAME}` and `${NAME:-default}` are filled from the environment in `store`, `hot`, `sources.NAME.url`, `catalogue.file`
+and `catalogue.url`. A file is read as YAML 1.2: `NO`, `on`, `10:30` and `0777` are texts. Anchors, aliases, tags and
+keys written twice are refused, and so are files over 256 KB and nesting over 20 deep.
 """
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 BUILT_IN_SOURCES = ("recommendations", "proof")  # names that need no entry under `sources`
-STORES_TO_COME = ("postgresql", "postgres", "redis", "rediss", "valkey")
 SOURCE_KINDS = ("recommendations", "proof", "http")
 STRATEGIES = ("popular", "related", "bought_together", "next_product", "recently_viewed", "replenishment")
 METRICS = ("bought", "viewed")

@@ -107,6 +107,8 @@ KEYS = [
     "parts",
     "timezone",
     "store",
+    "hot",
+    "retention",
     "version",
 ]
 SLOT_KEYS = ["match", "default", "fallback", "experiences", "cap", "template", "consent"]

@@ -89,7 +89,8 @@ def test_github(problems):
         load_config({"version": 1, "a%\n::error::b": 1})
     assert as_github(caught.value.problems) == [
         '::error file=<dict>,title=PZ201::a%25%0A::error::b: unknown key "a% ::error::b" '.replace("a% ", "a%25 ")
-        + "(known here: catalogue, goals, holdout, parts, segments, site, slots, sources, store, timezone, version)"
+        + "(known here: catalogue, goals, holdout, hot, parts, retention, segments, site, slots, sources, store, "
+        + "timezone, version)"
     ]
 
 

@@ -57,6 +57,7 @@ UNSEEN = (
     "path",
     "proof",
     "100 years",
+    "at least a day",
 )
 
 
