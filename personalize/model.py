@@ -68,6 +68,7 @@ class Request:
     scheme: str
     headers: Mapping[bytes, bytes]
     params: Mapping[str, str] = field(default_factory=dict)  # captured by the route's path pattern
+    attributes: Mapping[str, Any] = field(default_factory=dict)  # what the site itself says, in the scope
 
     @property
     def host(self) -> str:
@@ -160,6 +161,7 @@ class Profile:
     exposures: dict[str, list[float]] = field(default_factory=dict)  # "slot/experience" -> times shown
     happened: dict[str, float] = field(default_factory=dict)  # event name -> last time
     remembered: dict[str, float] = field(default_factory=dict)  # segment -> last time its condition held
+    assignments: dict[str, str] = field(default_factory=dict)  # experiment's key -> the variant it was seen as
     provenance: dict[str, Provenance] = field(default_factory=dict)  # trait -> where it is from; the same keys
     gpc: bool = False  # the browser objected to selling and sharing (Sec-GPC: 1) on the last page
     withdrawn: float = float("-inf")  # consent was withdrawn then: no longer to be exported

@@ -9,13 +9,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from .addresses import check_addresses
+from .experiments import check_experiment, check_requirements
 from .models import duration
 from .problems import did_you_mean, quoted
 from .rules import check_rules
 from .schedule import parse_hours, parse_moment
 from .shown import Shown, contents
-from .templates import check_templates
 from .storage import check_storage
+from .templates import check_templates
 from .tree import Path, Tree
 from .vocabulary import (
     BUILT_IN_SOURCES,
@@ -189,29 +190,8 @@ def check_experiences(tree: Tree) -> None:
             if isinstance(value, str):
                 _word(tree, (*path, "exclude", i), "exclusion", EXCLUSIONS)
     for path, experiment in tree.each("slots", "*", "experiences", "*", "experiment"):
-        _experiment(tree, path, _mapping(experiment))
-
-
-def _experiment(tree: Tree, path: Path, experiment: Mapping[str, Any]) -> None:
-    variants = _list(experiment.get("variants"))
-    for i, variant in enumerate(variants):
-        ways = [key for key in ("show", "parts", "html") if key in _mapping(variant)]
-        where = (*path, "variants", i)
-        if isinstance(variant, Mapping) and not ways:
-            hint = "give it show, parts or html"
-            tree.report("PZ208", (*where, "show"), "this variant shows nothing", hint, at="key")
-        elif len(ways) > 1:
-            message = f"{' and '.join(ways)} cannot both be shown"
-            tree.report("PZ208", (*where, ways[1]), message, "keep one of them", at="key")
-    weights = [_mapping(v).get("weight", 1) for v in variants]
-    if weights and not any(weights):
-        tree.report("PZ205", (*path, "variants"), "the variants' weights are all 0", "give one of them more")
-    low_high = _list(_mapping(experiment.get("namespace")).get("range"))
-    if len(low_high) == 2 and all(isinstance(n, int | float) for n in low_high):
-        low, high = low_high
-        if not 0 <= low < high <= 1:
-            message = "a range goes from a smaller to a larger number in 0 to 1"
-            tree.report("PZ205", (*path, "namespace", "range"), message, "such as [0, 0.5]")
+        check_experiment(tree, path, _mapping(experiment))
+    check_requirements(tree)
 
 
 def check_goals(tree: Tree) -> None:

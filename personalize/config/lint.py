@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from ..conditions import SegmentRules, compile_rule
 from ..model import Problem
-from .models import Config, Content, Experience
+from .models import Config, Content, Experience, Experiment
 from .schedule import parse_moment
 from .tree import Path, Tree
 from .unsupported import unsupported
@@ -108,8 +108,14 @@ def _text(part: Any) -> str:
 def _always(experience: Experience) -> bool:
     """Whether it takes every visitor who meets its condition, at any time."""
     e, test = experience, experience.experiment
-    split = test is not None and (test.coverage < 1 or test.namespace is not None)
+    split = test is not None and (
+        test.coverage < 1 or test.namespace is not None or test.filters or test.requires or _has_ranges(test)
+    )
     return not (split or e.schedule or e.cap or e.cool_down or e.delay or e.expire)
+
+
+def _has_ranges(test: Experiment) -> bool:
+    return any(variant.range is not None for variant in test.variants)
 
 
 # --- never used ----------------------------------------------------------------------------------------
@@ -253,6 +259,12 @@ def _without_effect(config: Config, tree: Tree) -> Iterator[Problem]:
         ):
             hint = "it is for recommendations"
             yield _warn(tree, "PZ407", (*where, "exclude"), '"exclude" has no effect here', hint)
+    for name, slot in config.slots.items():
+        for i, experience in enumerate(slot.experiences if slot.consent == "none" else ()):
+            if experience.holdout is not None:
+                where = ("slots", name, "experiences", i, "holdout")
+                hint = "the slot needs no consent, so it is decided without an id"
+                yield _warn(tree, "PZ407", where, '"holdout" has no effect here', hint)
     for name, source in config.sources.items():
         if source.use in BUILT_IN_SOURCES:
             for key in sorted(source.model_fields_set.intersection(_ONLY_HTTP)):

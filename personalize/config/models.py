@@ -117,6 +117,15 @@ class Holdout(Model):
     salt: str = Field(default="holdout", description="Change it to draw other visitors.")
 
 
+class ExperienceHoldout(Model):
+    """Visitors who would get this experience and see the page's own markup instead, to measure what it adds."""
+
+    percent: float = Field(ge=0, le=100, description="How many of a hundred of its visitors are held out.")
+    salt: str | None = Field(
+        default=None, description="Give two experiences the same one to hold the same visitors out of both."
+    )
+
+
 # --- slots ---------------------------------------------------------------------------------------------
 
 CONTENT_WORDS = ("page", "empty", "last_good")
@@ -212,6 +221,11 @@ class Variant(Model):
     show: Content | None = Field(default=None, description="What it shows.")
     parts: dict[str, str] | None = Field(default=None, description="Short for show: {parts: ...}.")
     html: str | None = Field(default=None, description="Short for show: {html: ...}.")
+    range: tuple[float, float] | None = Field(
+        default=None,
+        strict=False,
+        description="The part of [0, 1) it takes, such as [0, 0.4], in place of weights and coverage.",
+    )
 
     @property
     def content(self) -> Content:
@@ -227,6 +241,20 @@ class Namespace(Model):
 
     id: str = Field(description="The namespace's name.")
     range: tuple[float, float] = Field(strict=False, description="The share of visitors it may take, such as [0, 0.5].")
+
+
+class Filter(Model):
+    """Lets visitors in whose hash under a seed of its own lies in one of the ranges. Takes the place of a namespace."""
+
+    seed: str = Field(description="What the visitor's id is hashed with.")
+    ranges: list[tuple[float, float]] = Field(min_length=1, strict=False, description="Such as [[0, 0.5]].")
+
+
+class Requirement(Model):
+    """Another experiment that a visitor must be in, as one of these variants. Its condition is not asked."""
+
+    experiment: str = Field(description="The other experiment's key.")
+    variants: list[str] = Field(min_length=1, description="The variants that count.")
 
 
 class Promote(Model):
@@ -247,6 +275,18 @@ class Experiment(Model):
     iteration: int = Field(default=1, ge=1, description="Which try at this idea it is, for reports.")
     coverage: Share = Field(default=1.0, description="The share of visitors that takes part.")
     namespace: Namespace | None = Field(default=None, description="Keeps its visitors apart from other experiments'.")
+    filters: list[Filter] = Field(default=[], description="All must let a visitor in. They take namespace's place.")
+    requires: list[Requirement] = Field(default=[], description="Other experiments that a visitor must be in.")
+    seed: str | None = Field(default=None, description="What the id is hashed with, where it is not the key.")
+    hash_version: Literal[1, 2] = Field(
+        default=2, description="GrowthBook's hash: 2, or 1 for an experiment that began with it."
+    )
+    sticky: bool = Field(
+        default=True, description="A visitor who saw a variant keeps it, whatever happens to weights and coverage."
+    )
+    force: str | None = Field(
+        default=None, description="Everybody in it gets this variant; it no longer counts as an experiment."
+    )
     goal: str | None = Field(default=None, description="The goal it is measured by.")
     guardrails: list[str] = Field(default=[], description="Goals that must not suffer.")
     promote: Promote | None = Field(default=None, description="When the best variant wins for good.")
@@ -267,6 +307,7 @@ class Experience(Model):
     cool_down: CoolDown | None = Field(default=None, description="A pause after something happened.")
     delay: Duration | None = Field(default=None, description="The signal must be at least this old.")
     expire: Duration | None = Field(default=None, description="The signal must be at most this old.")
+    holdout: ExperienceHoldout | None = Field(default=None, description="Visitors who see the page without it.")
     experiment: Experiment | None = Field(default=None, description="Variants to compare, in place of show.")
     show: Content | None = Field(default=None, description="What it shows.")
     exclude: list[str] = Field(default=[], description="Products to leave out: bought, in_cart, out_of_stock.")

@@ -58,6 +58,8 @@ CODES: Mapping[str, str] = {
     "PZ321": "a store that does not exist",
     "PZ322": "an unknown fact",
     "PZ323": "a secret in the file",
+    "PZ324": "an unknown experiment or variant",
+    "PZ325": "experiments that require each other in a circle",
     # warnings
     "PZ401": "an experience that can never be shown",
     "PZ402": "defined and never used",

@@ -13,6 +13,7 @@ from .gates import CapGate, CoolDownGate, Gate, ScheduleGate, SignalGate
 from .schedule import compile_schedule
 from .signals import signal_of
 from .slot import CompiledExperience, CompiledSlot
+from .splits import compile_split, experiments_by_key
 
 if TYPE_CHECKING:
     from ..config.models import Config, Experience, Slot
@@ -27,12 +28,14 @@ class SlotCompiler:
     def __init__(self, config: Config, segments: SegmentRules) -> None:
         self._config = config
         self._segments = segments
+        self._experiments = experiments_by_key(config)
         self._bits = 0
         self.schedules: list[tuple[int, Gate]] = []  # answers depend on the time alone
         self.of_profile: list[tuple[int, Gate]] = []
         self.always = 0  # bits of the gates that are open for everybody
         self.aged: list[tuple[int, Callable[[Mapping[str, Any]], bool]]] = []
         self.splits: list[Split] = []
+        self.holdouts: list[tuple[int, float, str]] = []  # bit, percent, salt
 
     def slot(self, name: str) -> CompiledSlot:
         slot = self._config.slots[name]
@@ -61,7 +64,8 @@ class SlotCompiler:
         live = experience.status == "live"
         rule = compile_rule(experience.when, self._config.segments)
         gates = self._gates(name, experience, rule)
-        split = _split(experience)
+        split = compile_split(experience.experiment, self._experiments) if experience.experiment else None
+        holdout = _holdout(name, experience)
         needs, test = 0, rule.test
         if live:
             needs = self._ask(gates, slot) | shared_bits
@@ -74,12 +78,13 @@ class SlotCompiler:
             rule=rule,
             gates=(*gates, *shared),
             split=split,
-            variants=tuple(v.id for v in experience.experiment.variants) if experience.experiment else (),
             choices=_choices(name, slot, experience, held=False),
             held=_choices(name, slot, experience, held=True),
             needs=needs,
             test=None if live and rule.reads & AGES else test,
             split_at=self._place(split) if live and split is not None else None,
+            apart=self._hold(holdout) if live and holdout is not None else 0,
+            holdout=holdout,
         )
 
     def _gates(self, name: str, experience: Experience, rule: Rule) -> list[Gate]:
@@ -123,13 +128,17 @@ class SlotCompiler:
         self.splits.append(split)
         return len(self.splits) - 1
 
+    def _hold(self, holdout: tuple[float, str]) -> int:
+        bit = 1 << len(self.holdouts)
+        self.holdouts.append((bit, *holdout))
+        return bit
 
-def _split(experience: Experience) -> Split | None:
-    test = experience.experiment
-    if test is None:
+
+def _holdout(slot: str, experience: Experience) -> tuple[float, str] | None:
+    """Percent and salt. Without a salt each experience draws anew: else all would hold out the same visitors."""
+    if (holdout := experience.holdout) is None:
         return None
-    part = (test.namespace.id, *test.namespace.range) if test.namespace is not None else None
-    return Split(test.key, [v.weight for v in test.variants], test.coverage, part)
+    return holdout.percent, holdout.salt if holdout.salt is not None else f"holdout of {slot}/{experience.id}"
 
 
 def _choices(name: str, slot: Slot, experience: Experience, *, held: bool) -> tuple[Choice, ...]:
@@ -137,6 +146,8 @@ def _choices(name: str, slot: Slot, experience: Experience, *, held: bool) -> tu
     shown: list[tuple[str | None, Content]] = [(None, experience.show or PAGE)]
     if test is not None:
         shown = [(variant.id, variant.content) for variant in test.variants]
+        if test.force is not None:
+            shown = [variant for variant in shown if variant[0] == test.force] * len(shown)
     return tuple(
         Choice(
             slot=name,
@@ -144,7 +155,8 @@ def _choices(name: str, slot: Slot, experience: Experience, *, held: bool) -> tu
             fallback=_filled(slot.fallback, slot),
             experience=experience.id,
             variant=variant,
-            experiment=test.key if test is not None else None,
+            # What was forced was not drawn: it says nothing about the variants, and is not kept for later.
+            experiment=test.key if test is not None and test.force is None else None,
             held=held,
             why=experience.why,
             exclude=tuple(experience.exclude),

@@ -10,7 +10,7 @@ from ..conditions import Behaviour, SegmentRules
 from ..model import Choice, Plan, Profile, Step, Visitor
 from .answers import Answers
 from .compiler import SlotCompiler
-from .experiments import hash_unit
+from .experiments import is_held_out
 from .inputs import key_maker
 from .memo import Memo
 from .slot import CompiledSlot
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 _PLANS = 2_048  # remembered plans of one route
 _VISITORS = 8_192  # remembered assignments of one route
 
-Assignment = tuple[bool, tuple[int, ...]]  # held out; variant in each experiment, -1 where not in it
+# Held out of everything; the bits of the experiences held out of; the variant in each experiment, -1 where not in it.
+Assignment = tuple[bool, int, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,8 @@ class Decider:
     """Decides the slots of one route.
 
     The plan depends on the facts in `reads`, on consent, on the profile's exposures, events and views where caps,
-    cool-downs, delays and expiries ask for them, on the id where there is an experiment or a holdout, and on the time
-    where there is a schedule; on nothing else. Plans are remembered by exactly that.
+    cool-downs, delays and expiries ask for them, on the id and the profile's assignments where there is an experiment
+    or a holdout, and on the time where there is a schedule; on nothing else. Plans are remembered by exactly that.
     """
 
     def __init__(self, config: Config, slots: Sequence[str]) -> None:
@@ -66,9 +67,11 @@ class Decider:
         self._purposes = frozenset(slot.purpose for slot in self.slots)
         self._answers = Answers(compiler.schedules, compiler.of_profile, compiler.always, compiler.aged)
         self._splits = tuple(compiler.splits)
+        self._kept = tuple(sorted(frozenset[str]().union(*(split.keys for split in self._splits))))
+        self._held_apart = tuple(compiler.holdouts)
         self.holdout = config.holdout
         self._plans: Memo[Hashable, Plan] = Memo(_PLANS)
-        self._assignments: Memo[str, Assignment] = Memo(_VISITORS)
+        self._assignments: Memo[Hashable, Assignment] = Memo(_VISITORS)
 
     def decide(self, case: Case, trace: list[Step] | None = None) -> Plan:
         """The plan for one case. `trace` gets one step per slot with every gate asked and what it saw, also of the
@@ -77,7 +80,7 @@ class Decider:
         # A bot gets what a newcomer without cookies gets.
         id, profile = (None, None) if visitor.bot else (visitor.id, case.profile)
         answers = self._answers.bits(case.facts, profile, case.now)
-        assignment = self._assignment(id)
+        assignment = self._assignment(id, profile)
         granted = visitor.consent.granted & self._purposes
         if trace is not None:
             from .tracing import trace_slot  # only those who ask why need it
@@ -95,30 +98,29 @@ class Decider:
     def _plan(
         self, facts: Mapping[str, Any], answers: int, assignment: Assignment, granted: frozenset[str], bot: bool
     ) -> Plan:
-        held, arms = assignment
+        held, apart, arms = assignment
         choices: list[Choice] = []
         for slot in self.slots:
             if slot.purpose == "none" or slot.purpose in granted:
-                choices.append(slot.choose(facts, ~answers, arms, held, bot))
+                choices.append(slot.choose(facts, ~answers, arms, held, apart, bot))
             else:
                 choices.append(slot.refused)
         return Plan(tuple(choices))
 
-    def _assignment(self, id: str | None) -> Assignment:
-        """Whether a visitor is held out, and the variant in each experiment. Nobody without an id is in either."""
-        if id is None or (not self._splits and self.holdout is None):
+    def _assignment(self, id: str | None, profile: Profile | None) -> Assignment:
+        """What the visitor is held out of, and the variant in each experiment. Nobody without an id is in any."""
+        if id is None or not (self._splits or self._held_apart or self.holdout is not None):
             return _NOWHERE
-        known = self._assignments.get(id)
+        kept = profile.assignments if profile is not None else {}
+        # Of what was assigned before only this route's experiments count, and all of them stand in the key.
+        key = (id, tuple([kept.get(name) for name in self._kept])) if kept and self._kept else id
+        known = self._assignments.get(key)
         if known is not None:
             return known
         held = self.holdout is not None and is_held_out(self.holdout.salt, self.holdout.percent, id)
-        return self._assignments.keep(id, (held, tuple([split.assign(id) for split in self._splits])))
+        apart = sum(bit for bit, percent, salt in self._held_apart if is_held_out(salt, percent, id))
+        arms = tuple([split.assign(id, kept) for split in self._splits])
+        return self._assignments.keep(key, (held, apart, arms))
 
 
-_NOWHERE: Assignment = (False, ())
-
-
-def is_held_out(salt: str, percent: float, id: str) -> bool:
-    """Whether a visitor is among the held-out `percent`; raising it adds visitors and moves none."""
-    unit = hash_unit(salt, id)
-    return unit is not None and unit * 100 < percent
+_NOWHERE: Assignment = (False, 0, ())

@@ -6,7 +6,8 @@ hash of the experiment and the visitor, so assignment is the same on every worke
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 Range = tuple[float, float]
 
@@ -71,38 +72,79 @@ def in_namespace(id: str, namespace: tuple[str, float, float]) -> bool:
     return unit is not None and low <= unit < high
 
 
+def is_held_out(salt: str, percent: float, id: str) -> bool:
+    """Whether a visitor is among the held-out `percent`; raising it adds visitors and moves none."""
+    unit = hash_unit(salt, id)
+    return unit is not None and unit * 100 < percent
+
+
+def is_let_in(id: str, seed: str, ranges: Sequence[Range], version: int = 2) -> bool:
+    """GrowthBook's filter: whether the hash of an id under a seed lies in one of the ranges."""
+    unit = hash_unit(seed, id, version)
+    return unit is not None and choose_variation(unit, ranges) >= 0
+
+
+@dataclass(frozen=True, slots=True)
 class Split:
-    """An experiment's assignment, prepared: the seed is hashed once."""
+    """An experiment's assignment, compiled. `names` are the variants' ids and `ranges` their parts of [0, 1).
 
-    __slots__ = ("_namespace", "_ranges", "_state")
+    Where `sticky`, a visitor who was seen as one of the variants stays it, and nothing else is asked: neither weights
+    nor coverage, namespace, filters or requirements, as in GrowthBook. Changing these moves nobody who was assigned.
+    """
 
-    def __init__(
-        self,
-        seed: str,
-        weights: Sequence[float],
-        coverage: float = 1.0,
-        namespace: tuple[str, float, float] | None = None,
-    ) -> None:
-        """`weights` are in any unit; only their proportions count."""
-        total = sum(weights)
-        shares = [weight / total for weight in weights] if total > 0 else None
-        self._ranges = tuple(bucket_ranges(len(weights), coverage, shares))
-        self._namespace = namespace
-        self._state = _fnv1a(seed)
+    key: str
+    names: tuple[str, ...]
+    ranges: tuple[Range, ...]
+    seed: str
+    version: int = 2
+    namespace: tuple[str, float, float] | None = None
+    filters: tuple[tuple[str, tuple[Range, ...]], ...] = ()  # they take the namespace's place
+    requires: tuple[tuple[Split, frozenset[str]], ...] = ()
+    sticky: bool = True
 
-    def unit(self, id: str) -> float:
-        """hash_unit(seed, id)."""
-        return _fnv1a(str(_fnv1a(id, self._state))) % 10_000 / 10_000
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys of all experiments whose earlier assignment counts here."""
+        return frozenset((self.key,) if self.sticky else ()).union(*(other.keys for other, _ in self.requires))
 
-    def assign(self, id: str) -> int:
-        """The variation's index, or -1 for a visitor who is not in the experiment."""
-        if self._namespace is not None and not in_namespace(id, self._namespace):
+    def assign(self, id: str, kept: Mapping[str, str] = {}) -> int:
+        """The variation's index, or -1 for a visitor who is not in the experiment. `kept` are the variants that the
+        visitor was seen as before, by experiment."""
+        if (seen := self.remembered(kept)) >= 0:
+            return seen
+        if self.shut(id, kept):
             return -1
-        return choose_variation(self.unit(id), self._ranges)
+        unit = hash_unit(self.seed, id, self.version)
+        return -1 if unit is None else choose_variation(unit, self.ranges)
 
-    def explain(self, id: str) -> str:
-        """What the assignment came from."""
-        if self._namespace is not None and not in_namespace(id, self._namespace):
-            name, low, high = self._namespace
+    def remembered(self, kept: Mapping[str, str]) -> int:
+        """The index of the variant seen before, or -1: also for one that has left the experiment since."""
+        if not self.sticky or (name := kept.get(self.key)) is None or name not in self.names:
+            return -1
+        return self.names.index(name)
+
+    def shut(self, id: str, kept: Mapping[str, str]) -> str:
+        """What keeps the visitor out before any variation is drawn; empty where nothing does."""
+        for seed, ranges in self.filters:
+            if not is_let_in(id, seed, ranges):
+                return f"kept out by the filter {seed}"
+        if not self.filters and self.namespace is not None and not in_namespace(id, self.namespace):
+            name, low, high = self.namespace
             return f"outside the part {low:g} to {high:g} of namespace {name}"
-        return f"hash {self.unit(id):.4f}"
+        for other, wanted in self.requires:
+            arm = other.assign(id, kept)
+            if arm < 0 or other.names[arm] not in wanted:
+                return f"{other.names[arm] if arm >= 0 else 'not'} in experiment {other.key}"
+        return ""
+
+    def explain(self, id: str, kept: Mapping[str, str] = {}) -> str:
+        """What the assignment came from."""
+        if self.remembered(kept) >= 0:
+            return "seen before"
+        return self.shut(id, kept) or f"hash {hash_unit(self.seed, id, self.version):.4f}"
+
+
+def shares(weights: Sequence[float]) -> list[float] | None:
+    """Weights in any unit as shares of one; None, which means equal ones, where they are all zero."""
+    total = sum(weights)
+    return [weight / total for weight in weights] if total > 0 else None

@@ -19,6 +19,7 @@ class CompiledExperience:
     """An experience with its gates. `choices` has one entry per variant, or a single one without an experiment; `held`
     the same for a held-out visitor.
 
+    `apart` is the bit of its own holdout, 0 without one, and `holdout` its percent and salt.
     `needs` has a bit for each of its gates among the answers that the decider gathers; `test` is the condition, or None
     where that is one of the bits; `split_at` is the experiment's place among the visitor's arms.
     """
@@ -29,12 +30,13 @@ class CompiledExperience:
     rule: Rule
     gates: tuple[Gate, ...]
     split: Split | None
-    variants: tuple[str, ...]
     choices: tuple[Choice, ...]
     held: tuple[Choice, ...]
     needs: int
     test: Callable[[Facts], bool] | None
     split_at: int | None
+    apart: int
+    holdout: tuple[float, str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,12 @@ class CompiledSlot:
     to_bot: Choice
     held: Choice  # held out, where no experience would have been shown
 
-    def choose(self, facts: Facts, closed: int, arms: Sequence[int], held: bool, bot: bool) -> Choice:
+    def choose(self, facts: Facts, closed: int, arms: Sequence[int], held: bool, apart: int, bot: bool) -> Choice:
         """The first experience from the top whose gates are open and whose condition holds. `closed` has the bits of
-        the gates that are not open, `arms` the visitor's variant in each experiment of the route (-1: not in it)."""
+        the gates that are not open, `arms` the visitor's variant in each experiment of the route (-1: not in it),
+        `apart` the bits of the experiences that the visitor is held out of."""
         if self.purpose == "none":
-            arms, held = (), False
+            arms, held, apart = (), False, 0
         for needs, test, experience in self.live:
             if needs & closed or not (test is None or test(facts)):
                 continue
@@ -63,5 +66,5 @@ class CompiledSlot:
                 arm = arms[experience.split_at] if arms else -1
                 if arm < 0:
                     continue
-            return experience.held[arm] if held else experience.choices[arm]
+            return experience.held[arm] if held or apart & experience.apart else experience.choices[arm]
         return self.held if held else self.to_bot if bot else self.default

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..conditions import SegmentRules
 from ..model import Choice, Profile, Step
-from .experiments import hash_unit
+from .experiments import hash_unit, is_held_out
 from .slot import CompiledExperience, CompiledSlot
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def trace_slot(slot: CompiledSlot, choice: Choice, case: Case, segments: Segment
     id, profile = (None, None) if unknown else (case.visitor.id, case.profile)
     steps = [_consent(slot, case), Step("is not a bot", not case.visitor.bot)]
     if holdout is not None:
-        steps.append(_holdout(holdout, id, anonymous))
+        steps.append(_held_out(holdout.percent, holdout.salt, id, anonymous))
     refused = choice.reason == "consent"
     won = False
     for experience in slot.experiences:
@@ -43,6 +43,8 @@ def trace_slot(slot: CompiledSlot, choice: Choice, case: Case, segments: Segment
         else:
             won = True
             saw, held = _shown(choice), not choice.held
+        if experience.holdout is not None:
+            gates = (*gates, _held_out(*experience.holdout, id, anonymous))
         steps.append(Step(f"experience {experience.id}", held, saw, gates, experience.mark))
     steps.append(Step("default", choice.experience is None and not choice.held, _content(slot.default)))
     return Step(f"slot {slot.name}", choice.reason == "experience", _shown(choice), tuple(steps))
@@ -55,12 +57,11 @@ def _consent(slot: CompiledSlot, case: Case) -> Step:
     return Step(f"consents to {slot.purpose}", allowed, "granted" if allowed else "denied")
 
 
-def _holdout(holdout: Holdout, id: str | None, anonymous: bool) -> Step:
-    what = f"is not among the {holdout.percent:g} % held out"
+def _held_out(percent: float, salt: str, id: str | None, anonymous: bool) -> Step:
+    what = f"is not among the {percent:g} % held out"
     if id is None:
         return Step(what, True, "this slot is decided without an id" if anonymous else "no id")
-    unit = hash_unit(holdout.salt, id) or 0.0
-    return Step(what, unit * 100 >= holdout.percent, f"hash {unit:.4f}")
+    return Step(what, not is_held_out(salt, percent, id), f"hash {hash_unit(salt, id):.4f}")
 
 
 def _gates(
@@ -76,18 +77,23 @@ def _gates(
         *(gate.explain(case.facts, profile, case.now) for gate in experience.gates),
     ]
     if experience.split is not None:
-        steps.append(_experiment(experience, id))
+        steps.append(_experiment(experience, id, profile))
     return tuple(steps)
 
 
-def _experiment(experience: CompiledExperience, id: str | None) -> Step:
+def _experiment(experience: CompiledExperience, id: str | None, profile: Profile | None) -> Step:
     split = experience.split
     assert split is not None
-    what = f"is in experiment {experience.choices[0].experiment}"
+    what = f"is in experiment {split.key}"
     if id is None:
         return Step(what, False, "no id to split by")
-    arm = split.assign(id)
-    return Step(what, arm >= 0, f"{split.explain(id)}: {experience.variants[arm] if arm >= 0 else 'not in it'}")
+    kept = profile.assignments if profile is not None else {}
+    arm = split.assign(id, kept)
+    if arm < 0:
+        return Step(what, False, f"{split.explain(id, kept)}: not in it")
+    name, shown = split.names[arm], experience.choices[arm].variant
+    forced = f", forced to {shown}" if experience.choices[arm].experiment is None else ""
+    return Step(what, True, f"{split.explain(id, kept)}: {name}{forced}")
 
 
 def _shown(choice: Choice) -> str:

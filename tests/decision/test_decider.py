@@ -4,7 +4,7 @@ import pytest
 
 from personalize.config import load_config
 from personalize.decision import Case, Decider
-from personalize.decision.experiments import Split
+from personalize.decision.experiments import bucket_ranges, choose_variation, hash_unit
 from personalize.model import PURPOSES, Consent, Product, Profile, Visitor
 
 DAY = 86_400.0
@@ -254,11 +254,11 @@ def test_an_experiment_splits_by_the_visitors_id():
         "variants": [{"id": "x", "weight": 30, "html": "x"}, {"id": "y", "weight": 70, "show": "page"}],
     }
     it = decider({"id": "test", "experiment": test}, html("next"))
-    split = Split("k", (30, 70), 0.5)
+    ranges = bucket_ranges(2, 0.5, [0.3, 0.7])
     seen = set()
     for n in range(200):
         choice = decide(it, visitor=Visitor(f"v{n}", EVERYTHING))
-        expected = ("x", "y", None)[split.assign(f"v{n}")]
+        expected = ("x", "y", None)[choose_variation(hash_unit("k", f"v{n}"), ranges)]
         assert choice.variant == expected
         assert choice.experience == ("test" if expected else "next")
         assert choice.content.kind == {"x": "html", "y": "page", None: "html"}[expected]

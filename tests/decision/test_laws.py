@@ -224,7 +224,7 @@ def forget(part):
             decider._answers = Fixed(lambda facts, profile, now: asked_now.bits(facts, profile, NOW))
         elif part == "the visitor":
             real_assignment = decider._assignment
-            decider._assignment = lambda id: real_assignment("v1" if id else None)
+            decider._assignment = lambda id, profile: real_assignment("v1" if id else None, profile)
         elif part == "consent":
             decider._purposes = frozenset({"personalization_storage"})
         return decider

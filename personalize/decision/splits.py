@@ -1,0 +1,47 @@
+"""Experiments as configured -> compiled splits, with the other experiments that they require."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from .experiments import Split, bucket_ranges, shares
+
+if TYPE_CHECKING:
+    from ..config.models import Config, Experiment
+
+
+def experiments_by_key(config: Config) -> Mapping[str, Experiment]:
+    """Every experiment of a config. Where one key stands in several slots, the first is the one that others require."""
+    found: dict[str, Experiment] = {}
+    for slot in config.slots.values():
+        for experience in slot.experiences:
+            if experience.experiment is not None:
+                found.setdefault(experience.experiment.key, experience.experiment)
+    return found
+
+
+def compile_split(test: Experiment, others: Mapping[str, Experiment], below: tuple[str, ...] = ()) -> Split:
+    """The split of one experiment; `others` are all by key. Raises ValueError for one that requires itself in the end
+    or an experiment that does not exist."""
+    if test.key in below:
+        raise ValueError(f'the experiment "{test.key}" requires itself')
+    requires = []
+    for wanted in test.requires:
+        if wanted.experiment not in others:
+            raise ValueError(f'there is no experiment "{wanted.experiment}"')
+        other = compile_split(others[wanted.experiment], others, (*below, test.key))
+        requires.append((other, frozenset(wanted.variants)))
+    own = [variant.range for variant in test.variants if variant.range is not None]
+    weights = shares([variant.weight for variant in test.variants])
+    return Split(
+        key=test.key,
+        names=tuple(variant.id for variant in test.variants),
+        ranges=tuple(own or bucket_ranges(len(test.variants), test.coverage, weights)),
+        seed=test.key if test.seed is None else test.seed,
+        version=test.hash_version,
+        namespace=(test.namespace.id, *test.namespace.range) if test.namespace is not None else None,
+        filters=tuple((each.seed, tuple(each.ranges)) for each in test.filters),
+        requires=tuple(requires),
+        sticky=test.sticky,
+    )
