@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .config import Config, load_config
     from .errors import ConfigError, PersonalizeError
+    from .events.orders import sign_order
     from .middleware import PersonalizeMiddleware
 
 __version__ = "0.1.0"
-__all__ = ["Config", "ConfigError", "PersonalizeError", "PersonalizeMiddleware", "__version__", "load_config"]
+__all__ = [
+    "Config", "ConfigError", "PersonalizeError", "PersonalizeMiddleware", "__version__", "load_config", "sign_order",
+]  # fmt: skip
 
 _HOMES = {
     "Config": "config", "load_config": "config",
     "ConfigError": "errors", "PersonalizeError": "errors",
     "PersonalizeMiddleware": "middleware",
+    "sign_order": "events.orders",
 }  # fmt: skip
 
 

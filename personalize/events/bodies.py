@@ -22,6 +22,7 @@ MOST_OF_A_BODY: Final = 500 * 1024  # bytes, compressed or not
 MOST_OF_AN_EVENT: Final = 32 * 1024
 _MOST_OF_A_FRAME: Final = 64 * 1024  # characters around the events
 _MOST_BRACKETS: Final = 100_000
+_PATIENCE: Final = 30.0  # seconds in which a body must come
 _SLICE: Final = 2_000  # brackets between two turns of other tasks: about a millisecond
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -36,6 +37,15 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes |
     declared = headers.get(b"content-length", b"0")
     if declared.isdigit() and len(declared) < 20 and int(declared) > MOST_OF_A_BODY:
         raise _too_large()
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            body = await _gathered(receive)
+    except TimeoutError:
+        raise CollectError(408, "too_slow", "the body did not come in time") from None
+    return None if body is None else _inflated(body, headers.get(b"content-encoding", b"").strip().lower())
+
+
+async def _gathered(receive: Receive) -> bytes | None:
     chunks: list[bytes] = []
     length = 0
     while True:
@@ -48,7 +58,7 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes |
             raise _too_large()
         chunks.append(chunk)
         if not message.get("more_body", False):
-            return _inflated(b"".join(chunks), headers.get(b"content-encoding", b"").strip().lower())
+            return b"".join(chunks)
 
 
 def _inflated(body: bytes, coding: bytes) -> bytes:
@@ -64,8 +74,8 @@ def _inflated(body: bytes, coding: bytes) -> bytes:
         raise CollectError(400, "bad_encoding", "the body is not what its Content-Encoding says") from None
     if len(out) > MOST_OF_A_BODY:
         raise _too_large()
-    if not machine.eof:
-        raise CollectError(400, "bad_encoding", "the compressed body is cut off")
+    if not machine.eof or machine.unused_data:
+        raise CollectError(400, "bad_encoding", "the compressed body is cut off, or something follows it")
     return out
 
 

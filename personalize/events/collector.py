@@ -109,7 +109,6 @@ class Collector:
         self._server = Buckets(limits.server, limits.server * _BURST)
         self._visitors = Buckets(limits.visitor, limits.visitor * _BURST)
         self._addresses = Buckets(limits.address, limits.address * _BURST)
-        self._writing: asyncio.Task[None] | None = None
 
     async def take(self, door: Door, request: Request, client: str, receive: Receive, now: float) -> Answer | None:
         """The answer to one POST; None if the client left. Never raises for what the client sent."""
@@ -232,14 +231,17 @@ class Collector:
             return
         if self._log.room() < len(events):  # others were faster while this was read
             raise CollectError(429, "busy", "the log is behind; try again", _BUSY)
+        before = self._log.room()
         for event in events:
             self._log.record(event)
+        if before - self._log.room() < len(events):
+            raise _not_written()  # the log is closed
         # A task of its own: a client who leaves must not end a write that others wait for.
         writing = asyncio.ensure_future(self._log.written())
         done, _ = await asyncio.wait((writing,), timeout=_PATIENCE)
         if not done:
             writing.add_done_callback(_hear)
-            raise CollectError(503, "not_written", "the log can't be written just now; try again", _PATIENCE)
+            raise _not_written()
         writing.result()
 
 
@@ -345,6 +347,10 @@ def is_same_origin(request: Request) -> bool:
         return True
     found = _ORIGIN.fullmatch(origin)
     return found is not None and found[1].lower() == request.headers.get(b"host", b"").lower()
+
+
+def _not_written() -> CollectError:
+    return CollectError(503, "not_written", "the log can't be written just now; try again", _PATIENCE)
 
 
 def _hear(writing: asyncio.Future[None]) -> None:
