@@ -1,0 +1,149 @@
+"""An edit of the config's file becomes what is served, and a bad one does not."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from personalize import ConfigError, PersonalizeMiddleware
+from personalize.testing import Answer, call
+
+PAGE = b"<body><h1 data-slot=hero>plain</h1></body>"
+CONFIG = """\
+version: 1
+store: memory
+slots:
+  hero:
+    match: {path: "/"}
+    consent: none
+    default: {%s}
+"""
+
+
+def config(text: str) -> str:
+    return CONFIG % f'html: "{text}"'
+
+
+@pytest.fixture
+async def follow(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+    """Wraps an app with a config file and starts; closed at the end."""
+    opened: list[PersonalizeMiddleware] = []
+
+    async def start(file: Path) -> PersonalizeMiddleware:
+        app = PersonalizeMiddleware(Answer(PAGE), file)
+        opened.append(app)
+        await app.start()
+        return app
+
+    yield start
+    for app in opened:
+        await app.close()
+
+
+async def shows(app: PersonalizeMiddleware, text: bytes, within: float = 2.0) -> bool:
+    """Is the text on the page within so many seconds?"""
+    for _ in range(int(within / 0.05)):
+        if text in (await call(app, "/")).body:
+            return True
+        await asyncio.sleep(0.05)
+    return False
+
+
+async def test_an_edit_is_live_within_two_seconds(follow: Any, tmp_path: Path) -> None:
+    """Saving in place, and saving by renaming a new file over the old one, as editors do."""
+    file = tmp_path / "personalize.yaml"
+    file.write_text(config("one"))
+    app = await follow(file)
+    assert await shows(app, b"one", 0.1)
+    file.write_text(config("two"))
+    assert await shows(app, b"two")
+    (tmp_path / "new").write_text(config("three"))
+    (tmp_path / "new").rename(file)
+    assert await shows(app, b"three")
+
+
+async def test_a_swapped_symlink_is_followed(follow: Any, tmp_path: Path) -> None:
+    """Deployments and mounted config maps swap a link and change no file."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "personalize.yaml").write_text(config(name))
+    (tmp_path / "live").symlink_to("one")
+    app = await follow(tmp_path / "live" / "personalize.yaml")
+    assert await shows(app, b"one", 0.1)
+    (tmp_path / "next").symlink_to("two")
+    os.replace(tmp_path / "next", tmp_path / "live")
+    assert await shows(app, b"two")
+
+
+async def test_a_changed_template_is_live(follow: Any, tmp_path: Path) -> None:
+    """What the config names is followed like the config itself."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "hero.html").write_text("first")
+    (tmp_path / "personalize.yaml").write_text(CONFIG % "template: hero.html")
+    app = await follow(tmp_path / "personalize.yaml")
+    assert await shows(app, b"first", 0.1)
+    (tmp_path / "templates" / "hero.html").write_text("second")
+    assert await shows(app, b"second")
+
+
+@pytest.mark.parametrize("bad", ["slots: [", "", "version: 1\nslotz: {}\n", "\0\1\2"], ids=["half", "empty", "key", "nul"])
+async def test_a_bad_edit_leaves_the_last_good_one_and_says_why_once(
+    follow: Any, tmp_path: Path, bad: str, caplog: Any
+) -> None:
+    """Half-written, empty, wrong or binary: the site serves on, one warning names the file, and a mend is taken."""
+    file = tmp_path / "personalize.yaml"
+    file.write_text(config("good"))
+    app = await follow(file)
+    with caplog.at_level(logging.WARNING, logger="personalize"):
+        file.write_text(bad)
+        await asyncio.sleep(1.8)
+    assert b"good" in (await call(app, "/")).body
+    assert isinstance(app.watcher.rejected, ConfigError)
+    said = [r.getMessage() for r in caplog.records if "rejected" in r.getMessage()]
+    assert len(said) == 1 and "personalize.yaml" in said[0] and "PZ" in said[0]
+    file.write_text(config("mended"))
+    assert await shows(app, b"mended") and app.watcher.rejected is None
+
+
+async def test_a_removed_file_leaves_the_last_good_one(follow: Any, tmp_path: Path) -> None:
+    """A file that is gone for a moment takes nothing down, and its return is seen."""
+    file = tmp_path / "personalize.yaml"
+    file.write_text(config("good"))
+    app = await follow(file)
+    file.unlink()
+    await asyncio.sleep(1.2)
+    assert b"good" in (await call(app, "/")).body and app.watcher.rejected is not None
+    file.write_text(config("back"))
+    assert await shows(app, b"back")
+
+
+async def test_what_was_learned_outlives_an_edit(follow: Any, tmp_path: Path) -> None:
+    """A new engine reads the same history: the log goes on, the visitor stays known."""
+    file = tmp_path / "personalize.yaml"
+    file.write_text(config("one").replace("consent: none", "consent: personalization_storage"))
+    app = await follow(file)
+    first = await call(app, "/", cookies={"consent": "granted"}, scheme="https")
+    cookies = {"consent": "granted", **first.cookies}
+    history = app.watcher.history
+    file.write_text(config("two"))
+    assert await shows(app, b"two")
+    again = await call(app, "/", cookies=cookies, scheme="https")
+    assert app.watcher.history is history and "__Host-pz" not in again.cookies, "no second id"
+    await history.log.flush()
+    assert len({e.visitor for e in await history.store.read()}) == 1
+
+
+def test_a_config_that_cannot_serve_is_refused_at_start(tmp_path: Path) -> None:
+    """At start there is no last good one: every problem is raised, those that only the page floor can tell too."""
+    file = tmp_path / "personalize.yaml"
+    file.write_text('version: 1\nslots:\n  hero:\n    match: {path: "/", element: "p:last-child"}\n')
+    with pytest.raises(ConfigError) as refused:
+        PersonalizeMiddleware(Answer(PAGE), file)
+    (problem,) = refused.value.problems
+    assert problem.code == "PZ319" and problem.mark.line == 4 and "last-child" in problem.message
