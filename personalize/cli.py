@@ -1,4 +1,4 @@
-"""The command line: check · schema · explain · report."""
+"""The command line: check · schema · explain · report; import, export and identity are beside what they do."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import click
+
+from .imports.command import import_events
+from .people.commands import export, identity
 
 if TYPE_CHECKING:
     from .config import Config
@@ -31,6 +34,7 @@ def main() -> None:
     Write a config:       personalize check personalize.yaml
     See why:              personalize explain personalize.yaml /  --as returning-mobile
     See what was shown:   personalize report personalize.yaml
+    Bring in, take out:   personalize import tills.csv  ·  personalize export segment winter-fans
     Help your editor:     personalize schema > personalize.schema.json
     """
 
@@ -129,6 +133,11 @@ def report(file: Path, as_json: bool) -> None:
         Console().print(table(rows))
 
 
+main.add_command(import_events)
+main.add_command(export)
+main.add_command(identity)
+
+
 # --- what the commands do ------------------------------------------------------------------------------
 
 
@@ -222,7 +231,8 @@ def _draw(told: Explanation, segments: tuple[str, ...]) -> None:
     from rich.console import Console
     from rich.tree import Tree
 
-    console = Console(highlight=False)
+    # Into a pipe or a file nothing is cut to a screen's width.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 300)
     root = Tree(f"[bold]{told.path}[/]")
     _grow(root, told.identity)
     if not told.slots:

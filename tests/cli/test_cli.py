@@ -138,5 +138,6 @@ def test_report_counts_what_was_shown(file: Path) -> None:
 
 def test_help_reads_well() -> None:
     """The first thing one sees names what one does first."""
-    out = subprocess.run([sys.executable, "-m", "personalize", "--help"], capture_output=True, text=True, check=True).stdout
+    command = [sys.executable, "-m", "personalize", "--help"]
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "personalize check" in out and "explain" in out and "report" in out

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -77,7 +76,7 @@ async def test_a_swapped_symlink_is_followed(follow: Any, tmp_path: Path) -> Non
     app = await follow(tmp_path / "live" / "personalize.yaml")
     assert await shows(app, b"one", 0.1)
     (tmp_path / "next").symlink_to("two")
-    os.replace(tmp_path / "next", tmp_path / "live")
+    (tmp_path / "next").replace(tmp_path / "live")
     assert await shows(app, b"two")
 
 
@@ -92,7 +91,10 @@ async def test_a_changed_template_is_live(follow: Any, tmp_path: Path) -> None:
     assert await shows(app, b"second")
 
 
-@pytest.mark.parametrize("bad", ["slots: [", "", "version: 1\nslotz: {}\n", "\0\1\2"], ids=["half", "empty", "key", "nul"])
+BAD = {"half": "slots: [", "empty": "", "key": "version: 1\nslotz: {}\n", "nul": "\0\1\2"}
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
 async def test_a_bad_edit_leaves_the_last_good_one_and_says_why_once(
     follow: Any, tmp_path: Path, bad: str, caplog: Any
 ) -> None:
