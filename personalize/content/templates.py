@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 LARGEST = 256 * 1024  # characters of a template, and of what it renders
 FUEL = 30_000  # minijinja instructions, a millisecond or two: a hundred products take a third of it
 _PRODUCT = tuple(f.name for f in fields(Product) if f.name != "extra")
+# A name that nobody gave would else find the method that every dict has: `items` of a source that had none, `copy`.
+_UNGIVEN = dict.fromkeys(name for name in dir(dict) if not name.startswith("_"))
 
 
 class Templates:
@@ -47,7 +49,8 @@ class Templates:
 
         self._room = LARGEST
         try:
-            html = self._environment.render_template(name, **{str(k): plain(v) for k, v in variables.items()})
+            given = {str(k): plain(v) for k, v in variables.items()}
+            html = self._environment.render_template(name, **{**_UNGIVEN, **given})
         except TemplateError as error:
             raise BadFragment(f"template {name}: {_told(error)}") from error
         except (OSError, UnicodeDecodeError, UnsafeHole, BadFragment) as error:
@@ -75,7 +78,7 @@ class Templates:
     def _printed(self, value: Any) -> Any:
         """Each value on its way out: nothing for None and what is undefined, text and numbers as they are. Raises
         BadFragment for a list or a mapping, which is never meant, and when the output is too large."""
-        if value is None:
+        if value is None or callable(value):  # the method of a dict or list: a name that its data does not have
             return ""
         if isinstance(value, str):
             self._room -= len(value)

@@ -129,6 +129,16 @@ def test_what_is_undefined_prints_as_nothing_at_any_depth(tmp_path: Path) -> Non
     assert render(tmp_path, "[{{ a }}{{ a.b.c }}{% if a.b %}x{% endif %}{% for i in a %}x{% endfor %}]") == "[]"
 
 
+@pytest.mark.parametrize("name", ["items", "keys", "values", "copy", "get", "pop", "update"])
+def test_a_name_that_python_knows_too_is_undefined_like_any_other(tmp_path: Path, name: str) -> None:
+    """A source without `items`, or a product without `copy`, prints and loops as nothing: no method comes up."""
+    source = (
+        f"[{{{{ {name} }}}}{{{{ p.{name} }}}}{{% for x in {name} %}}x{{% endfor %}}{{% if {name} %}}y{{% endif %}}]"
+    )
+    assert render(tmp_path, source, p={"id": "a"}) == "[]"
+    assert render(tmp_path, f"{{{{ {name} }}}}{{{{ p.{name} }}}}", p={name: "1"}, **{name: "2"}) == "21"
+
+
 def test_a_product_is_its_fields_and_its_extra_ones(tmp_path: Path) -> None:
     """A template sees a product's fields by their names, extra ones beside them."""
     product = Product("a-1", "Brush & Co", price=2.5, brand="B", extra={"colour": "red", "title": "not this"})
