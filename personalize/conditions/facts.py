@@ -84,6 +84,12 @@ FACTS: Mapping[str, Fact] = _table(
     ),
     Fact("orders.total", "number", "What the visitor's orders cost together.", example="{orders.total: {gte: 1000}}"),
     Fact("traits.*", "any", "What the site or the visitor told about them.", example="{traits.crm_stage: opportunity}"),
+    Fact(
+        "custom.*",
+        "any",
+        'What the site itself says of the request, in the ASGI scope\'s "personalize.attributes".',
+        example="{custom.plan: pro}",
+    ),
     Fact("segments", "names", "The segments the visitor is in.", example="{segments: {any: [big-basket, loyal]}}"),
     Fact(
         "time.hour",
@@ -112,15 +118,18 @@ BEHAVIOURS: Mapping[str, str] = {
 }
 
 
+_NESTED = ("traits", "custom")
+
+
 def find_fact(name: str) -> tuple[Fact, tuple[str, ...]] | None:
-    """The table's line for a fact and the keys that lead to its value, or None for a name that is none. Below
-    traits every dot goes one level down; a query parameter's or path capture's name is taken whole."""
+    """The table's line for a fact and the keys that lead to its value, or None for a name that is none. Below traits
+    and custom every dot goes one level down; a query parameter's or path capture's name is taken whole."""
     if (fact := FACTS.get(name)) is not None:
         return fact, tuple(name.split("."))
     family, _, rest = name.partition(".")
     if not rest or (fact := FACTS.get(f"{family}.*")) is None:
         return None
-    return fact, ((family, *rest.split(".")) if family == "traits" else (family, rest))
+    return fact, ((family, *rest.split(".")) if family in _NESTED else (family, rest))
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

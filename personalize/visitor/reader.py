@@ -153,6 +153,7 @@ class VisitorReader:
             "path": lambda request, now, visitor: request.path,
             "query": lambda request, now, visitor: context.query_of(request.query),
             "params": lambda request, now, visitor: request.params,
+            "custom": lambda request, now, visitor: request.attributes,
             "host": lambda request, now, visitor: context.host_of(request.host),
             "utm": lambda request, now, visitor: context.utm_of(request.query),
             "referrer": lambda request, now, visitor: context.referrer_of(request.headers.get(b"referer", b"")),

@@ -17,7 +17,8 @@ SITE = Site.model_validate({"geo_headers": ["CF-IPCountry", "X-Country"]})
 READER = VisitorReader(SITE, ["k" * 32], "Europe/Istanbul", new_id=lambda: "new")
 NOBODY = Visitor(None, Consent())
 ALL_FACTS = (
-    "path", "query", "params", "host", "utm", "referrer", "language", "locale", "country", "device", "time", "consent",
+    "path", "query", "params", "custom", "host", "utm", "referrer", "language", "locale", "country", "device", "time",
+    "consent",
 )  # fmt: skip
 
 
