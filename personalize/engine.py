@@ -38,6 +38,7 @@ class Route:
     profile_facts: tuple[tuple[str, Callable[[Profile | None, float], Any]], ...]
     behaviours: tuple[Behaviour, ...]
     segments: frozenset[str]
+    capped: bool  # somebody may be shown something only so often here
 
 
 class Prepared:
@@ -136,6 +137,7 @@ class Engine:
             profile_facts=tuple((f, PROFILE_FACTS[f]) for f in sorted(reads & PROFILE_FACTS.keys())),
             behaviours=tuple(behaviours.values()),
             segments=frozenset(decider.segments),
+            capped=any(_is_capped(self.config, name) for name in names),
         )
 
     def _read_by_sources(self, names: Collection[str]) -> set[str]:
@@ -207,6 +209,11 @@ class Engine:
 
     async def close(self) -> None:
         await self.contents.close()
+
+
+def _is_capped(config: Config, name: str) -> bool:
+    slot = config.slots[name]
+    return slot.cap is not None or any(e.cap is not None and e.status == "live" for e in slot.experiences)
 
 
 def _targets(name: str, config: Config) -> list[SlotTarget]:

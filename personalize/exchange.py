@@ -38,12 +38,13 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class Exchange:
-    """The mutable state of one response. `ended` is called once, with `found` and `shown()` as they really were."""
+    """The mutable state of one response. `ended` is called once, with `found` and `shown()` as they really were;
+    `before_end`, where somebody sets it, is waited for just before the last byte of a page leaves."""
 
     __slots__ = (
         "_asks", "_budget", "_charset", "_decoder", "_early", "_encoder", "_ended", "_fills", "_first", "_gave_up",
-        "_headers", "_held", "_pass", "_prepared", "_send", "_splicer", "_verdict", "engine", "found", "is_page",
-        "method", "needs_length", "route", "status", "visitor",
+        "_headers", "_held", "_pass", "_prepared", "_send", "_splicer", "_verdict", "before_end", "engine", "found",
+        "is_page", "method", "needs_length", "route", "status", "visitor",
     )  # fmt: skip
 
     def __init__(
@@ -66,6 +67,7 @@ class Exchange:
         self.method = request.method
         self.is_page = False
         self.found: list[str] = []
+        self.before_end: Callable[[Exchange], Awaitable[None]] | None = None
         self._send = send
         self._ended = ended
         self._headers: list[tuple[bytes, bytes]] = []  # the app's
@@ -108,6 +110,14 @@ class Exchange:
         """The app has returned. What is still held, for it never came to its end, leaves as it came."""
         if self._held is not None:
             await self._same(self._held)
+
+    async def _tell_before_end(self, tell: Callable[[Exchange], Awaitable[None]]) -> None:
+        if self._splicer is not None:
+            self.found = self._splicer.found
+        try:
+            await tell(self)
+        except Exception as error:  # the page is whole, whatever others fail to hear of it
+            self.engine.observer.failed("before end", error)
 
     def _end(self) -> None:
         """The last byte is handed over: now, and not after the app's background tasks, is what was sent known."""
@@ -248,6 +258,8 @@ class Exchange:
             return
         if self._decoder is not None:
             out = encoder(self._verdict.coding).encode(out, end=self._decoder.complete)
+        if self.before_end is not None:
+            await self._tell_before_end(self.before_end)
         await self._release(self._personal(start, length=len(out)))
         await self._send({**message, "body": out})
         self._end()
@@ -292,6 +304,8 @@ class Exchange:
     async def _out(self, data: bytes, more: bool) -> None:
         if self._encoder is not None and self._decoder is not None:
             data = self._encoder.encode(data, end=not more and self._decoder.complete)
+        if self.before_end is not None and not more:
+            await self._tell_before_end(self.before_end)
         if data or not more:
             await self._send({"type": "http.response.body", "body": data, "more_body": more})
         if not more:

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from .errors import StoreError
-from .events import EventLog
+from .events import EventLog, Retention
 from .model import Catalogue, Event, Product, Profile
 from .profiles import Profiles
 from .protocols import Observer, Store
 from .recommend import Embedded, ProofCounts
-from .stores import open_store
+from .stores import MemoryHotState, open_hot_state, open_store
 
 
 class History:
-    """One event log with its folds. `products` is one dict whose content follows the catalogue."""
+    """One event log with its folds. `products` is one dict whose content follows the catalogue; `hot` is what visitors
+    were just shown, and `keep` how many seconds events of a kind stay in the log."""
 
-    def __init__(self, store: Store, products: Catalogue, observer: Observer) -> None:
+    def __init__(
+        self,
+        store: Store,
+        products: Catalogue,
+        observer: Observer,
+        hot: HotState | None = None,
+        keep: Mapping[str, float] | None = None,
+    ) -> None:
         self.products: dict[str, Product] = dict(products)
         self.store = store
         self.observer = observer
@@ -26,11 +35,23 @@ class History:
         self.recommender = Embedded(self.products)
         self.proof = ProofCounts()
         self.log = EventLog(store, observer, folds=(self.profiles, self.recommender, self.proof))
+        self.hot: HotState = hot or MemoryHotState()
+        self.retention = Retention(store, observer, keep or {})
         self._starting: asyncio.Task[None] | None = None
+        self._trimming: asyncio.Task[None] | None = None
 
     @classmethod
-    def at(cls, url: str, base: Path, products: Catalogue, observer: Observer) -> History:
-        return cls(open_store(url, base, observer), products, observer)
+    def at(
+        cls,
+        url: str,
+        base: Path,
+        products: Catalogue,
+        observer: Observer,
+        hot: str = "memory",
+        keep: Mapping[str, float] | None = None,
+    ) -> History:
+        """By the config's `store`, `hot` and `retention`. Raises ValueError where an address names nothing."""
+        return cls(open_store(url, base, observer), products, observer, open_hot_state(hot, base, observer), keep)
 
     def start(self) -> asyncio.Task[None]:
         """Begin to open the log and replay it, once per event loop (test clients make one per request); pages are
@@ -38,6 +59,7 @@ class History:
         loop = asyncio.get_running_loop()
         if self._starting is None or self._starting.get_loop() is not loop:
             self._starting = loop.create_task(self._start(), name="personalize history")
+            self._trimming = loop.create_task(self.retention.follow(), name="personalize retention")
         return self._starting
 
     async def _start(self) -> None:
@@ -92,4 +114,9 @@ class History:
 
     async def close(self) -> None:
         self._starting = None
+        if self._trimming is not None:
+            if self._trimming.get_loop() is asyncio.get_running_loop():
+                self._trimming.cancel()
+            self._trimming = None
         await self.log.close()
+        await self.hot.close()

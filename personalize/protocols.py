@@ -88,7 +88,7 @@ class ForgettingStore(Protocol):
 
     async def forget(self, visitor: str) -> int:
         """Remove everything that the visitor's events say, but for the newest "Visitor Erased", and return how many
-        were removed. Their seqs are not given again, and where the store can tell, neither are their ids taken again."""
+        were removed. Their seqs are not given again, and where the store can tell, their ids are not taken again."""
 
 
 class TrimmingStore(Protocol):

@@ -103,6 +103,7 @@ class Watcher:
             self.observer.changed("config", "rejected", f"the last good one stays; {error}")
             return
         self.history.follow(config.products)
+        self.history.retention.keep = config.retention
         engine.contents.adopt(self.engine.contents)
         old, self.engine = self.engine, engine
         self.rejected = None
@@ -147,7 +148,7 @@ class Watcher:
 def open_history(config: Config, observer: Observer) -> History:
     """The history that a config's `store` names. Raises ConfigError where it names none."""
     try:
-        return History.at(config.store, config.base, config.products, observer)
+        return History.at(config.store, config.base, config.products, observer, config.hot, config.retention)
     except ValueError as error:
         raise ConfigError([Problem(config.mark("store"), "PZ321", str(error))])
 

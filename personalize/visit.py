@@ -13,7 +13,7 @@ from .engine import Engine, Route
 from .events import as_allowed, make_page_view, make_signal, segment_entered, withdrawn
 from .exchange import Exchange, Send
 from .model import Event, Profile, Request, Visitor
-from .profiles import first_party
+from .profiles import first_party, with_just_shown
 from .protocols import Observer
 from .routes import Match
 
@@ -44,9 +44,23 @@ class Visit:
         """Make the plan and start its content; the exchange carries both to the response."""
         await self._read_profile()
         decision = self.engine.decide(route, self.request, self.visitor, self.profile, self.now)
+        if route.capped and self.visitor.id is not None:
+            shown = await self.engine.history.hot.recall(self.visitor.id)
+            self.profile = with_just_shown(self.profile, self.visitor.id, shown)
         self.entered = decision.entered
         made_from = (self.request, self.visitor, self.profile, decision, self.now)
-        return Exchange(self.engine, route, *made_from, send, self.record_page)
+        exchange = Exchange(self.engine, route, *made_from, send, self.record_page)
+        if route.capped and self.visitor.id is not None:
+            exchange.before_end = self._remember_shown
+        return exchange
+
+    async def _remember_shown(self, exchange: Exchange) -> None:
+        """Before the last byte leaves: whatever worker the visitor's next request comes to, a cap counts this page."""
+        if self.visitor.id is None or not 200 <= exchange.status < 300:
+            return
+        keys = [f"{seen['slot']}/{seen['experience']}" for seen in exchange.shown() if seen["how"] != "fallback"]
+        if keys:
+            await self.engine.history.hot.remember(self.visitor.id, keys, self.now)
 
     def record_page(self, exchange: Exchange) -> None:
         """The page view, and an exposure for each experience that was really sent or held back."""

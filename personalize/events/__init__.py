@@ -5,9 +5,11 @@ from __future__ import annotations
 from .consent import as_allowed, withdrawn
 from .exposures import exposure_of, make_page_view, make_signal, segment_entered
 from .log import EventLog
+from .retention import Retention
 
 __all__ = [
     "EventLog",
+    "Retention",
     "as_allowed",
     "exposure_of",
     "make_page_view",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from .behaviours import behaviour_holds
 from .facts import PROFILE_FACTS
 from .fold import apply_event
-from .identity import Identity, external_id
+from .identity import Conflict, Identity, external_id
+from .just_shown import with_just_shown
 from .profiles import Profiles
 from .provenance import first_party
 
@@ -18,3 +19,4 @@ __all__ = [
     "external_id",
     "first_party",
 ]
+    "with_just_shown",

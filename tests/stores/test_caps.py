@@ -1,0 +1,110 @@
+"""A cap counts what was shown, whichever worker showed it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from personalize import PersonalizeMiddleware
+from personalize.testing import Answer, call
+
+PAGE = b"<!doctype html><html><body><div data-slot='hero'>own</div></body></html>"
+
+
+def config(tmp_path: Path, hot: str, store: str = "sqlite") -> dict[str, Any]:
+    return {
+        "version": 1,
+        "store": store.replace("sqlite", f"sqlite:////{tmp_path}/log.db", 1),
+        "hot": hot.replace("sqlite", f"sqlite:////{tmp_path}/hot.db", 1),
+        "site": {"consent": {"default": "granted"}},
+        "slots": {
+            "hero": {
+                "match": {"path": "/"},
+                "experiences": [{"id": "offer", "cap": {"max": 3, "within": "1h"}, "show": {"html": "<b>offer</b>"}}],
+            }
+        },
+    }
+
+
+async def shown(workers: Sequence[PersonalizeMiddleware], requests: int) -> int:
+    """How many of a visitor's requests, one after the other and each to the next worker, show the offer."""
+    cookies: dict[str, str] = {}
+    count = 0
+    for n in range(requests):
+        response = await call(workers[n % len(workers)], "/", cookies=cookies, scheme="https")
+        cookies |= response.cookies
+        count += b"<b>offer</b>" in response.body
+    return count
+
+
+async def at_work(made: dict[str, Any], workers: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setenv("PERSONALIZE_SECRET", "a secret that all workers of this test share")
+    several = [PersonalizeMiddleware(Answer(PAGE), made) for _ in range(workers)]
+    for worker in several:
+        await worker.start()
+    try:
+        return await shown(several, 24)
+    finally:
+        for worker in several:
+            await worker.close()
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def hot(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    found: str = request.getfixturevalue("redis") if kind == "redis" else kind
+    return found
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def log(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    found: str = request.getfixturevalue("postgres") if kind == "postgresql" else kind
+    return found
+
+
+async def test_a_cap_is_exact_across_workers(
+    hot: str, log: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One visitor's requests in a row, spread over four workers: the capped offer is shown exactly three times."""
+    assert await at_work(config(tmp_path, hot, log), 4, monkeypatch) == 3
+
+
+async def test_the_test_of_caps_can_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted bug: with each worker's own memory, four workers show the offer more often than the cap allows."""
+    assert await at_work(config(tmp_path, "memory"), 4, monkeypatch) > 3
+
+
+async def test_one_worker_needs_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one process memory is enough: the cap is exact from one request to the next."""
+    assert await at_work(config(tmp_path, "memory"), 1, monkeypatch) == 3
+
+
+@pytest.mark.parametrize("chunks", [2, 5])
+async def test_a_page_in_pieces_counts_before_its_end(
+    chunks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that streams is counted before its last byte leaves, as a page in one piece is."""
+    monkeypatch.setenv("PERSONALIZE_SECRET", "a secret that all workers of this test share")
+    size = len(PAGE) // chunks + 1
+    pieces = [PAGE[at : at + size] for at in range(0, len(PAGE), size)]
+    several = [PersonalizeMiddleware(Answer(*pieces), config(tmp_path, "sqlite")) for _ in range(2)]
+    for worker in several:
+        await worker.start()
+    assert await shown(several, 10) == 3
+    for worker in several:
+        await worker.close()
+
+
+async def test_pages_are_served_while_hot_state_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With nobody at Redis's address each page is served and personalized; the worker's own memory keeps the cap."""
+    monkeypatch.setenv("PERSONALIZE_SECRET", "a secret that all workers of this test share")
+    worker = PersonalizeMiddleware(Answer(PAGE), config(tmp_path, "redis://127.0.0.1:1"))
+    await worker.start()
+    assert await shown([worker], 10) == 3
+    assert worker.observer.counters["hot.failed"] >= 10  # type: ignore[attr-defined]
+    assert worker.observer.states["hot state"].startswith("failing")  # type: ignore[attr-defined]
+    await worker.close()
