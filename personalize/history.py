@@ -11,7 +11,7 @@ from .errors import StoreError
 from .events import EventLog, Retention
 from .model import Catalogue, Event, Product, Profile
 from .profiles import Profiles
-from .protocols import Observer, Store
+from .protocols import HotState, Observer, Store
 from .recommend import Embedded, ProofCounts
 from .stores import MemoryHotState, open_hot_state, open_store
 

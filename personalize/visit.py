@@ -43,11 +43,11 @@ class Visit:
     async def decide(self, route: Route, send: Send) -> Exchange:
         """Make the plan and start its content; the exchange carries both to the response."""
         await self._read_profile()
-        decision = self.engine.decide(route, self.request, self.visitor, self.profile, self.now)
         if route.capped and self.visitor.id is not None:
             shown = await self.engine.history.hot.recall(self.visitor.id)
             self.profile = with_just_shown(self.profile, self.visitor.id, shown)
         self.entered = decision.entered
+        decision = self.engine.decide(route, self.request, self.visitor, self.profile, self.now)
         made_from = (self.request, self.visitor, self.profile, decision, self.now)
         exchange = Exchange(self.engine, route, *made_from, send, self.record_page)
         if route.capped and self.visitor.id is not None:

@@ -18,5 +18,5 @@ __all__ = [
     "behaviour_holds",
     "external_id",
     "first_party",
-]
     "with_just_shown",
+]
