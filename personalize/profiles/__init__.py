@@ -12,6 +12,7 @@ from .provenance import first_party
 
 __all__ = [
     "PROFILE_FACTS",
+    "Conflict",
     "Identity",
     "Profiles",
     "apply_event",

@@ -159,6 +159,8 @@ async def test_b45_what_is_erased_does_not_come_back(app: Any, clock: Any) -> No
     assert erased.status == 303 and "__Host-pz" not in ann.cookies
     await told(app, Event("sent again", old.name, old.time, name, old.properties))
     history = app.watcher.history
+    lines = [e.name for e in await history.store.of_visitor(name)]
+    assert sorted(lines) == ["User Identified", "Visitor Erased"], "the lines are gone but for what was sent again"
     replayed = await Profiles(history.store, history.products).load(name)
     assert replayed == await history.profiles.load(name)
     assert (replayed.traits, replayed.visits, replayed.views, replayed.provenance) == ({}, 0, [], {})

@@ -1,0 +1,129 @@
+"""A file of events, row by row: CSV with a header, or JSON lines; UTF-8, UTF-16, or line by line an older encoding.
+
+Rule 1  A row that can't be read costs itself: it is given out with its line and the reason, and reading goes on.
+Rule 2  Memory holds one row at a time.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+_DELIMITERS: Final = ",;\t|"
+_LONGEST: Final = 256 * 1024  # characters of a line
+_NO_TEXT: Final = "�"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One record. `line` is where it ends in the file, `problem` why it can't be used; `read` how many bytes of the
+    file were read so far."""
+
+    line: int
+    values: Mapping[str, Any] = field(default_factory=dict)
+    problem: str = ""
+    read: int = 0
+
+
+def read_rows(path: Path, encoding: str = "cp1252") -> Iterator[Row]:
+    """The file's records in order. `.csv` and `.tsv` are tables, everything else is JSON lines. A line that is no UTF-8
+    is read in `encoding`. Raises OSError, and LookupError for an encoding that there is not."""
+    codecs.lookup(encoding)
+    with path.open("rb") as file:
+        lines = _Lines(file, encoding)
+        yield from _table(lines) if path.suffix.lower() in (".csv", ".tsv") else _json_lines(lines)
+
+
+class _Lines:
+    """The file's lines as text. `number` is the last one given out, `bad` whether it could not be decoded."""
+
+    def __init__(self, file: BinaryIO, encoding: str) -> None:
+        self._file = file
+        self._encoding = encoding
+        self._wide = _byte_order(file)
+        self.number = 0
+        self.read = 0
+        self.bad = False
+
+    def __iter__(self) -> Iterator[str]:
+        if self._wide:
+            for text in io.TextIOWrapper(self._file, self._wide, errors="replace", newline=""):
+                self.read = self._file.tell()
+                yield self._given(text)
+            return
+        for raw in self._file:
+            self.read += len(raw)
+            if not self.number:
+                raw = raw.removeprefix(codecs.BOM_UTF8)
+            try:
+                text = raw.decode()
+            except UnicodeDecodeError:
+                text = raw.decode(self._encoding, "replace")
+            yield self._given(text)
+
+    def _given(self, text: str) -> str:
+        self.number += 1
+        self.bad = self.bad or _NO_TEXT in text or "\0" in text
+        return text
+
+
+def _byte_order(file: BinaryIO) -> str:
+    start = file.read(2)
+    file.seek(0)
+    return "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else ""
+
+
+def _table(lines: _Lines) -> Iterator[Row]:
+    source = iter(lines)
+    head = next(source, "")
+    delimiter = max(_DELIMITERS, key=head.count)
+    names = [name.strip() for name in next(csv.reader([head], delimiter=delimiter), [])]
+    if not any(names):
+        yield Row(1, problem="the first line must name the columns", read=lines.read)
+        return
+    if doubled := [name for name in names if name and names.count(name) > 1]:
+        yield Row(1, problem=f'the column "{doubled[0]}" is there twice', read=lines.read)
+        return
+    reader = csv.reader(source, delimiter=delimiter, strict=True)
+    while True:
+        lines.bad = False
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Row(lines.number, problem=f"not readable as CSV: {error}", read=lines.read)
+            continue
+        if not cells:
+            continue
+        problem = ""
+        if lines.bad:
+            problem = "characters that are neither UTF-8 nor the other encoding"
+        elif len(cells) != len(names):
+            problem = f"{len(cells)} cells under {len(names)} columns"
+        values = {name: cell for name, cell in zip(names, cells, strict=False) if name and cell.strip()}
+        yield Row(lines.number, values, problem, lines.read)
+
+
+def _json_lines(lines: _Lines) -> Iterator[Row]:
+    for text in lines:
+        bad, lines.bad = lines.bad, False
+        if not text.strip():
+            continue
+        problem = ""
+        values: Any = {}
+        try:
+            values = json.loads(text) if len(text) <= _LONGEST else None
+        except (ValueError, RecursionError):
+            problem = "not readable as JSON"
+        if bad:
+            problem = "characters that are neither UTF-8 nor the other encoding"
+        elif not problem and not isinstance(values, dict):
+            problem = "longer than 256 KB" if values is None and len(text) > _LONGEST else "not a JSON object"
+        yield Row(lines.number, values if not problem else {}, problem, lines.read)

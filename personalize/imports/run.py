@@ -1,0 +1,104 @@
+"""Importing a file: batches into the store, with a note of how far it came.
+
+Rule 1  A row's event has the same id on every run, so a second import adds nothing.
+Rule 2  After each stored batch the place is noted; an import that was cut off goes on there, if the file is the same.
+Rule 3  Every row that is not taken is told with its line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from ..model import Event
+from ..protocols import Store
+from .files import Row, read_rows
+from .told import Told, make_event
+
+_BATCH: Final = 1000
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Rows of the file: `new` events, `known` ones that the log had already, `refused`, and those `skipped` since an
+    earlier run took them."""
+
+    new: int = 0
+    known: int = 0
+    refused: int = 0
+    skipped: int = 0
+
+
+async def import_file(
+    store: Store,
+    path: Path,
+    told: Told,
+    notes: Path,
+    *,
+    encoding: str = "cp1252",
+    refuse: Callable[[int, str], None],
+    progress: Callable[[int], None] = lambda read: None,
+) -> Outcome:
+    """Import a file into an open store. `notes` is a folder for the place reached; `refuse` hears of each row that is
+    not taken, with its line; `progress` of how many bytes were read. Raises OSError, LookupError (encoding) and
+    StoreError; what was stored before stays, and the next run goes on after it."""
+    outcome = Outcome()
+    note = _Note(path, notes)
+    rows = read_rows(path, encoding)
+    for _ in islice(rows, note.done):
+        outcome.skipped += 1
+    while batch := list(islice(rows, _BATCH)):
+        events = list(_events(batch, told, outcome, refuse))
+        if events:
+            new, _ = await store.append(events)
+            outcome.new += new
+            outcome.known += len(events) - new
+        note.write(outcome.skipped + outcome.new + outcome.known + outcome.refused)
+        progress(batch[-1].read)
+    note.remove()
+    return outcome
+
+
+def _events(rows: list[Row], told: Told, outcome: Outcome, refuse: Callable[[int, str], None]) -> Iterator[Event]:
+    for row in rows:
+        event = row.problem or make_event(row.values, told)
+        if isinstance(event, str):
+            outcome.refused += 1
+            refuse(row.line, event)
+        else:
+            yield event
+
+
+class _Note:
+    """How many rows of this very file (its path, size and time) were dealt with by a run that did not finish."""
+
+    def __init__(self, path: Path, folder: Path) -> None:
+        stat = path.stat()
+        place = str(path.resolve())
+        self._file = [place, stat.st_size, stat.st_mtime_ns]
+        mark = hashlib.sha256(place.encode("utf-8", "replace")).hexdigest()[:16]
+        self._path = folder / f"import-{mark}.json"
+        self.done = self._read()
+
+    def _read(self) -> int:
+        try:
+            noted = json.loads(self._path.read_text())
+        except (OSError, ValueError):
+            return 0
+        same = isinstance(noted, dict) and noted.get("file") == self._file
+        done = noted.get("rows") if same else 0
+        return done if isinstance(done, int) else 0
+
+    def write(self, rows: int) -> None:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = self._path.with_suffix(".new")
+        draft.write_text(json.dumps({"file": self._file, "rows": rows}))
+        draft.replace(self._path)
+
+    def remove(self) -> None:
+        self._path.unlink(missing_ok=True)

@@ -1,0 +1,195 @@
+"""One row of a file -> one event of the log. Pure.
+
+Columns (or keys) that mean something of their own:
+
+    event, name, type              the event's name; Segment's ecommerce names, or GA4's
+    time, timestamp, date          ISO 8601 (without a zone: the site's) or Unix seconds
+    id, event_id, message_id       the row's own id, where it has one
+    visitor, anonymous_id, user_id, email, loyalty_id, crm_id, device_id, ids.KIND       who
+    traits.NAME                    what is said about them
+    properties.NAME, and all else  the event's properties; of "User Identified", traits
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from ..events.names import canonical_name, canonical_properties
+from ..events.tidy import tidy, tidy_id, tidy_text
+from ..model import ERASED, WITHDRAWN, Event, Party
+from ..profiles import external_id
+
+_NAMES: Final = ("event", "name", "type")
+_TIMES: Final = ("time", "timestamp", "date", "originalTimestamp", "created_at")
+_IDS: Final = ("id", "event_id", "message_id", "messageId")
+_WHO: Final = {
+    "user_id": "user_id", "userId": "user_id", "anonymous_id": "anonymous_id", "anonymousId": "anonymous_id",
+    "visitor": "anonymous_id", "email": "email", "loyalty_id": "loyalty", "crm_id": "crm", "device_id": "device",
+}  # fmt: skip
+_OWN_ID: Final = re.compile(r"[0-9a-f]{32}")
+_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,9})?")
+_EARLIEST: Final = 315_532_800.0  # 1980-01-01
+_DAY: Final = 86_400.0
+_REFUSED: Final = frozenset({ERASED, WITHDRAWN, "Segment Entered"})  # only the middleware says these
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What holds for a whole file: whose data it is, the event of rows that name none, and the zone of its times."""
+
+    timezone: str
+    now: float
+    event: str = ""
+    party: Party = "first"
+    source: str = ""
+
+
+def make_event(values: Mapping[str, Any], told: Told) -> Event | str:
+    """The event of a row, or the reason why there is none. The same row gives the same event id on every run."""
+    rest = dict(values)
+    name = canonical_name(_text(_take(rest, _NAMES)) or told.event)
+    if not name:
+        return "no event name (a column event, or --event)"
+    if name in _REFUSED:
+        return f'"{name}" is an event that only the middleware writes'
+    when = _take(rest, _TIMES)
+    time = _time(when, told)
+    if isinstance(time, str):
+        return time
+    own = tidy_id(_take(rest, _IDS))
+    ids = _ids(rest)
+    if not ids:
+        return "nobody: no visitor, user_id, anonymous_id, email, loyalty_id, crm_id, device_id or ids.KIND"
+    visitor = _visitor(ids)
+    traits, properties = _split(rest, name)
+    properties = canonical_properties(name, properties)[0]
+    properties = tidy(properties) | {"$via": "import", "provenance": {"party": told.party, "source": told.source}}
+    if traits:
+        properties["traits"] = tidy(traits)
+    if others := {kind: value for kind, value in ids.items() if _named(kind, value) != visitor}:
+        properties["$ids"] = others
+    return Event(_event_id(own, name, time, visitor, properties), name, time, visitor, properties)
+
+
+# --- who -------------------------------------------------------------------------------------------------
+
+
+def _ids(rest: dict[str, Any]) -> dict[str, str]:
+    """Ids by kind, taken out of the row; of e-mail addresses only the hash stays."""
+    ids: dict[str, str] = {}
+    nested = rest.pop("ids", None)
+    given = {**(nested if isinstance(nested, dict) else {})}
+    for column in list(rest):
+        kind = _WHO.get(column) or (column.removeprefix("ids.") if column.startswith("ids.") else "")
+        if kind:
+            given[kind] = rest.pop(column)
+    for kind, value in given.items():
+        text = tidy_id(value)
+        if text and re.fullmatch(r"[a-z][a-z0-9_]{0,29}", kind):
+            ids[kind] = external_id("email", text).partition(":")[2] if kind == "email" else text
+    return ids
+
+
+def _visitor(ids: Mapping[str, str]) -> str:
+    """The id that the event stands under: the browser's own, else the user's, else the first other."""
+    kind = next((k for k in ("anonymous_id", "user_id") if k in ids), next(iter(ids)))
+    if kind == "anonymous_id" and "user_id" in ids and not _OWN_ID.fullmatch(ids[kind]):
+        kind = "user_id"
+    return _named(kind, ids[kind])
+
+
+def _named(kind: str, value: str) -> str:
+    if kind == "anonymous_id":
+        return value if _OWN_ID.fullmatch(value) else f"a:{value}"
+    return f"u:{value}" if kind == "user_id" else f"{kind}:{value}"
+
+
+# --- what ------------------------------------------------------------------------------------------------
+
+
+def _split(rest: Mapping[str, Any], name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    traits: dict[str, Any] = {}
+    properties: dict[str, Any] = {}
+    for column, value in rest.items():
+        if column in ("traits", "properties") and isinstance(value, dict):
+            (traits if column == "traits" else properties).update(value)
+        elif column.startswith("traits."):
+            traits[column.removeprefix("traits.")] = _value(value)
+        elif column.startswith("properties.") or name != "User Identified":
+            properties[column.removeprefix("properties.")] = _listed(column, value)
+        else:
+            traits[column] = _value(value)
+    # What only the middleware and the collector write about themselves cannot be imported.
+    properties = {k: v for k, v in properties.items() if not k.startswith("$") and k not in ("shown", "counted", "gpc")}
+    return traits, properties
+
+
+def _listed(column: str, value: Any) -> Any:
+    """An order's products in one cell: JSON, or ids with "|" between them."""
+    if column.removeprefix("properties.") not in ("products", "items") or not isinstance(value, str):
+        return _value(value)
+    try:
+        products = json.loads(value)
+    except (ValueError, RecursionError):
+        products = None
+    return products if isinstance(products, list) else [part.strip() for part in value.split("|") if part.strip()]
+
+
+def _value(value: Any) -> Any:
+    """A cell that is a plain number, true or false is that; what has a leading zero or a plus is a text."""
+    if not isinstance(value, str):
+        return value
+    text = tidy_text(value.strip())
+    if text in ("true", "false"):
+        return text == "true"
+    if _NUMBER.fullmatch(text):
+        return float(text) if "." in text else int(text)
+    return text
+
+
+def _time(value: Any, told: Told) -> float | str:
+    if value is None:
+        return "no time (a column time, timestamp or date)"
+    text = str(value).strip()
+    try:
+        time = float(text)
+        time = time / 1000 if time > 1e11 else time
+    except ValueError:
+        try:
+            at = datetime.fromisoformat(text)
+            time = (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(told.timezone))).timestamp()
+        except (ValueError, OverflowError):
+            return f'"{text[:40]}" is no time; write 2026-11-30 18:05 or Unix seconds'
+    if not math.isfinite(time) or not _EARLIEST <= time <= told.now + _DAY:
+        return f'"{text[:40]}" is before 1980 or in the future'
+    return time
+
+
+def _event_id(own: str, name: str, time: float, visitor: str, properties: Mapping[str, Any]) -> str:
+    """Its own id, or the order's as the collector makes it, or a hash of all that the row says but for whose data it is
+    (so that a file imported again under another name counts once)."""
+    order = tidy_id(properties.get("order_id"))
+    if name == "Order Completed" and order:
+        return f"o:{order}"
+    if own:
+        return f"i:{own}"
+    said = {key: value for key, value in properties.items() if key != "provenance"}
+    content = json.dumps([name, time, visitor, said], sort_keys=True, separators=(",", ":"))
+    return f"i:{hashlib.sha256(content.encode()).hexdigest()[:40]}"
+
+
+def _take(rest: dict[str, Any], names: tuple[str, ...]) -> Any:
+    """The first of these columns; it is no property then."""
+    return next((rest.pop(name) for name in names if rest.get(name) not in (None, "")), None)
+
+
+def _text(value: Any) -> str:
+    return tidy_text(value).strip()[:200] if isinstance(value, str) else ""

@@ -1,0 +1,170 @@
+"""`personalize export` and `personalize identity`: what the log says of its people, for systems and for readers."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from .members import Member
+    from .resolved import Resolved
+
+FILE = click.argument("file", type=click.Path(path_type=Path), default="personalize.yaml")
+
+
+@click.group()
+def export() -> None:
+    """Write people of the log for another system."""
+
+
+@export.command("segment")
+@click.argument("name")
+@FILE
+@click.option("--format", "style", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True)
+@click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="A file; else what is printed.")
+@click.option("--trait", "traits", multiple=True, help="A trait to export too, such as email. May be repeated.")
+def export_segment(name: str, file: Path, style: str, output: Path | None, traits: tuple[str, ...]) -> None:
+    """Write who is in segment NAME now, a person a line. Left out: who withdrew consent, and browsers with Sec-GPC."""
+    from ..errors import StoreError
+
+    count = 0
+    target = output.open("w", newline="", encoding="utf-8") if output else sys.stdout
+    try:
+        write = _writer(style, target)
+
+        def take(member: Member) -> None:
+            nonlocal count
+            count += 1
+            write(member.row(traits))
+
+        asyncio.run(_export(name, file, take))
+    except StoreError as error:
+        raise click.ClickException(str(error))
+    finally:
+        if output:
+            target.close()
+    click.echo(f"{count:,} in segment {name}", err=True)
+
+
+@click.command()
+@FILE
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--unlink", metavar="ID", help='Take an id, such as "loyalty:12", out of its person, from now on.')
+@click.option("--merge", nargs=2, metavar="USER USER", help="Say that two users are one person.")
+def identity(file: Path, as_json: bool, unlink: str | None, merge: tuple[str, str] | None) -> None:
+    """Tell how many visitors are known to be one of the site's users, and which links were refused; undo a link, or
+    make one."""
+    from ..errors import StoreError
+
+    try:
+        found = asyncio.run(_identity(file, unlink, merge))
+    except StoreError as error:
+        raise click.ClickException(str(error))
+    if as_json:
+        told = {**asdict(found), "share": round(found.share, 4)}
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        return
+    click.echo(
+        f"{found.visitors:,} visitors, {found.resolved:,} ({found.share:.1%}) of them resolved to {found.users:,} users"
+    )
+    click.echo(f"{found.refused:,} links refused, since they would have made one person of two users")
+    for conflict in found.conflicts:
+        click.echo(
+            f"  event {conflict.seq}: {conflict.one} and {conflict.other} belong to {' and '.join(conflict.users)}"
+        )
+
+
+async def _export(name: str, file: Path, take: Callable[[Member], None]) -> None:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from ..engine import Engine
+    from ..history import History
+    from ..observe import LogObserver
+    from .members import members
+
+    config, observer = _config(file), LogObserver()
+    if name not in config.segments:
+        raise click.BadParameter(f'there is no segment "{name}"; there are: {", ".join(config.segments) or "none"}')
+    history = History.at(config.store, config.base, config.products, observer)
+    engine = Engine(config, history, ("export" * 8,), observer, new_id=str)
+    await history.store.open()
+    try:
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("people", total=None)
+            progress = lambda done, of: bar.update(task, completed=done, total=of)
+            async for member in members(engine, name, time.time(), progress):
+                take(member)
+    finally:
+        await history.store.close()
+
+
+async def _identity(file: Path, unlink: str | None, merge: tuple[str, str] | None) -> Resolved:
+    import uuid
+
+    from ..model import Event
+    from ..stores import open_store
+    from .resolved import resolve
+
+    config = _config(file)
+    store = open_store(config.store, config.base)
+    await store.open()
+    try:
+        events = []
+        if unlink:
+            properties: dict[str, Any] = {"$via": "operator", "id": unlink}
+            events.append(Event(uuid.uuid4().hex, "Identity Unlinked", time.time(), unlink, properties))
+        if merge:
+            one, other = (user.removeprefix("u:") for user in merge)
+            properties = {"$via": "operator", "$ids": {"user_id": other}}
+            events.append(Event(uuid.uuid4().hex, "Identity Merged", time.time(), f"u:{one}", properties))
+        if events:
+            await store.append(events)
+        return await resolve(store)
+    finally:
+        await store.close()
+
+
+def _config(file: Path) -> Any:
+    from ..config import load_config, render
+    from ..errors import ConfigError
+
+    try:
+        return load_config(file)
+    except ConfigError as error:
+        render(error.problems, "text", file, None)
+        sys.exit(1)
+
+
+def _writer(style: str, target: IO[str]) -> Callable[[dict[str, Any]], None]:
+    if style == "jsonl":
+        return lambda row: print(json.dumps(row, ensure_ascii=False, default=str), file=target)
+    table = csv.writer(target)
+    began = False
+
+    def write(row: dict[str, Any]) -> None:
+        nonlocal began
+        if not began:
+            table.writerow(row)
+            began = True
+        table.writerow([_cell(value) for value in row.values()])
+
+    return write
+
+
+def _cell(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula (OWASP, CSV injection)."""
+    if isinstance(value, list):
+        value = "|".join(map(str, value))
+    if isinstance(value, dict):
+        value = json.dumps(value, ensure_ascii=False)
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

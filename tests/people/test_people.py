@@ -1,0 +1,112 @@
+"""People of the log on the command line: imported, exported, and how many are known."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from personalize.cli import main
+
+CONFIG = """
+version: 1
+segments:
+  gold: {all: [{traits.tier: gold}]}
+  buyers: {all: [{bought: {times: {gte: 1}, within: 3650d}}]}
+"""
+
+
+def told(name: str, time: int, **more: Any) -> dict[str, Any]:
+    return {"event": name, "time": time, **more}
+
+
+ROWS = [
+    told("User Identified", 1_780_000_000, user_id="1", email="a@x.org", traits={"tier": "gold", "email": "a@x.org"}),
+    told("User Identified", 1_780_000_001, user_id="2", traits={"tier": "gold", "email": "=cmd()"}),
+    told("User Identified", 1_780_000_002, user_id="3", traits={"tier": "silver"}),
+    told("Email Opened", 1_780_000_003, email="A@X.org "),
+    told("Order Completed", 1_780_000_004, loyalty_id="9", user_id="3", products=["soap"], revenue=5),
+    told("User Identified", 1_780_000_005, user_id="2", loyalty_id="9"),
+    told("Product Viewed", 1_780_000_006, anonymous_id="f" * 32, user_id="1", product_id="soap"),
+    told("Product Viewed", 1_780_000_007, anonymous_id="e" * 32, product_id="soap"),
+]
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a config, in which eight rows were imported."""
+    monkeypatch.chdir(tmp_path)
+    Path("personalize.yaml").write_text(CONFIG)
+    Path("crm.jsonl").write_text("\n".join(map(json.dumps, ROWS)))
+    result = run("import", "crm.jsonl")
+    assert (result.exit_code, result.stdout) == (0, "8 new, 0 already known, 0 refused\n")
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+def test_b06_a_segments_members_are_exported(site: Path) -> None:
+    """As CSV or JSON lines, one person a line, with the traits that were asked for."""
+    lines = [json.loads(line) for line in run("export", "segment", "gold", "--format", "jsonl").stdout.splitlines()]
+    assert {line["user_id"] for line in lines} == {"1", "2"}
+    first = next(line for line in lines if line["user_id"] == "1")
+    assert "f" * 32 in first["ids"] and "email" not in first and first["visits"] == 1
+    rows = list(csv.DictReader(io.StringIO(run("export", "segment", "gold", "--trait", "email").stdout)))
+    assert {row["user_id"]: row["email"] for row in rows} == {"1": "a@x.org", "2": "'=cmd()"}, "no formula gets out"
+    (buyer,) = csv.DictReader(io.StringIO(run("export", "segment", "buyers").stdout))
+    assert (buyer["user_id"], buyer["orders"], buyer["spent"]) == ("3", "1", "5.0")
+
+
+def test_an_unknown_segment_is_said(site: Path) -> None:
+    """A wrong name is answered with those there are."""
+    result = run("export", "segment", "golden")
+    assert result.exit_code == 2 and "gold, buyers" in result.stderr
+
+
+def test_b06_who_withdrew_is_exported_no_more(site: Path) -> None:
+    """Consent withdrawn after the last visit, or Sec-GPC on it, keeps a person out of every export."""
+    from personalize.stores import SqliteStore
+
+    async def withdraw() -> None:
+        from personalize.model import Event
+
+        store = SqliteStore(site / ".personalize" / "log.db")
+        await store.append(
+            [
+                Event("w", "Consent Withdrawn", 1_780_000_100.0, "f" * 32, {"how": "off"}),
+                Event("g", "Page Viewed", 1_780_000_100.0, "u:2", {"path": "/", "gpc": True}),
+            ]
+        )
+        await store.close()
+
+    import asyncio
+
+    asyncio.run(withdraw())
+    assert run("export", "segment", "gold").stdout == ""
+
+
+def test_b08_the_share_of_known_visitors_and_refused_links_are_told(site: Path) -> None:
+    """`identity` counts whom the site knows by name, names what was refused, and undoes a link."""
+    found = json.loads(run("identity", "--json").stdout)
+    assert (found["visitors"], found["resolved"], found["users"], found["refused"]) == (3, 2, 2, 1)
+    assert set(found["conflicts"][0]["users"]) == {"u:2", "u:3"}
+    assert "66.7%" in run("identity").stdout
+    after = json.loads(run("identity", "--json", "--unlink", "f" * 32).stdout)
+    assert after["resolved"] == 1
+    run("identity", "--merge", "2", "u:3")
+    assert len(run("export", "segment", "buyers").stdout.splitlines()) == 2
+
+
+def test_refused_rows_are_told_and_make_the_status_one(site: Path) -> None:
+    """A script hears that something was left out; a person sees which lines."""
+    Path("bad.csv").write_text("event,time,user_id\nX,never,1\nX,2026-01-01,1\n")
+    result = run("import", "bad.csv")
+    assert result.exit_code == 1 and 'bad.csv:2: "never" is no time' in result.stderr
+    assert result.stdout == "1 new, 0 already known, 1 refused\n"
