@@ -17,6 +17,7 @@ from .profiles import first_party, with_just_shown
 from .protocols import Observer
 from .routes import Match
 
+ATTRIBUTES = "personalize.attributes"  # where the site puts a mapping of what it knows itself, for custom.* facts
 _PROFILE_PATIENCE = 0.02  # seconds a page waits for a profile that is not in memory
 
 
@@ -46,8 +47,8 @@ class Visit:
         if route.capped and self.visitor.id is not None:
             shown = await self.engine.history.hot.recall(self.visitor.id)
             self.profile = with_just_shown(self.profile, self.visitor.id, shown)
-        self.entered = decision.entered
         decision = self.engine.decide(route, self.request, self.visitor, self.profile, self.now)
+        self.entered = decision.entered
         made_from = (self.request, self.visitor, self.profile, decision, self.now)
         exchange = Exchange(self.engine, route, *made_from, send, self.record_page)
         if route.capped and self.visitor.id is not None:
@@ -119,8 +120,15 @@ def read_request(scope: Mapping[str, Any], params: Mapping[str, str]) -> Request
         if name in headers:
             value = headers[name] + (b"; " if name == b"cookie" else b", ") + value
         headers[name] = value
+    told = scope.get(ATTRIBUTES)
     return Request(
-        scope["method"], scope["path"], scope.get("query_string", b""), scope.get("scheme", "http"), headers, params
+        method=scope["method"],
+        path=scope["path"],
+        query=scope.get("query_string", b""),
+        scheme=scope.get("scheme", "http"),
+        headers=headers,
+        params=params,
+        attributes=told if isinstance(told, Mapping) else {},
     )
 
 
