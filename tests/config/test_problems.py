@@ -113,3 +113,25 @@ def test_template_sizes(size, problems_of, tmp_path):
         assert load_config(tmp_path / "personalize.yaml").slots["hero"].template == "t.html"
     else:
         assert problems_of(text) == ['PZ309 7:15 the template "t.html" is larger than 256 KB']
+
+
+@pytest.mark.parametrize("word", ['include "PART"', "include 'PART'", '- extends "PART"', 'from "PART" import x'])
+def test_templates_that_a_template_asks_for(word, problems_of, tmp_path):
+    """A template that is included, extended or imported by name must be there and parse; each is told once."""
+    text = EXPERIENCE.replace("FROM", "2026-01-01")
+    top = tmp_path / "templates" / "t.html"
+    top.write_text("{%" + word.replace("PART", "gone.html") + "%}{# {% include 'x.html' %} #}")
+    message = 'there is no template "gone.html", which "t.html" asks for, in DIR/templates (did you mean "open.html"?)'
+    assert problems_of(text) == [f"PZ308 7:15 {message}"]
+    top.write_text("{%" + word.replace("PART", "open.html") + "%}")
+    assert [said[:55] for said in problems_of(text)] == ['PZ309 7:15 the template "open.html" cannot be parsed: u']
+
+
+def test_templates_asked_for_by_a_value_or_with_leave_to_be_missing(tmp_path, problems_of):
+    """Only names that stand in a template are judged, and a circle of templates is no endless check."""
+    (tmp_path / "templates" / "t.html").write_text(
+        "{% include which %}{% include 'gone.html' ignore missing %}{% raw %}{% include 'x' %}{% endraw %}"
+        "{% if deep %}{% include 't.html' %}{% endif %}"
+    )
+    (tmp_path / "personalize.yaml").write_text(EXPERIENCE.replace("FROM", "2026-01-01"))
+    assert load_config(tmp_path / "personalize.yaml").slots["hero"].template == "t.html"
