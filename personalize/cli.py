@@ -16,6 +16,8 @@ import click
 from .imports.command import import_events
 from .people.commands import export, identity
 
+from .switch import history, pause, resume
+
 if TYPE_CHECKING:
     from .config import Config
     from .errors import ConfigError
@@ -136,6 +138,10 @@ def report(file: Path, as_json: bool) -> None:
 main.add_command(import_events)
 main.add_command(export)
 main.add_command(identity)
+
+
+for command in (pause, resume, history):
+    main.add_command(command)
 
 
 # --- what the commands do ------------------------------------------------------------------------------

@@ -89,6 +89,7 @@ class Engine:
         self._prepared: dict[int, Prepared] = {}
         self._targets = {name: _targets(name, config) for name in config.slots}
         self._refuse_bad_selectors()
+        self._deciding = history.pauses.without_paused(config)
         self._routes: Routes[Route] = Routes(config, self._route)
         if config.slots:
             # Routes are made when a path first asks for them; what is wrong or slow in one is met now instead.
@@ -125,7 +126,7 @@ class Engine:
             raise ConfigError(problems)
 
     def _route(self, names: tuple[str, ...]) -> Route:
-        decider = Decider(self.config, names)
+        decider = Decider(self._deciding, names)
         watched = self.segments.remembering
         reads = decider.reads | self._read_by_sources(names) | self.segments.reads(watched)
         behaviours = {**decider.behaviours, **self.segments.behaviours(watched)}
@@ -151,6 +152,11 @@ class Engine:
         }
 
     # --- each request ------------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        """Act on what the history says is paused now, from the next request on."""
+        self._deciding = self.history.pauses.without_paused(self.config)
+        self._routes = Routes(self.config, self._route)
 
     def match(self, path: str) -> Match[Route] | None:
         return self._routes.get(path)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from .engine import Engine
 from .model import PURPOSES, Choice, Consent, Fill, Mark, Request, Step, Visitor
@@ -86,7 +88,7 @@ async def explain(engine: Engine, request: Request, now: float, as_segments: Seq
     engine.decide(*asked, None, frozenset(as_segments))  # as a page asks: keeping the reasons takes longer
     share = (time.perf_counter() - began) * 1e6 / max(1, len(trace))
     slots = [
-        await _slot(engine, choice, step, (request, decision, profile, now), share)
+        await _slot(engine, choice, _with_pauses(engine, choice.slot, step), (request, decision, profile, now), share)
         for choice, step in zip(decision.plan.choices, trace, strict=True)
     ]
     segments = decision.facts.get("segments", ())
@@ -115,6 +117,17 @@ async def _slot(
         mark=where(engine, choice),
         steps=step,
     )
+
+
+def _with_pauses(engine: Engine, slot: str, step: Step) -> Step:
+    """The slot's tree, beginning with what operators paused of it."""
+    steps = []
+    for pause in engine.history.pauses.held.values():
+        if pause.covers(slot) or pause.target.startswith(f"{slot}/"):
+            when = datetime.fromtimestamp(pause.time, ZoneInfo(engine.config.timezone)).strftime("%Y-%m-%d %H:%M")
+            why = f": {pause.why}" if pause.why else ""
+            steps.append(Step(f"{pause.target} is not paused", False, f"paused by {pause.by} on {when}{why}"))
+    return replace(step, inner=(*steps, *step.inner)) if steps else step
 
 
 def where(engine: Engine, choice: Choice) -> Mark:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from .errors import StoreError
 from .events import EventLog, Retention
-from .model import Catalogue, Event, Product, Profile
+from .model import OPERATOR, Catalogue, Event, Product, Profile
+from .pauses import Pauses
 from .profiles import Profiles
 from .protocols import HotState, Observer, Store
 from .recommend import Embedded, ProofCounts
@@ -34,7 +35,8 @@ class History:
         self.profiles = Profiles(store, self.products)
         self.recommender = Embedded(self.products)
         self.proof = ProofCounts()
-        self.log = EventLog(store, observer, folds=(self.profiles, self.recommender, self.proof))
+        self.pauses = Pauses()
+        self.log = EventLog(store, observer, folds=(self.pauses, self.profiles, self.recommender, self.proof))
         self.hot: HotState = hot or MemoryHotState()
         self.retention = Retention(store, observer, keep or {})
         self._starting: asyncio.Task[None] | None = None
@@ -64,9 +66,18 @@ class History:
 
     async def _start(self) -> None:
         try:
+            await self._recall_pauses()
             await self.log.start()
         except Exception as error:  # a site stays up without its log
             self.observer.failed("history", error)
+
+    async def _recall_pauses(self) -> None:
+        """What is paused stays so while a long log is still being replayed."""
+        try:
+            await self.log.open()
+            self.pauses.recall(await self.store.of_visitor(OPERATOR))
+        except StoreError as error:
+            self.observer.failed("history", error)  # the log tries again, and its tail brings the pauses
 
     def record(self, event: Event) -> None:
         self.log.record(event)

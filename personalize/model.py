@@ -101,6 +101,9 @@ class Visitor:
 
 WITHDRAWN = "Consent Withdrawn"  # an event's name: the visitor refused what was granted before
 ERASED = "Visitor Erased"  # an event's name: nothing of this visitor up to its time may be known again
+# What those who run the site did: events of no visitor.
+OPERATOR = "site:operator"  # stands where a visitor's id does
+PAUSED, RESUMED, CONFIG_LIVE = "Experience Paused", "Experience Resumed", "Config Live"
 
 Party = Literal["first", "second", "third"]
 

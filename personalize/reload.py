@@ -10,16 +10,18 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .changes import config_live
 from .config import Config, load_config
 from .engine import Engine
 from .errors import ConfigError
 from .history import History
-from .model import Problem
+from .model import CONFIG_LIVE, OPERATOR, Event, Problem
 from .protocols import Observer
 from .visitor import secret_keys
 
@@ -42,6 +44,7 @@ class Watcher:
         self._keys = self._read_keys(loaded)
         self.history = open_history(loaded, observer)
         self.engine = self._make(loaded)
+        self.history.pauses.changed = self._switched
         self._closed = False
         self._following: asyncio.Task[None] | None = None
         self._retired: set[asyncio.Task[None]] = set()
@@ -59,6 +62,7 @@ class Watcher:
             self._closed = False
             self.engine = self._make(self.engine.config)
         self._say_live()
+        self._write_down()
         self._following = asyncio.get_running_loop().create_task(self._follow(), name="personalize reload")
         await asyncio.wait((self.history.start(),), timeout=patience)
 
@@ -110,7 +114,15 @@ class Watcher:
         self.revision += 1
         self._seen = self._look(config)
         self._say_live()
+        self._write_down()
         self._retire(old)
+
+    def _switched(self, event: Event) -> None:
+        """An operator paused or resumed something, wherever that was done."""
+        self.engine.pause()
+        state = "on" if self.history.pauses.held else "off"
+        target, by = event.properties.get("target"), event.properties.get("by")
+        self.observer.changed("kill switch", state, f"{event.name}: {target} by {by}")
 
     def _retire(self, old: Engine) -> None:
         """Close the engine that served before, after the requests that still hold it have had their time."""
@@ -132,6 +144,19 @@ class Watcher:
             f"{config.file}, revision {self.revision}, {len(config.slots)} slots; the id cookie is __Host-{cookie}, "
             f"and {cookie} without Secure over plain http on localhost",
         )
+
+    def _write_down(self) -> None:
+        """A line in the log for each edit that went live: once, however many workers took it over."""
+        if isinstance(self._source, str | Path):
+            path = Path(self._source)
+            try:
+                saved = path.stat().st_mtime
+                text = path.read_bytes()
+            except OSError:
+                return
+            live = config_live(self.engine.config, text)
+            id_ = f"config-{live['hash']}-{saved:.3f}"
+            self.history.record(Event(id_, CONFIG_LIVE, time.time(), OPERATOR, live))
 
     # --- looking at files ----------------------------------------------------------------------------
 

@@ -16,8 +16,10 @@ FLOORS = {
 }  # fmt: skip
 # What stands above the floors, and what each may import besides the ground and the floors.
 ROOF = {
-    "observe": set(), "plugins": set(), "routes": set(), "history": set(),
+    "observe": set(), "plugins": set(), "routes": set(), "pauses": set(), "changes": set(),
+    "history": {"pauses"},
     "engine": {"history", "plugins", "routes"},
+    "switch": {"changes", "pauses"},
     "membership": {"engine"},
     "me": {"engine", "membership", "visit"},
     "people": {"engine", "history", "membership", "observe"},
@@ -27,7 +29,7 @@ ROOF = {
     "explain": {"engine"},
     "exchange": {"engine"},
     "visit": {"engine", "exchange", "routes"},
-    "reload": {"engine", "history"},
+    "reload": {"changes", "engine", "history"},
     "middleware": {"observe", "own", "engine", "reload", "routes", "visit", "exchange", "explain"},
     "cli": {"imports", "people", "observe", "engine", "explain", "history", "reload", "visit"},
     "testing": set(), "__main__": {"cli"}, "__init__": {"middleware"},

@@ -83,6 +83,11 @@ class EventLog:
 
     # --- its life --------------------------------------------------------------------------------------
 
+    async def open(self) -> None:
+        """Open the store, and neither read nor write yet. Raises StoreError."""
+        self._again()
+        await self._ready()
+
     async def start(self) -> None:
         """Open the store, replay the log into the folds, and begin to write and to follow it. Never raises: a store
         that cannot be opened is said and tried again in the background, while recorded events wait.
@@ -90,10 +95,7 @@ class EventLog:
         Calling it again does nothing; on another event loop (test clients make one per request) it goes on there,
         and after `close` it begins again, from the last event that the folds know.
         """
-        loop = self._here()
-        if self._closed:
-            self._closed = self._open = False
-            self._bind()
+        loop = self._again()
         if self._tasks:
             return
         self._tasks.append(loop.create_task(self._forever(self._next_write), name="personalize log, writing"))
@@ -130,6 +132,14 @@ class EventLog:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             self._loop = loop
+            self._bind()
+        return loop
+
+    def _again(self) -> asyncio.AbstractEventLoop:
+        """The running loop; after `close`, all begins anew."""
+        loop = self._here()
+        if self._closed:
+            self._closed = self._open = False
             self._bind()
         return loop
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..model import ERASED
+from ..model import CONFIG_LIVE, ERASED, PAUSED, RESUMED
 
 _CANONICAL: Final = (
     "Products Searched", "Product List Viewed", "Product List Filtered", "Promotion Viewed", "Promotion Clicked",
@@ -50,6 +50,8 @@ _KNOWN: Final = {_plain(name): name for name in _CANONICAL} | {_plain(old): new 
 TRUSTED_ONLY: Final = frozenset({"Order Completed", "Order Refunded", "Order Updated", "Order Cancelled"})
 # What a browser can't track by name: the middleware says these itself, or `identify` does.
 OURS: Final = frozenset({"Experience Viewed", "Segment Entered", "User Identified", ERASED})
+# What nobody can tell over HTTP, with a write key or without.
+NEVER_TOLD: Final = frozenset({ERASED, PAUSED, RESUMED, CONFIG_LIVE})
 UNVERIFIED: Final = "Unverified "
 
 # Events about single products: one with a list of them is taken as so many events.

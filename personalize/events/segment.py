@@ -23,9 +23,9 @@ from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from ..model import ERASED, Event
+from ..model import Event
 from .clocks import event_time, skew_of
-from .names import OURS, TRUSTED_ONLY, UNVERIFIED, canonical_name, canonical_properties
+from .names import NEVER_TOLD, OURS, TRUSTED_ONLY, UNVERIFIED, canonical_name, canonical_properties
 from .orders import signed_order
 from .tidy import tidy, tidy_id, tidy_text
 
@@ -121,7 +121,7 @@ def make_events(message: Message, caller: Caller) -> list[Event] | Refusal:
     if isinstance(made, Refusal):
         return made
     name, properties = made
-    if message.kind == "track" and (name == ERASED or (name in OURS and not caller.trusted)):
+    if message.kind == "track" and (name in NEVER_TOLD or (name in OURS and not caller.trusted)):
         return Refusal.RESERVED
     world = "w" if caller.trusted else f"b:{visitor}"
     id_ = f"{world}:{message.id or uuid.uuid4().hex}"
