@@ -15,7 +15,6 @@ import click
 
 from .imports.command import import_events
 from .people.commands import export, identity
-
 from .switch import history, pause, resume
 
 if TYPE_CHECKING:
