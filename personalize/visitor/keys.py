@@ -41,10 +41,12 @@ def secret_keys(env: Mapping[str, str], base: Path) -> tuple[str, ...]:
 
 
 def _long_enough(keys: tuple[str, ...], where: str) -> tuple[str, ...]:
+    hint = "make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+    if not keys:
+        raise ConfigError([_problem(where, "there is no key between the commas", hint)])
     for number, key in enumerate(keys, 1):
         if len(key) < _SHORTEST:
             message = f"key {number} has {len(key)} characters; a signing key needs at least {_SHORTEST}"
-            hint = "make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
             raise ConfigError([_problem(where, message, hint)])
     return keys
 

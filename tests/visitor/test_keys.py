@@ -27,6 +27,12 @@ def test_a_short_key_is_refused(tmp_path: Path) -> None:
     assert "key 2 has 7 characters" in str(caught.value) and "hunter2" not in str(caught.value)
 
 
+def test_commas_alone_are_no_key(tmp_path: Path) -> None:
+    """A PERSONALIZE_SECRET that was filled from nothing is told as such."""
+    with pytest.raises(ConfigError, match="no key"):
+        secret_keys({"PERSONALIZE_SECRET": " , "}, tmp_path)
+
+
 def test_without_one_a_secret_is_made_and_kept(tmp_path: Path) -> None:
     """The made secret is long, readable by its owner alone, kept out of version control, and the same next time."""
     (key,) = secret_keys({}, tmp_path)
