@@ -26,19 +26,20 @@ from ..config.models import Limits
 from ..errors import CollectError
 from ..model import Event, Request, Visitor
 from ..protocols import Observer
-from .bodies import MOST_OF_AN_EVENT, Receive, cut_batch, read_body, read_json
+from .bodies import MOST_OF_AN_EVENT, Piece, Pieces, Receive, read_batch, read_body, read_json
+from .clocks import skew_of
 from .limits import Buckets
 from .posthog import read_capture
 from .segment import Caller, Message, Refusal, make_events, read_message
 
 _EVENTS_A_TURN: Final = 25  # between two turns of other tasks: one or two milliseconds
-_CHARACTERS_A_TURN: Final = 2 * MOST_OF_AN_EVENT
+_CHARACTERS_A_TURN: Final = MOST_OF_AN_EVENT
 _BUSY: Final = 1.0  # seconds after which to try again when the log is behind
 _PATIENCE: Final = 2.0  # seconds that an answer waits for the commit
 _TOLD: Final = 20  # refusals that an answer names
 _BURST: Final = 10  # seconds' worth of events that may come at once
 
-Read = Callable[[Any, str | None, Any, float], Message | Refusal]
+Read = Callable[[Any, str | None, float, float], Message | Refusal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +130,13 @@ class Collector:
         body = await read_body(receive, request.headers)
         if body is None:
             return None
-        envelope, texts, others = await _cut(door, body)
+        envelope, pieces, others = await _cut(door, body)
         if told is None:
-            told = envelope.get("api_key", envelope.get("writeKey", ""))
-            self._check_key(told if isinstance(told, str) else "", request)
-        self._take_tokens(self._server, told, len(texts), now)
+            told = str(envelope.get("api_key", envelope.get("writeKey", "")))
+            self._check_key(told, request)
+        self._take_tokens(self._server, told, len(pieces), now)
         caller = Caller(True, now, via="posthog" if door.posthog else "server", keys=self._keys)
-        taken = await self._read(door, envelope, texts, others, caller)
+        taken = await self._read(door, envelope, pieces, others, caller)
         await self._write(taken.events)
         return Answer(200, taken.told(door))
 
@@ -168,13 +169,13 @@ class Collector:
         if visitor.id is None:
             self._observer.count("collector.bot" if visitor.bot else "collector.no_consent")
             return Answer(200, {"success": True, "accepted": 0}, cookie)
-        envelope, texts, others = await _cut(door, body)
+        envelope, pieces, others = await _cut(door, body)
         if visitor.fresh:
-            self._take_tokens(self._addresses, client, len(texts), now)
+            self._take_tokens(self._addresses, client, len(pieces), now)
         else:
-            self._take_tokens(self._visitors, visitor.id, len(texts), now)
+            self._take_tokens(self._visitors, visitor.id, len(pieces), now)
         caller = Caller(False, now, visitor.id, visitor.fresh, "browser", self._keys)
-        taken = await self._read(door, envelope, texts, others, caller)
+        taken = await self._read(door, envelope, pieces, others, caller)
         completed = [await self._completed(event) for event in taken.events]
         taken.events = [event for event in completed if event is not None]
         await self._write(taken.events)
@@ -202,15 +203,15 @@ class Collector:
             raise CollectError(429, "too_many", "too many events; try again", wait)
 
     async def _read(
-        self, door: Door, envelope: dict[str, Any], texts: list[str], others: int, caller: Caller
+        self, door: Door, envelope: dict[str, Any], pieces: list[Piece], others: int, caller: Caller
     ) -> _Taken:
         read: Read = _read_capture if door.posthog else read_message
-        sent_at = envelope.get("sentAt", envelope.get("sent_at"))
+        skew = skew_of(envelope.get("sentAt", envelope.get("sent_at")), caller.now)
         taken = _Taken()
         taken.refused[Refusal.BROKEN] += others
         since = 0
-        for number, text in enumerate(texts, 1):
-            made = _events_of(text, read, door.kind, sent_at, caller)
+        for number, piece in enumerate(pieces, 1):
+            made = _events_of(piece, read, door.kind, skew, caller)
             if isinstance(made, Refusal):
                 taken.refused[made] += 1
                 self._observer.count("collector.refused")
@@ -219,7 +220,7 @@ class Collector:
             else:
                 taken.events += made
                 taken.accepted += 1
-            since += len(text)
+            since += len(piece) if isinstance(piece, str) else 0
             if number % _EVENTS_A_TURN == 0 or since > _CHARACTERS_A_TURN:
                 since = 0
                 await asyncio.sleep(0)
@@ -265,9 +266,9 @@ class _Taken:
         return answer
 
 
-async def _cut(door: Door, body: bytes) -> tuple[dict[str, Any], list[str], int]:
+async def _cut(door: Door, body: bytes) -> Pieces:
     if door.batch:
-        return await cut_batch(body)
+        return await read_batch(body)
     if len(body) > MOST_OF_AN_EVENT:
         raise CollectError(413, "too_large", f"an event may have {MOST_OF_AN_EVENT // 1024} KB")
     text = body.decode("utf-8", "replace")
@@ -282,19 +283,22 @@ async def _cut(door: Door, body: bytes) -> tuple[dict[str, Any], list[str], int]
     return {key: parsed[key] for key in ("writeKey", "api_key") if key in parsed}, [text], 0
 
 
-def _events_of(text: str, read: Read, kind: str | None, sent_at: Any, caller: Caller) -> list[Event] | Refusal:
-    if len(text) > MOST_OF_AN_EVENT or (not text.isascii() and len(text.encode("utf-8", "replace")) > MOST_OF_AN_EVENT):
-        return Refusal.TOO_LARGE
-    try:
-        raw = read_json(text)
-    except CollectError as error:
-        return Refusal.TOO_DEEP if error.code == "too_deep" else Refusal.BROKEN
-    message = read(raw, kind, sent_at, caller.now)
+def _events_of(piece: Piece, read: Read, kind: str | None, skew: float, caller: Caller) -> list[Event] | Refusal:
+    raw: Any = piece
+    if isinstance(piece, str):
+        length = len(piece) if piece.isascii() else len(piece.encode("utf-8", "replace"))
+        if length > MOST_OF_AN_EVENT:
+            return Refusal.TOO_LARGE
+        try:
+            raw = read_json(piece)
+        except CollectError as error:
+            return Refusal.TOO_DEEP if error.code == "too_deep" else Refusal.BROKEN
+    message = read(raw, kind, skew, caller.now)
     return message if isinstance(message, Refusal) else make_events(message, caller)
 
 
-def _read_capture(raw: Any, kind: str | None, sent_at: Any, now: float) -> Message | Refusal:
-    return read_capture(raw, sent_at, now)
+def _read_capture(raw: Any, kind: str | None, skew: float, now: float) -> Message | Refusal:
+    return read_capture(raw, skew)
 
 
 def refusal(error: CollectError) -> Answer:

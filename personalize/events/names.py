@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from ..model import CONFIG_LIVE, ERASED, PAUSED, RESUMED
@@ -63,6 +64,7 @@ _OF_A_LINE: Final = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=4096)
 def canonical_name(name: str) -> str:
     """The log's name for a client's name. An unknown one is the site's own and stays as it is."""
     return _KNOWN.get(_plain(name), name)
@@ -90,5 +92,6 @@ def _line(line: Any) -> Any:
 
 def _renamed(mapping: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """Where both the old and the new name are there, the canonical one counts."""
-    return {names.get(key, key): value for key, value in mapping.items() if names.get(key, key) == key or
-            names[key] not in mapping}  # fmt: skip
+    if names.keys().isdisjoint(mapping):
+        return dict(mapping)
+    return {names.get(key, key): value for key, value in mapping.items() if names.get(key) not in mapping}

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .clocks import skew_of
 from .segment import Message, Refusal, path_of
 from .tidy import tidy_id, tidy_text
 
@@ -20,7 +19,7 @@ _KINDS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 
-def read_capture(raw: Any, sent_at: Any, now: float) -> Message | Refusal:
+def read_capture(raw: Any, skew: float) -> Message | Refusal:
     """An event in PostHog's format. Its own bookkeeping ("$lib", "$geoip_disable", ...) is left out."""
     if not isinstance(raw, dict):
         return Refusal.BROKEN
@@ -48,7 +47,7 @@ def read_capture(raw: Any, sent_at: Any, now: float) -> Message | Refusal:
         anonymous_id="" if kind == "alias" else person,
         id=tidy_id(raw.get("uuid")),
         time=raw.get("timestamp"),
-        skew=skew_of(sent_at, now),
+        skew=skew,
         traits=traits,
         other_id=other_id,
         path=path_of(page),

@@ -66,9 +66,10 @@ class Caller:
     keys: Sequence[str] = ()  # that orders may be signed with
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Message:
-    """One message of any protocol, with its fields found but not yet believed."""
+    """One message of any protocol, with its fields found but not yet believed. Not frozen, only because that would
+    double what it costs to make one; nobody writes to it."""
 
     kind: str
     name: str
@@ -84,8 +85,8 @@ class Message:
     provenance: Mapping[str, Any] | None = None  # of the traits, as the site tells it in `context`
 
 
-def read_message(raw: Any, kind: str | None, sent_at: Any, now: float) -> Message | Refusal:
-    """A message in Segment's format. `kind` is what the address says; `sent_at` what the batch says."""
+def read_message(raw: Any, kind: str | None, skew: float, now: float) -> Message | Refusal:
+    """A message in Segment's format. `kind` is what the address says; `skew` is the batch's (see `skew_of`)."""
     if not isinstance(raw, dict):
         return Refusal.BROKEN
     told = raw.get("type")
@@ -94,8 +95,8 @@ def read_message(raw: Any, kind: str | None, sent_at: Any, now: float) -> Messag
         kind = "track" if kind is None and "event" in raw else None
     if kind is None:
         return Refusal.NO_KIND
-    traits = raw.get("traits")
-    context = _mapping(raw.get("context"))
+    traits, context = raw.get("traits"), _mapping(raw.get("context"))
+    page = context.get("page")
     return Message(
         kind=kind,
         name=_name(raw.get("event") if kind == "track" else raw.get("name")),
@@ -104,10 +105,10 @@ def read_message(raw: Any, kind: str | None, sent_at: Any, now: float) -> Messag
         anonymous_id=tidy_id(raw.get("anonymousId")),
         id=tidy_id(raw.get("messageId")),
         time=raw.get("originalTimestamp", raw.get("timestamp")),
-        skew=skew_of(raw.get("sentAt", sent_at), now),
+        skew=skew_of(raw["sentAt"], now) if "sentAt" in raw else skew,
         traits=traits if isinstance(traits, dict) else None,
         other_id=tidy_id(raw.get("groupId") if kind == "group" else raw.get("previousId", raw.get("from"))),
-        path=path_of(_mapping(context.get("page"))),
+        path=path_of(page) if isinstance(page, dict) else "",
         provenance=_mapping(context.get("provenance")) or None,
     )
 
@@ -140,10 +141,13 @@ def make_events(message: Message, caller: Caller) -> list[Event] | Refusal:
     marks: dict[str, Any] = {_VIA: caller.via, _IDS: ids} if (ids := _ids(message, visitor)) else {_VIA: caller.via}
     events = []
     for number, one in enumerate(canonical_properties(name.removeprefix(UNVERIFIED), properties)):
-        kept = {key: value for key, value in tidy(one).items() if key not in _RESERVED}
+        kept = tidy(one)
+        if not _RESERVED.isdisjoint(kept):
+            kept = {key: value for key, value in kept.items() if key not in _RESERVED}
         if message.path:
             kept.setdefault("path", message.path)
-        events.append(Event(id_ if number == 0 else f"{id_}/{number}", name, time, visitor, kept | marks))
+        kept |= marks
+        events.append(Event(id_ if number == 0 else f"{id_}/{number}", name, time, visitor, kept))
     return events
 
 

@@ -13,6 +13,7 @@ _MOST_ELEMENTS: Final = 300
 _LONGEST_KEY: Final = 200
 _LONGEST_ID: Final = 128
 _LARGEST: Final = 2**63
+_FIT: Final = frozenset({bool, type(None)})
 # Lone surrogates are no text in UTF-8, and PostgreSQL has no NUL.
 _NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
 
@@ -23,7 +24,7 @@ def tidy(value: Any, depth: int = _DEPTH) -> Any:
     kind = value.__class__
     if kind is str:
         return tidy_text(value)
-    if kind is bool or value is None:
+    if kind in _FIT:
         return value
     if kind is int:
         return value if -_LARGEST < value < _LARGEST else _as_float(value)
@@ -33,7 +34,8 @@ def tidy(value: Any, depth: int = _DEPTH) -> Any:
         return None
     if kind is dict:
         items = value.items() if len(value) <= _MOST_KEYS else list(value.items())[:_MOST_KEYS]
-        return {tidy_text(key)[:_LONGEST_KEY]: tidy(inner, depth - 1) for key, inner in items}
+        depth -= 1
+        return {tidy_text(key)[:_LONGEST_KEY]: tidy(inner, depth) for key, inner in items}
     if kind is list:
         return [tidy(inner, depth - 1) for inner in value[:_MOST_ELEMENTS]]
     return None
@@ -46,6 +48,8 @@ def tidy_text(text: str) -> str:
 
 def tidy_id(value: object) -> str:
     """An id of a person, a message or an order as text: "" where it is none. A long one is told by its hash."""
+    if value is None:
+        return ""
     if isinstance(value, str):
         text = tidy_text(value.strip())
         if len(text) <= _LONGEST_ID:

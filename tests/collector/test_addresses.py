@@ -47,7 +47,9 @@ async def test_unknown_addresses_answer_404_in_json(site: Any, path: str) -> Non
         assert (reply.status, reply.json["code"]) == (404, "not_found")
 
 
-@pytest.mark.parametrize(("path", "allow"), [("/v1/batch", "POST"), ("/v1/t", "POST"), ("/batch/", "POST"), ("/p.js", "GET, HEAD")])
+@pytest.mark.parametrize(
+    ("path", "allow"), [("/v1/batch", "POST"), ("/v1/t", "POST"), ("/batch/", "POST"), ("/p.js", "GET, HEAD")]
+)
 async def test_other_methods_answer_405(site: Any, path: str, allow: str) -> None:
     """With what is allowed; a preflight of another origin gets no permission either."""
     for method in {"GET", "POST", "PUT", "DELETE", "OPTIONS"} - set(allow.split(", ")):
@@ -95,7 +97,9 @@ async def test_the_config_may_name_write_keys_from_the_environment(make_site: An
     assert "the-shop-key" not in str(refused.value)
 
 
-@pytest.mark.parametrize("authorization", ["Basic", "Basic !!!", "Basic w6k=", "Digest x", "Bearer x", "Basic " + "A" * 9000])
+@pytest.mark.parametrize(
+    "authorization", ["Basic", "Basic !!!", "Basic w6k=", "Digest x", "Bearer x", "Basic " + "A" * 9000]
+)
 async def test_broken_authorizations_are_refused(site: Any, authorization: str) -> None:
     """Whatever stands there, it is 401."""
     reply = await site.ask("/_personalize/v1/track", TRACK, headers={"authorization": authorization})

@@ -127,7 +127,9 @@ async def test_a_newcomer_gets_a_cookie_only_if_it_is_used(site: Any) -> None:
 # --- orders --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["Order Completed", "purchase", "order_completed", "ORDER  COMPLETED", "Completed Order"])
+@pytest.mark.parametrize(
+    "name", ["Order Completed", "purchase", "order_completed", "ORDER  COMPLETED", "Completed Order"]
+)
 async def test_a_browsers_word_is_no_order(site: Any, name: str) -> None:
     """However it is written: it is kept as unverified, and neither orders nor cart change."""
     own = await site.visit()

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 
 from personalize.errors import CollectError
 from personalize.events import bodies
-from personalize.events.bodies import cut_batch
+from personalize.events.bodies import cut_batch, read_batch, read_quickly
 
-Cut = Callable[[bytes], Awaitable[tuple[dict[str, Any], list[str], int]]]
+Cut = Callable[[str], Awaitable[bodies.Pieces]]
 
-scalars = st.none() | st.booleans() | st.integers() | st.text(alphabet='a"\\[]{},: ', max_size=8) | st.just('"batch": [')
+scalars = (
+    st.none() | st.booleans() | st.integers() | st.text(alphabet='a"\\[]{},: ', max_size=8) | st.just('"batch": [')
+)
 values = st.recursive(
     scalars, lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text(alphabet='ab"\\:[', max_size=4), v, max_size=3)
 )
@@ -31,11 +33,12 @@ def obeys(cut: Cut, envelope: dict[str, Any], batch: list[Any], indent: int | No
     for place in range(len(keys) + 1):
         body = dict(keys[:place]) | {"batch": batch} | dict(keys[place:])
         try:
-            around, texts, others = asyncio.run(cut(json.dumps(body, indent=indent).encode()))
+            around, pieces, others = asyncio.run(cut(json.dumps(body, indent=indent)))
         except CollectError:
             return False
         events = [element for element in batch if isinstance(element, dict | list)]
-        if [json.loads(text) for text in texts] != events or around != envelope or others != len(batch) - len(events):
+        parsed = [json.loads(piece) if isinstance(piece, str) else piece for piece in pieces]
+        if (parsed, around, others) != (events, envelope, len(batch) - len(events)):
             return False
     return True
 
@@ -45,26 +48,38 @@ def obeys(cut: Cut, envelope: dict[str, Any], batch: list[Any], indent: int | No
 def test_pieces_are_those_of_the_whole(envelope: dict[str, Any], batch: list[Any], indent: int | None) -> None:
     """Wherever "batch" stands among the keys, and whatever stands in texts."""
     assert obeys(cut_batch, envelope, batch, indent)
+    assert obeys(lambda text: read_batch(text.encode()), envelope, batch, indent)
 
 
-async def _blind_to_strings(body: bytes) -> tuple[dict[str, Any], list[str], int]:
+def test_the_usual_batch_is_read_quickly() -> None:
+    """As the clients write it, with "batch" first; whatever is odd about it is left to the careful way."""
+    assert read_quickly('{"batch": [{"a": 1}, {"a": 2}], "sentAt": 5}') == ({"sentAt": 5}, [{"a": 1}, {"a": 2}], 0)
+    large = '{"a": "' + "x" * 9_000 + '"}'
+    assert read_quickly('{"batch":[' + large + "]}") == ({}, [large], 0)
+    deep = '{"a":' * 5_000 + "1" + "}" * 5_000
+    for odd in ('{"batch": []}', '{"batch": [1]}', '{"batch": [{}] x}', '{"batch": [{},]}', '{"batch": [{}', "", deep,
+                f'{{"batch": [{deep}]}}', '{"batch": [{}], "batch": [{}]}', '{"a": 1, "batch": [{}]}'):  # fmt: skip
+        assert read_quickly(odd) is None
+
+
+async def _blind_to_strings(body: str) -> bodies.Pieces:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bodies, "_BRACKET", bodies.re.compile(r"[^{}\[\]]*([{}\[\]])", bodies.re.DOTALL))
         return await cut_batch(body)
 
 
-async def _any_batch(body: bytes) -> tuple[dict[str, Any], list[str], int]:
+async def _any_batch(body: str) -> bodies.Pieces:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bodies, "_BATCH", bodies.re.compile(r'batch"\s*:\s*\Z'))
         return await cut_batch(body)
 
 
-async def _forgets_the_last(body: bytes) -> tuple[dict[str, Any], list[str], int]:
+async def _forgets_the_last(body: str) -> bodies.Pieces:
     envelope, texts, others = await cut_batch(body)
     return envelope, texts[:-1], others
 
 
-async def _counts_no_others(body: bytes) -> tuple[dict[str, Any], list[str], int]:
+async def _counts_no_others(body: str) -> bodies.Pieces:
     envelope, texts, _ = await cut_batch(body)
     return envelope, texts, 0
 
@@ -93,7 +108,7 @@ async def test_a_long_body_is_cut_in_turns() -> None:
             await asyncio.sleep(0)
 
     task = asyncio.create_task(other())
-    await cut_batch(b'{"batch": [' + b",".join([b"[[[]]]"] * 5_000) + b"]}")
+    await cut_batch('{"batch": [' + ",".join(["[[[]]]"] * 5_000) + "]}")
     task.cancel()
     assert turns >= 10
 

@@ -13,7 +13,13 @@ from personalize.events.names import canonical_name, canonical_properties
 from personalize.events.tidy import tidy, tidy_id
 
 anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just(10**400) | st.just("\ud800\0"),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.just(10**400)
+    | st.just("\ud800\0"),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
 )
 
@@ -93,7 +99,9 @@ def test_ga4s_purchase_is_an_order() -> None:
     (order,) = canonical_properties("Order Completed", ga4)
     assert order["order_id"] == "T1" and order["revenue"] == 20.5
     assert order["products"] == [{"product_id": "a", "name": "Soap", "price": 5, "quantity": 2}, "b"]
-    (kept,) = canonical_properties("Order Completed", {"order_id": "1", "transaction_id": "2", "revenue": 3, "value": 4})
+    (kept,) = canonical_properties(
+        "Order Completed", {"order_id": "1", "transaction_id": "2", "revenue": 3, "value": 4}
+    )
     assert (kept["order_id"], kept["revenue"]) == ("1", 3)
 
 
