@@ -16,6 +16,7 @@ import click
 from .imports.command import import_events
 from .people.commands import export, identity
 from .switch import history, pause, resume
+from .upkeep.commands import copy_store, rebuild
 
 if TYPE_CHECKING:
     from .config import Config
@@ -137,6 +138,8 @@ def report(file: Path, as_json: bool) -> None:
 main.add_command(import_events)
 main.add_command(export)
 main.add_command(identity)
+main.add_command(copy_store)
+main.add_command(rebuild)
 
 
 for command in (pause, resume, history):

@@ -12,7 +12,7 @@ from .events import EventLog, Retention
 from .model import OPERATOR, Catalogue, Event, Product, Profile
 from .pauses import Pauses
 from .profiles import Profiles
-from .protocols import HotState, Observer, Store
+from .protocols import Fold, HotState, Observer, Store
 from .recommend import Embedded, ProofCounts
 from .stores import MemoryHotState, open_hot_state, open_store
 
@@ -36,7 +36,8 @@ class History:
         self.recommender = Embedded(self.products)
         self.proof = ProofCounts()
         self.pauses = Pauses()
-        self.log = EventLog(store, observer, folds=(self.pauses, self.profiles, self.recommender, self.proof))
+        self.folds: tuple[Fold, ...] = (self.pauses, self.profiles, self.recommender, self.proof)
+        self.log = EventLog(store, observer, folds=self.folds)
         self.hot: HotState = hot or MemoryHotState()
         self.retention = Retention(store, observer, keep or {})
         self._starting: asyncio.Task[None] | None = None

@@ -61,6 +61,7 @@ class SqliteStore:
 
     def __init__(self, path: Path, observer: Observer | None = None, *, busy: float = 1.0) -> None:
         self.path = path
+        self.where = str(path.absolute())
         self._observer = observer
         self._busy = busy
         self._closed = False

@@ -1,0 +1,146 @@
+"""`personalize copy-store` and `personalize rebuild`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ..protocols import Store
+    from . import Copied, Rebuilt
+
+
+@click.command("copy-store")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+def copy_store(source: str, target: str) -> None:
+    """Copy the log FROM one store TO another, such as sqlite:///log.db to postgresql://ann@db/shop.
+
+    Each is an address as in `store`, or a config file, whose store it then is. Events keep their order; those that are
+    in TO already are passed over, so that a copy that was cut off, or of a site that goes on, is finished by doing it
+    again."""
+    from ..errors import StoreError
+
+    try:
+        copied = asyncio.run(_copy(_store(source, exists=True), _store(target, exists=False)))
+    except StoreError as error:
+        raise click.ClickException(f"{error}\nWhat was copied stays; run it again to go on.")
+    click.echo(f"{copied.new:,} events copied, {copied.known:,} were there already")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path), default="personalize.yaml")
+@click.option("--verify", is_flag=True, help="Do it twice, and fail where a fold comes to another state.")
+def rebuild(file: Path, verify: bool) -> None:
+    """Make the folds (profiles, recommendations, social proof) anew from the log, and tell what they hold.
+
+    Every worker does this when it starts: here it is seen how long that takes, and whether each line can be read."""
+    from ..config import render
+    from ..errors import ConfigError, StoreError
+
+    try:
+        runs = asyncio.run(_rebuild(file, 2 if verify else 1))
+    except ConfigError as error:
+        render(error.problems, "text", file, None)
+        sys.exit(1)
+    except StoreError as error:
+        raise click.ClickException(str(error))
+    _draw(runs[0])
+    unlike = [fold for fold, state in runs[0].states.items() if state != runs[-1].states[fold]]
+    if unlike:
+        raise click.ClickException(f"not a function of the log alone: {', '.join(unlike)}")
+
+
+async def _copy(source: Store, target: Store) -> Copied:
+    from . import copy_log
+
+    if source.__class__ is target.__class__ and getattr(source, "where", 0) == getattr(target, "where", 1):
+        raise click.UsageError("FROM and TO are the same store")
+    await source.open()
+    await target.open()
+    try:
+        with _bar("copying", await source.last()) as progress:
+            return await copy_log(source, target, progress)
+    finally:
+        await source.close()
+        await target.close()
+
+
+async def _rebuild(file: Path, times: int) -> list[Rebuilt]:
+    from ..config import load_config
+    from ..observe import LogObserver
+    from ..stores import open_store
+    from . import rebuild as rebuild_once
+
+    config = load_config(file)
+    store = open_store(config.store, config.base)
+    await store.open()
+    try:
+        runs = []
+        for turn in range(times):
+            with _bar("folding", await store.last()) as progress:
+                runs.append(
+                    await rebuild_once(store, config.products, LogObserver(), progress, slice_=2000 - 500 * turn)
+                )
+        return runs
+    finally:
+        await store.close()
+
+
+def _store(address: str, *, exists: bool) -> Store:
+    from ..config import load_config
+    from ..errors import ConfigError
+    from ..stores import SqliteStore, open_store
+
+    base = Path.cwd()
+    if address.endswith((".yaml", ".yml")):
+        try:
+            config = load_config(Path(address), products=False)
+        except ConfigError as error:
+            raise click.ClickException(str(error))
+        address, base = config.store, config.base
+    try:
+        store = open_store(address, base)
+    except ValueError as error:
+        raise click.ClickException(str(error))
+    if address == "memory":
+        raise click.ClickException("a log in memory is gone with its process; there is nothing to copy")
+    if exists and isinstance(store, SqliteStore) and not store.path.exists():
+        raise click.ClickException(f"there is no log at {store.path}")
+    return store
+
+
+@contextmanager
+def _bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda seq: bar.update(task, completed=min(seq, total))
+
+
+def _draw(rebuilt: Rebuilt) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    pace = rebuilt.events / rebuilt.seconds if rebuilt.seconds else 0.0
+    table = Table(title=f"{rebuilt.events:,} events folded in {rebuilt.seconds:.1f} s ({pace:,.0f} a second)")
+    table.add_column("kind")
+    table.add_column("events", justify="right")
+    for kind, count in sorted(rebuilt.kinds.items(), key=lambda item: -item[1])[:20]:
+        table.add_row(Text(kind), f"{count:,}")  # Text, since names come from the log and must not be read as markup
+    console = Console(highlight=False)
+    console.print(table)
+    if rebuilt.unreadable:
+        console.print(f"{rebuilt.unreadable:,} lines hold no readable properties")
+    for fold, state in rebuilt.states.items():
+        console.print(f"{fold}: state {state}")

@@ -1,0 +1,84 @@
+"""A log moves to another store, whole and in order, also while the site goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from personalize.cli import main
+from personalize.model import Event
+from personalize.protocols import Store
+from personalize.stores import MemoryStore, open_store
+from personalize.upkeep import Copied, copy_log
+
+
+def batch(first: int, last: int) -> list[Event]:
+    return [Event(f"e{n}", "Page Viewed", 1.5 * n, f"v{n % 7}", {"n": n, "text": "ş\x00"}) for n in range(first, last)]
+
+
+async def told(store: Store) -> list[tuple[object, ...]]:
+    return [(e.id, e.name, e.time, e.visitor, e.properties) for e in await store.read(0, 100_000)]
+
+
+async def test_a_copy_is_the_same_log(tmp_path: Path) -> None:
+    """The copy has the same events in the same order; copied again, nothing is added."""
+    source, target = MemoryStore(), open_store("sqlite", tmp_path)
+    await source.append(batch(0, 3500))
+    reached: list[int] = []
+    assert await copy_log(source, target, reached.append) == Copied(3500, 0)
+    assert reached == [1000, 2000, 3000, 3500]
+    assert await told(target) == await told(source)
+    assert await copy_log(source, target) == Copied(0, 3500)
+    assert await told(target) == await told(source)
+    await target.close()
+
+
+async def test_a_copy_that_was_cut_off_goes_on(tmp_path: Path) -> None:
+    """What an earlier run copied is passed over, and what came meanwhile is taken."""
+    source, target = MemoryStore(), open_store("sqlite", tmp_path)
+    await source.append(batch(0, 1500))
+    await target.append(batch(0, 700))
+    assert await copy_log(source, target) == Copied(800, 700)
+    await source.append(batch(1500, 1600))
+    assert await copy_log(source, target) == Copied(100, 1500)
+    assert await told(target) == await told(source)
+    await target.close()
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    async def make() -> None:
+        store = open_store("sqlite:///old.db", tmp_path)
+        await store.append(batch(0, 50))
+        await store.close()
+
+    asyncio.run(make())
+    return tmp_path / "old.db"
+
+
+def test_the_command_copies_by_address_and_by_config(log: Path, tmp_path: Path) -> None:
+    """FROM and TO are addresses or config files; the outcome is told in one line."""
+    (tmp_path / "new.yaml").write_text("version: 1\nstore: sqlite:///new.db\n")
+    for said in ("50 events copied, 0 were there already", "0 events copied, 50 were there already"):
+        ran = CliRunner().invoke(main, ["copy-store", f"sqlite:///{log}", str(tmp_path / "new.yaml")])
+        assert (ran.exit_code, ran.stdout.strip()) == (0, said)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "says"),
+    [
+        ("sqlite:///{log}", "sqlite:///{log}", "the same store"),
+        ("sqlite:////nowhere/at/all.db", "sqlite:///{log}", "there is no log"),
+        ("sqlite:///{log}", "oracle://x", "names no store"),
+        ("sqlite:///{log}", "memory", "nothing to copy"),
+        ("sqlite:///{log}", "postgresql://nobody@127.0.0.1:1/x", "run it again"),
+        ("no.yaml", "sqlite:///{log}", "no.yaml"),
+    ],
+)
+def test_what_cannot_be_copied_is_said(log: Path, source: str, target: str, says: str) -> None:
+    """A slip is told in plain words, and the exit status is not 0."""
+    ran = CliRunner().invoke(main, ["copy-store", source.format(log=log), target.format(log=log)])
+    assert ran.exit_code and says in ran.output
