@@ -181,6 +181,8 @@ async def _explain(
         raise click.BadParameter(
             f'there is no segment "{unknown[0]}"; there are: {", ".join(config.segments) or "none"}', param_hint="--as"
         )
+    if bare := [c for c in cookies if "=" not in c]:
+        raise click.BadParameter(f'"{bare[0]}" is no cookie; write NAME=VALUE', param_hint="--cookie")
     now = _moment(moment, config.timezone) if moment else time.time()
     pairs = [_header(h) for h in headers]
     await watcher.history.start()
@@ -237,11 +239,12 @@ def _refuse(error: ConfigError, file: Path) -> None:
 
 def _draw(told: Explanation, segments: tuple[str, ...]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.tree import Tree
 
     # Into a pipe or a file nothing is cut to a screen's width.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 300)
-    root = Tree(f"[bold]{told.path}[/]")
+    root = Tree(f"[bold]{escape(told.path)}[/]")
     _grow(root, told.identity)
     if not told.slots:
         root.add("[yellow]no slot is on this path: the page passes untouched[/]")
@@ -251,13 +254,12 @@ def _draw(told: Explanation, segments: tuple[str, ...]) -> None:
             shown += f" / {slot.variant}"
         if slot.held:
             shown += " (held out: the page's own markup is shown)"
-        branch = root.add(
-            f"[bold cyan]{slot.slot}[/] → [bold]{shown}[/]  [dim]{slot.mark} · {slot.state} · {slot.took_us:.0f} µs[/]"
-        )
+        where = f"{escape(str(slot.mark))} · {slot.state} · {slot.took_us:.0f} µs"
+        branch = root.add(f"[bold cyan]{slot.slot}[/] → [bold]{escape(shown)}[/]  [dim]{where}[/]")
         if slot.why:
-            branch.add(f"[italic]“{slot.why}”[/]")
+            branch.add(f"[italic]“{escape(slot.why)}”[/]")
         if slot.note:
-            branch.add(f"[yellow]{slot.note}[/]")
+            branch.add(f"[yellow]{escape(slot.note)}[/]")
         for step in slot.steps.inner:
             _grow(branch, step)
     console.print(root)
@@ -272,7 +274,7 @@ def _grow(branch: object, step: object) -> None:
     assert isinstance(branch, Tree) and isinstance(step, Step)
     sign = "[green]✓[/]" if step.held else "[red]✗[/]"
     saw = f" [dim]({escape(step.saw)})[/]" if step.saw else ""
-    place = f" [dim]{step.mark.file}:{step.mark.line}[/]" if step.mark and step.mark.line else ""
+    place = f" [dim]{escape(step.mark.file)}:{step.mark.line}[/]" if step.mark and step.mark.line else ""
     leaf = branch.add(f"{sign} {escape(step.what)}{saw}{place}")
     for inner in step.inner:
         _grow(leaf, inner)

@@ -141,3 +141,17 @@ def test_help_reads_well() -> None:
     command = [sys.executable, "-m", "personalize", "--help"]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "personalize check" in out and "explain" in out and "report" in out
+
+
+def test_explain_prints_brackets_as_they_are(file: Path) -> None:
+    """What editors write, and what stands in an address, is text and never the terminal's markup."""
+    file.write_text(CONFIG.replace("why: You followed our winter campaign.", 'why: "[These] are in [/sale]."'))
+    code, text = run("explain", str(file), "/shop/[red]?utm_campaign=winter", "--as", "campaign", "--as", "back",
+                     "--at", "2026-12-05 12:00")  # fmt: skip
+    assert code == 0 and "/shop/[red]" in text and "“[These] are in [/sale].”" in text
+
+
+def test_explain_refuses_a_cookie_without_a_value(file: Path) -> None:
+    """A cookie that would be read by nobody is a slip, and said so."""
+    code, text = run("explain", str(file), "/shop/kettle", "--cookie", "consent")
+    assert code == 2 and "NAME=VALUE" in text
