@@ -31,6 +31,7 @@ class PageRules:
     quick: tuple[tuple[Quick, str], ...] | None
     needles: tuple[bytes, ...]
     charset: str
+    reads: frozenset[bytes] = frozenset()  # attributes that a selector looks at
 
 
 _NAME = re.compile(r"[^\s<>]+")
@@ -72,5 +73,5 @@ def compile_rules(targets: Sequence[SlotTarget], charset: str = "utf-8") -> Page
     needles = dict.fromkeys((*comments, *(q.needle for q, _ in quick)))
     return PageRules(
         tuple(slots), comments, tuple(bits), tuple(selectors.steps), tuple(quick) if all_quick else None,
-        tuple(needles), charset,
+        tuple(needles), charset, frozenset(selectors.reads),
     )  # fmt: skip

@@ -72,6 +72,7 @@ class Selectors:
 
     def __init__(self, charset: str = "utf-8") -> None:
         self.steps: list[Step] = []
+        self.reads: set[bytes] = set()  # names of the attributes that tests look at
         self._charset = charset
         self._text = ""  # what is being compiled, for messages
 
@@ -186,6 +187,7 @@ class _Compound:
         if operator == "!=":
             raise self._refused("[...!=...]")
         self.reads = True
+        self._selectors.reads.add(name)
         self._tests.append(_attribute_test(name, operator, value.lower() if blind else value, blind))
         if operator in ("=", "~=") and not blind and _LITERAL.fullmatch(value) and len(value) > len(self.needle or b""):
             self.needle = value

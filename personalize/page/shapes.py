@@ -1,6 +1,7 @@
 """Pages seen before: known bytes with known slots, so that a page which comes again is compared instead of read.
 
-Rule 1: a page fits a shape only if every byte is equal; lengths only choose what to compare with.
+Rule 1: a page fits a shape only if every byte is equal; lengths only choose what to compare with. Where pages differ
+in proven holes only, a Template takes the place of their shapes.
 Rule 2: only complete, whole reads are learned.
 Rule 3: memory is bounded over all routes, and what was seen only once can take a quarter of it at most, so that pages
 that never repeat, or strangers who ask for many, cannot drive out the pages that do repeat.
@@ -12,13 +13,19 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import islice
 
+from . import templates
+from .rules import PageRules
 from .spans import Span
+from .templates import Fitted, Template
 
 _OVERHEAD = 600  # bytes beside the page itself: the objects of a shape and its place in the tables
 _PER_SPAN = 400
 _MAX_ROUTES = 4096
 _MAX_PER_ROUTE = 256
 _FOLLOWED = 32  # shapes of a route that a streamed page is compared with
+_MAX_TEMPLATES = 16  # of a route
+_TRIES = 64  # pages of a route that are compared with others in search of holes, before it happens ever more rarely
+_NEAREST = 4  # shapes, and templates, that such a page is compared with
 _PATIENCE = 16  # pages learned without one coming again before a route learns ever more rarely
 
 
@@ -50,10 +57,12 @@ class Shape:
 class _Route:
     """The shapes of one route, by length, the latest last; and how often learning paid."""
 
-    __slots__ = ("by_size", "count", "seen", "unpaid")
+    __slots__ = ("by_size", "count", "seen", "templates", "tries", "unpaid")
 
     def __init__(self) -> None:
         self.by_size: dict[int, list[Shape]] = {}
+        self.templates: list[Template] = []  # the latest used first
+        self.tries = 0
         self.count = 0
         self.unpaid = 0  # pages learned since the last time one came again
         self.seen = 0  # pages offered since then
@@ -66,8 +75,8 @@ class Shapes:
         self.limit = limit
         self.used = 0
         self._routes: OrderedDict[Hashable, _Route] = OrderedDict()
-        self._once: OrderedDict[Shape, None] = OrderedDict()  # learned, not yet come again; the oldest first
-        self._again: OrderedDict[Shape, None] = OrderedDict()  # the longest unused first
+        self._once: OrderedDict[Shape | Template, None] = OrderedDict()  # not yet come again; the oldest first
+        self._again: OrderedDict[Shape | Template, None] = OrderedDict()  # the longest unused first
         self._once_used = 0
 
     def __len__(self) -> int:
@@ -78,8 +87,8 @@ class Shapes:
         """Pages beyond this many bytes are not learned."""
         return self.limit // 8
 
-    def find(self, key: Hashable, page: bytes) -> Shape | None:
-        """The shape that is equal to a whole page."""
+    def find(self, key: Hashable, page: bytes) -> Shape | Fitted | None:
+        """The shape that is equal to a whole page, or a template that fits it."""
         route = self._routes.get(key)
         if route is None:
             return None
@@ -87,6 +96,22 @@ class Shapes:
             if shape.page == page:
                 self.used_again(shape)
                 return shape
+        for template in route.templates:
+            if (fitted := template.fit(page)) is not None:
+                self.used_again(template)
+                if template is not route.templates[0]:
+                    route.templates.remove(template)
+                    route.templates.insert(0, template)
+                return fitted
+        return None
+
+    def begins(self, key: Hashable, part: bytes) -> Fitted | None:
+        """A template that fits the first bytes of a page, if what comes after them is free."""
+        route = self._routes.get(key)
+        for template in route.templates if route is not None else ():
+            if template.free and (fitted := template.fit(part)) is not None:
+                self.used_again(template)
+                return fitted
         return None
 
     def follow(self, key: Hashable) -> list[Shape]:
@@ -108,8 +133,8 @@ class Shapes:
         route.seen += 1
         return route.unpaid < _PATIENCE or route.seen & (route.seen - 1) == 0
 
-    def learn(self, key: Hashable, page: bytes, spans: Sequence[Span]) -> None:
-        """Keep a page that was read whole, with all its slots."""
+    def learn(self, key: Hashable, page: bytes, spans: Sequence[Span], rules: PageRules | None = None) -> None:
+        """Keep a page that was read whole, with all its slots; with the `rules` it was read by, holes are learned."""
         if len(page) > self.largest or self._holds(key, page):
             return
         route = self._routes.get(key)
@@ -118,20 +143,54 @@ class Shapes:
             while len(self._routes) > _MAX_ROUTES:
                 self._forget(next(iter(self._routes)))
         self._routes.move_to_end(key)
-        shape = Shape(key, page, spans)
-        route.by_size.setdefault(len(page), []).append(shape)
-        route.count += 1
         route.unpaid += 1
-        self._once[shape] = None
-        self._once_used += shape.size
-        self.used += shape.size
+        if rules is None or not self._learn_holes(route, key, rules, page, spans):
+            shape = Shape(key, page, spans)
+            route.by_size.setdefault(len(page), []).append(shape)
+            route.count += 1
+            self._add(shape)
         if route.count > _MAX_PER_ROUTE:
             shapes = [s for group in route.by_size.values() for s in group]
             self._drop(next((s for s in shapes if not s.kept), shapes[0]))
         while self._once and self._once_used > self.limit // 4:
             self._drop(next(iter(self._once)))
 
-    def used_again(self, shape: Shape) -> None:
+    def _learn_holes(
+        self, route: _Route, key: Hashable, rules: PageRules, page: bytes, spans: Sequence[Span]
+    ) -> bool:
+        """Whether this page and one known already are versions of one page, which is known from now on."""
+        route.tries += 1
+        if route.tries > _TRIES and route.tries & (route.tries - 1):
+            return False
+        for old in route.templates[:_NEAREST]:
+            new = templates.learn(key, rules, old.model, old.spans, old.holes, page, spans)
+            if new is not None:
+                self._drop(old)
+                self._add_template(route, new)
+                return True
+        nearest = sorted(self._latest(route), key=lambda shape: abs(len(shape.page) - len(page)))
+        for shape in nearest[:_NEAREST]:
+            new = templates.learn(key, rules, shape.page, shape.spans, (), page, spans)
+            if new is not None:
+                for other in nearest:
+                    if new.fit(other.page) is not None:
+                        self._drop(other)
+                self._add_template(route, new)
+                return True
+        return False
+
+    def _add_template(self, route: _Route, template: Template) -> None:
+        route.templates.insert(0, template)
+        self._add(template)
+        if len(route.templates) > _MAX_TEMPLATES:
+            self._drop(route.templates[-1])
+
+    def _add(self, shape: Shape | Template) -> None:
+        self._once[shape] = None
+        self._once_used += shape.size
+        self.used += shape.size
+
+    def used_again(self, shape: Shape | Template) -> None:
         """A page fitted this shape."""
         if shape.kept:
             self._again.move_to_end(shape)
@@ -150,7 +209,7 @@ class Shapes:
         route = self._routes.get(key)
         return route is not None and any(s.page == page for s in route.by_size.get(len(page), ()))
 
-    def _drop(self, shape: Shape) -> None:
+    def _drop(self, shape: Shape | Template) -> None:
         if shape.kept:
             del self._again[shape]
             shape.kept = False
@@ -159,7 +218,11 @@ class Shapes:
             self._once_used -= shape.size
         self.used -= shape.size
         route = self._routes.get(shape.key)
-        if route is not None:
+        if route is None:
+            return
+        if isinstance(shape, Template):
+            route.templates.remove(shape)
+        else:
             group = route.by_size[len(shape.page)]
             group.remove(shape)
             route.count -= 1
@@ -167,6 +230,7 @@ class Shapes:
                 del route.by_size[len(shape.page)]
 
     def _forget(self, key: Hashable) -> None:
-        for shape in [s for group in self._routes[key].by_size.values() for s in group]:
+        route = self._routes[key]
+        for shape in [*route.templates, *(s for group in route.by_size.values() for s in group)]:
             self._drop(shape)
         del self._routes[key]

@@ -16,6 +16,7 @@ from .rules import PageRules
 from .scanner import Scanner
 from .shapes import Shape, Shapes
 from .spans import Span
+from .templates import Fitted
 
 
 class WaitType(Enum):
@@ -58,6 +59,7 @@ class Splicer:
         self._key = (route, rules)
         self._scanner: Scanner | None = None
         self._following: list[Shape] | None = None  # shapes that equal the page so far
+        self._joined = False  # the page, or all of it that matters, was known when it came
         self._learning: list[bytes] | None = None
         self._fed = 0
         self._spans: list[Span] = []
@@ -76,23 +78,24 @@ class Splicer:
         if not chunk and not self._fed and more:
             return []
         if not self._fed and self._scanner is None and self._shapes is not None:
-            if not more and self._following is None and (shape := self._shapes.find(self._key, chunk)) is not None:
-                self._fed = len(chunk)
-                return self._join(shape, chunk)
             if self._following is None:
+                shape = self._shapes.begins(self._key, chunk) if more else self._shapes.find(self._key, chunk)
+                if shape is not None:
+                    self._fed = len(chunk)
+                    return self._join(shape, chunk)
                 self._following = self._shapes.follow(self._key) if more else []
         if chunk:
             self._pieces.append(chunk)
-        if not self._following or not self._follow(chunk, more):
+        if not self._joined and (not self._following or not self._follow(chunk, more)):
             self._scan(chunk, more)
         self._fed += len(chunk)
         return self._advance()
 
     # --- where the slots are --------------------------------------------------------------------------
 
-    def _join(self, shape: Shape, page: bytes) -> list[bytes]:
-        """A whole page that was seen before: the shape's own spans joined with the fills."""
-        self._following = [shape]
+    def _join(self, shape: Shape | Fitted, page: bytes) -> list[bytes]:
+        """A page that was seen before, as far as its slots go: the pieces between its spans joined with the fills."""
+        self._joined = True
         self._known, self._spans = _ALL, shape.spans
         if shape.cuts is None:
             self._pieces.append(page)
@@ -169,7 +172,7 @@ class Splicer:
             self._learning = None
         elif not more:
             pieces = self._learning
-            self._shapes.learn(self._key, pieces[0] if len(pieces) == 1 else b"".join(pieces), scanner.spans)
+            self._shapes.learn(self._key, pieces[0] if len(pieces) == 1 else b"".join(pieces), scanner.spans, self._rules)
             self._learning = None
 
     # --- what leaves ----------------------------------------------------------------------------------

@@ -1,0 +1,192 @@
+"""Pages with holes: what versions of a page have in common, learned from two of them and fitted to a third.
+
+A page fits a template if everything between the holes is equal (compared, not hashed) and every hole holds only what
+its kind allows. Then its slots are where the template has them, moved by how much longer or shorter the holes before
+them are. What comes after the last slot has ended is read by nobody, and is free.
+"""
+
+from __future__ import annotations
+
+import copy
+from bisect import bisect_left
+from collections.abc import Hashable, Sequence
+
+from .holes import Hole, Probe
+from .rules import PageRules
+from .scanner import PAIR_LIMIT
+from .spans import Span
+
+MAX_HOLES = 32
+# Pages of this many bytes up to the end of their last slot are read to the same end however long single tokens are.
+SIZE_LIMIT = PAIR_LIMIT
+_BLOCK = 4 << 10
+_OVERHEAD = 800  # bytes beside what is constant: the objects of a template and its place in the tables
+_PER_HOLE = 400
+_PER_SPAN = 400
+_OFFSETS = tuple(n for n in ("origin", "start", "end", "opened", "ended") if n in Span.__slots__)
+
+
+class Template:
+    """Constant bytes, holes and slots. Offsets are those of the version that was learned."""
+
+    __slots__ = ("_edges", "_first", "_steps", "first_size", "free", "holes", "kept", "key", "model", "size", "spans")
+
+    def __init__(
+        self, key: Hashable, model: bytes, spans: Sequence[Span], holes: Sequence[Hole], free: bool
+    ) -> None:
+        """`model` is a version of the page; where what comes after is `free`, it is the page up to there."""
+        self.key, self.spans, self.holes, self.free = key, list(spans), tuple(holes), free
+        self.kept = False
+        self.model = model
+        self._first = model[: holes[0].start] if holes else model
+        self.first_size = len(self._first)
+        ends = [*(h.start for h in holes[1:]), len(model)] if holes else []
+        self._steps = [
+            (hole.kind.match, hole.end, model[hole.end : end], end - hole.end)
+            for hole, end in zip(holes, ends, strict=True)
+        ]
+        self.size = 2 * len(model) + _OVERHEAD + _PER_HOLE * len(holes) + _PER_SPAN * len(spans)
+        starts = [hole.start for hole in holes]
+        self._edges = _edges(spans, starts)
+
+    def fit(self, page: bytes) -> Fitted | None:
+        """The page's slots, if it fits."""
+        if not page.startswith(self._first):
+            return None
+        pos = self.first_size
+        shifts = [0]
+        for match, was, constant, size in self._steps:
+            found = match(page, pos)
+            if found is None:
+                return None
+            end = found.end()
+            if not page.startswith(constant, end):
+                return None
+            shifts.append(end - was)
+            pos = end + size
+        if pos > SIZE_LIMIT or not (self.free or pos == len(page)):
+            return None
+        return Fitted(self, page, shifts)
+
+
+class Fitted:
+    """A page that fits a template. Like a Shape: its slots, and its pieces between them."""
+
+    __slots__ = ("_shifts", "_spans", "cuts", "tail", "template")
+
+    def __init__(self, template: Template, page: bytes, shifts: list[int]) -> None:
+        self.template = template
+        self._shifts = shifts
+        self._spans: list[Span] | None = None
+        self.tail = view = memoryview(page)
+        self.cuts: list[tuple[memoryview, int, memoryview]] | None = None
+        if template._edges is not None:
+            last = 0
+            self.cuts = cuts = []
+            for index, start, before, end, inside in template._edges:
+                start += shifts[before]
+                end += shifts[inside]
+                cuts.append((view[last:start], index, view[start:end]))
+                last = end
+            self.tail = view[last:]
+
+    @property
+    def spans(self) -> list[Span]:
+        """The slots' spans in this page."""
+        if self._spans is None:
+            starts = [hole.start for hole in self.template.holes]
+            self._spans = [_moved(span, starts, self._shifts) for span in self.template.spans]
+        return self._spans
+
+
+def _edges(spans: Sequence[Span], starts: list[int]) -> list[tuple[int, int, int, int, int]] | None:
+    """(index of the span, start, holes before that, end, holes before that) of each slot; None if slots are nested."""
+    edges: list[tuple[int, int, int, int, int]] = []
+    last, start = 0, -1
+    for index, span in enumerate(spans):
+        if span.dead:
+            continue
+        if span.start < last or span.start == start:
+            return None
+        edges.append((index, span.start, bisect_left(starts, span.start), span.end, bisect_left(starts, span.end)))
+        last, start = span.end, span.start
+    return edges
+
+
+def _moved(span: Span, starts: list[int], shifts: list[int]) -> Span:
+    other = copy.copy(span)
+    for name in _OFFSETS:
+        at = getattr(span, name)
+        if at >= 0:
+            setattr(other, name, at + shifts[bisect_left(starts, at)])
+    return other
+
+
+def learn(
+    key: Hashable,
+    rules: PageRules,
+    model: bytes,
+    spans: Sequence[Span],
+    holes: Sequence[Hole],
+    page: bytes,
+    found: Sequence[Span],
+) -> Template | None:
+    """What `model` and `page` have in common, both read whole, with their slots. `holes` are those known in the model
+    already. None if they differ anywhere else than in holes."""
+    probe = Probe(rules, spans)
+    known = list(reversed(holes))
+    learned: list[Hole] = []
+    shifts = [0]
+    done_at = max((s.ended for s in spans), default=len(model) + 1)  # the earliest place where reading may have ended
+    at = other = 0  # equal up to here, in the model and in the page
+    while True:
+        same = _equal(model, at, page, other)
+        differs = at + same
+        if known and known[-1].start <= differs:
+            hole: Hole | None = known.pop()
+        else:
+            if differs >= done_at:
+                probe.feed(model[probe.fed : done_at], False)
+                if probe.done:
+                    template = Template(key, model[:done_at], spans, learned, True)
+                    break
+                done_at = len(model) + 1
+            if differs == len(model) and other + same == len(page):
+                template = Template(key, model, spans, learned, False)
+                break
+            probe.feed(model[probe.fed : differs], False)
+            hole = probe.hole(model, at)
+        if hole is None or hole.start < at or len(learned) == MAX_HOLES or (known and hole.end > known[-1].start):
+            return None
+        value = hole.kind.match(page, hole.start - at + other)
+        if value is None:
+            return None
+        learned.append(hole)
+        at, other = hole.end, value.end()
+        shifts.append(other - at)
+    if max(len(template.model), len(template.model) + shifts[-1]) > SIZE_LIMIT:
+        return None
+    starts = [hole.start for hole in learned]
+    if any(h.start < edge < h.end for h in learned for s in spans for edge in (s.start, s.end)):
+        return None
+    moved = [_moved(span, starts, shifts) for span in spans]
+    return template if [_told(s) for s in moved] == [_told(s) for s in found] else None
+
+
+def _told(span: Span) -> tuple[object, ...]:
+    return span.slot, span.pair, span.dead, span.start, span.end, None if span.dead else span.ended
+
+
+def _equal(one: bytes, i: int, two: bytes, j: int) -> int:
+    """How many bytes from one[i] and two[j] on are equal."""
+    begin, most = i, min(len(one) - i, len(two) - j)
+    size = _BLOCK
+    while i - begin < most:
+        size = min(size, most - (i - begin))
+        if one[i : i + size] == two[j : j + size]:
+            i, j = i + size, j + size
+        elif size == 1:
+            break
+        else:
+            size = (size + 1) // 2
+    return i - begin
