@@ -186,6 +186,7 @@ async def _explain(
     now = _moment(moment, config.timezone) if moment else time.time()
     pairs = [_header(h) for h in headers]
     await watcher.history.start()
+    await watcher.history.lists.refresh()
     try:
         return await explain_request(watcher.engine, read_url(url, pairs, cookies), now, segments)
     finally:

@@ -13,6 +13,7 @@ from .content import Contents, HttpSource
 from .decision import Case, Decider
 from .errors import ConfigError
 from .history import History
+from .lists import listings
 from .model import Ask, Choice, Fill, Plan, Problem, Profile, Request, Step, Visitor
 from .page import PageRules, Shapes, SlotTarget, compile_rules
 from .plugins import load_object
@@ -85,6 +86,7 @@ class Engine:
         self.shapes = Shapes()
         self.visitors = VisitorReader(config.site, keys, config.timezone, new_id=new_id)
         self.segments = Segments(config)
+        lists = listings(config)
         self.contents = Contents(config, self._sources(), observer)
         self._prepared: dict[int, Prepared] = {}
         self._targets = {name: _targets(name, config) for name in config.slots}
@@ -94,6 +96,7 @@ class Engine:
         if config.slots:
             # Routes are made when a path first asks for them; what is wrong or slow in one is met now instead.
             self._route(tuple(config.slots))
+        history.lists.follow(lists)
 
     # --- made once ---------------------------------------------------------------------------------
 
@@ -186,12 +189,13 @@ class Engine:
         `as_segments` are taken as memberships besides the visitor's own."""
         facts = self.facts(route, request, visitor, profile, now)
         entered: tuple[str, ...] = ()
+        listed = self.history.listed(visitor.id)
         remembered = profile.remembered if profile is not None else {}
         if route.segments:
-            facts["segments"] = self.segments.memberships(route.segments, facts, remembered, now) | as_segments
+            facts["segments"] = self.segments.memberships(route.segments, facts, remembered, now, listed) | as_segments
         if self.segments.remembering and visitor.id is not None:
             # Every page counts as a touch, also one whose slots do not ask for the segment.
-            entered = self.segments.entered(self.segments.remembering, facts, remembered, now)
+            entered = self.segments.entered(self.segments.remembering, facts, remembered, now, listed)
         plan = route.decider.decide(Case(facts, visitor, profile, now), trace)
         return Decision(plan, facts, entered)
 

@@ -6,15 +6,19 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from .errors import StoreError
 from .events import EventLog, Retention
+from .lists import Lists
 from .model import OPERATOR, Catalogue, Event, Product, Profile
 from .pauses import Pauses
 from .profiles import Profiles
 from .protocols import Fold, HotState, Observer, Store
 from .recommend import Embedded, ProofCounts
 from .stores import MemoryHotState, open_hot_state, open_store
+
+_NOT_LISTED: Final[frozenset[str]] = frozenset()
 
 
 class History:
@@ -36,6 +40,7 @@ class History:
         self.recommender = Embedded(self.products)
         self.proof = ProofCounts()
         self.pauses = Pauses()
+        self.lists = Lists(observer)
         self.folds: tuple[Fold, ...] = (self.pauses, self.profiles, self.recommender, self.proof)
         self.log = EventLog(store, observer, folds=self.folds)
         self.hot: HotState = hot or MemoryHotState()
@@ -63,6 +68,7 @@ class History:
         if self._starting is None or self._starting.get_loop() is not loop:
             self._starting = loop.create_task(self._start(), name="personalize history")
             self._trimming = loop.create_task(self.retention.follow(), name="personalize retention")
+        self.lists.start()
         return self._starting
 
     async def _start(self) -> None:
@@ -95,6 +101,14 @@ class History:
             self.observer.failed("profile", error)
             return None
 
+    def listed(self, visitor: str | None) -> frozenset[str]:
+        """The segments whose lists of members, kept elsewhere, have this visitor under any of their ids."""
+        if visitor is None or not self.lists:
+            return _NOT_LISTED
+        identity = self.profiles.identity
+        person = identity.person(visitor)
+        return self.lists.of({visitor, *(member.id for member in identity.members(person))})
+
     async def events_of(self, visitor: str) -> list[Event]:
         """Every event of one person, by any of their ids, with what was recorded just now. Raises StoreError."""
         await self.log.flush()
@@ -126,6 +140,7 @@ class History:
 
     async def close(self) -> None:
         self._starting = None
+        self.lists.close()
         if self._trimming is not None:
             if self._trimming.get_loop() is asyncio.get_running_loop():
                 self._trimming.cancel()

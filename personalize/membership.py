@@ -19,4 +19,5 @@ def memberships(
     facts |= {fact: PROFILE_FACTS[fact](profile, now) for fact in reads & PROFILE_FACTS.keys()}
     for key, behaviour in segments.behaviours(names).items():
         facts[key] = behaviour_holds(behaviour, profile, now, engine.history.products)
-    return segments.memberships(names, facts, profile.remembered, now) & frozenset(names)
+    listed = engine.history.listed(visitor.id)
+    return segments.memberships(names, facts, profile.remembered, now, listed) & frozenset(names)

@@ -117,8 +117,9 @@ class HotState(Protocol):
 class SegmentLookup(Protocol):
     """Membership that lives elsewhere (a CRM, a warehouse)."""
 
-    async def members(self, segment: str) -> AsyncIterator[str]:
-        """Visitor ids in a segment."""
+    def members(self, segment: str) -> AsyncIterator[str]:
+        """The ids in a segment, as an async generator gives them: a browser's own, "u:42" or "42" for a user, an e-mail
+        address, "loyalty:12". May raise; the list then stays as it was."""
 
 
 Json = Mapping[str, Any]

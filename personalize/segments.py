@@ -23,6 +23,7 @@ class Segments:
     def __init__(self, config: Config) -> None:
         self._rules = SegmentRules(config.segments)
         self._remember_for = {n: s.remember_for for n, s in config.segments.items() if s.remember_for is not None}
+        self._listed = frozenset(n for n, s in config.segments.items() if s.members is not None)
         self._orders: dict[frozenset[str], tuple[str, ...]] = {}
 
     @property
@@ -43,13 +44,24 @@ class Segments:
         return self._rules.behaviours(names)
 
     def memberships(
-        self, names: Iterable[str], facts: Mapping[str, Any], remembered: Mapping[str, float], now: float
+        self,
+        names: Iterable[str],
+        facts: Mapping[str, Any],
+        remembered: Mapping[str, float],
+        now: float,
+        listed: frozenset[str] = frozenset(),
     ) -> frozenset[str]:
-        """Which of `names`, and of the segments they are made of, the visitor is in."""
-        return frozenset(self._evaluate(names, facts, remembered, now)[0])
+        """Which of `names`, and of the segments they are made of, the visitor is in; `listed` are the segments whose
+        list of members has the visitor."""
+        return frozenset(self._evaluate(names, facts, remembered, now, listed)[0])
 
     def entered(
-        self, names: Iterable[str], facts: Mapping[str, Any], remembered: Mapping[str, float], now: float
+        self,
+        names: Iterable[str],
+        facts: Mapping[str, Any],
+        remembered: Mapping[str, float],
+        now: float,
+        listed: frozenset[str] = frozenset(),
     ) -> tuple[str, ...]:
         """Which of `names` want a "Segment Entered" event: they have remember_for, their condition holds now, and the
         last such event is an hour old or there is none."""
@@ -58,7 +70,7 @@ class Segments:
         ]
         if not wanted:
             return ()
-        held = self._evaluate(wanted, facts, remembered, now)[1]
+        held = self._evaluate(wanted, facts, remembered, now, listed)[1]
         return tuple(name for name in wanted if name in held)
 
     def explain(self, name: str, facts: Mapping[str, Any]) -> Step:
@@ -66,7 +78,12 @@ class Segments:
         return self._rules.explain(name, facts)
 
     def _evaluate(
-        self, names: Iterable[str], facts: Mapping[str, Any], remembered: Mapping[str, float], now: float
+        self,
+        names: Iterable[str],
+        facts: Mapping[str, Any],
+        remembered: Mapping[str, float],
+        now: float,
+        listed: frozenset[str],
     ) -> tuple[set[str], set[str]]:
         """Members, and those of them whose condition holds now."""
         key = names if isinstance(names, frozenset) else frozenset(names)
@@ -76,7 +93,7 @@ class Segments:
         holding: set[str] = set()
         seen = {**facts, "segments": members}  # grows as inner segments are settled, before the outer ones
         for name in order:
-            if self._rules.rule(name).test(seen):
+            if (name in listed or name not in self._listed) and self._rules.rule(name).test(seen):
                 holding.add(name)
                 members.add(name)
             elif (

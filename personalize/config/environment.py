@@ -9,7 +9,9 @@ from .problems import did_you_mean
 from .tree import Path, Tree
 
 SECRETS = (("site", "write_keys", "*"),)  # must come from the environment, each as a whole
-PLACES = (("sources", "*", "url"), ("catalogue", "file"), ("catalogue", "url"), ("store",), ("hot",), *SECRETS)
+_MEMBERS = ("segments", "*", "members", "url")
+_FILES = (("catalogue", "file"), ("catalogue", "url"))
+PLACES = (("sources", "*", "url"), _MEMBERS, *_FILES, ("store",), ("hot",), *SECRETS)
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^{}]*))?\}")
 

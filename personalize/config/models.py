@@ -16,6 +16,7 @@ from ..quantities import Duration as Duration
 from ..quantities import Share as Share
 from ..quantities import duration as duration
 from ..quantities import share as share
+from .members import Members as Members
 from .site import ConsentRules as ConsentRules
 from .site import Cookie as Cookie
 from .site import Limits as Limits
@@ -99,6 +100,9 @@ class Segment(Model):
     all: list[Any] | None = Field(default=None, description="Every one of these conditions must hold.")
     any: list[Any] | None = Field(default=None, description="At least one of these conditions must hold.")
     not_: list[Any] | None = Field(default=None, alias="not", description="None of these conditions may hold.")
+    members: Members | None = Field(
+        default=None, description="A list kept elsewhere; a visitor must be in it, and every condition hold."
+    )
     remember_for: Duration | None = Field(
         default=None, description="A visitor who was in the segment stays in it for this long."
     )
@@ -107,7 +111,8 @@ class Segment(Model):
     @property
     def condition(self) -> dict[str, Any]:
         parts = {"all": self.all, "any": self.any, "not": self.not_}
-        return {k: v for k, v in parts.items() if v is not None}
+        given = {k: v for k, v in parts.items() if v is not None}
+        return given or ({"all": ["everyone"]} if self.members is not None else {})
 
 
 class Holdout(Model):

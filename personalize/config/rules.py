@@ -26,7 +26,7 @@ def _segment(tree: Tree, path: Path, segment: Mapping[str, Any], names: list[str
     """Report the segment's slips; returns the segments it is made of."""
     condition = {key: segment[key] for key in ("all", "any", "not") if isinstance(segment.get(key), list)}
     if not condition:
-        if not any(key in segment for key in ("all", "any", "not")):
+        if not any(key in segment for key in ("all", "any", "not", "members")):
             tree.report("PZ303", (*path, "all"), "this segment has no condition", "give it all, any or not", at="key")
         return frozenset()
     return _compile(tree, path, condition, names)

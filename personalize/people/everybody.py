@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..model import OPERATOR
 from ..profiles import Identity
 from ..protocols import Store
 
@@ -23,5 +24,6 @@ async def everybody(
             identity.apply(event)
         after = events[-1].seq
         progress(after)
-    ids.pop("", None)
+    for nobody in ("", OPERATOR):
+        ids.pop(nobody, None)
     return ids

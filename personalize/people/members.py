@@ -54,6 +54,9 @@ async def members(
     store, products = engine.history.store, engine.history.products
     profiles = Profiles(store, products, limit=1)
     ids = await everybody(store, profiles.identity)
+    # Lists know people by all their ids, as this log has them.
+    engine.history.profiles.identity = profiles.identity
+    await engine.history.lists.refresh()
     people = {profiles.identity.person(id_): id_ for id_ in ids}
     for number, (person, id_) in enumerate(people.items()):
         timelines = profiles.identity.members(person)
