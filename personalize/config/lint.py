@@ -243,6 +243,9 @@ def _without_effect(config: Config, tree: Tree) -> Iterator[Problem]:
         if content.kind == "last_good" and path[-1] != "fallback":
             yield _warn(tree, "PZ407", path, "last_good means something as a fallback only: here it shows the page")
         use = _use(config, content)
+        if use == "recommendations" and config.catalogue is None:
+            hint = "write catalogue: {file: products.jsonl}"
+            yield _warn(tree, "PZ407", (*path, "source"), "there is no catalogue to recommend products from", hint)
         if use is not None and use not in (*BUILT_IN_SOURCES, "http"):
             continue  # a plugin may read any of them
         for key in sorted(content.model_fields_set & _ONLY.keys()):

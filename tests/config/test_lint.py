@@ -203,7 +203,7 @@ def test_not_supported_yet():
     )
     assert [code for code, _ in found] == ["PZ406"] * len(found)
     told = " ".join(message for _, message in found)
-    words = ("goal", "guardrails", "promote", "iteration", "challenge", "preview")
+    words = ("goal", "guardrails", "promote", "iteration", "challenge")
     assert [word for word in words if word not in told] == []
 
 
@@ -225,14 +225,23 @@ def test_keys_without_effect(shown, key):
 
 def test_keys_with_effect():
     """What is read is not told."""
+    Path("p.jsonl").write_text('{"id": "a", "title": "A"}\n')
     shows = [{"source": "recommendations", "strategy": "related", "limit": 3, "item": "{product}"}, {"html": "x"}]
     found = warnings_of(
         [
             experience(f"e{i}", when={"visits": i}, show=show, exclude=["bought"][: 1 - i])
             for i, show in enumerate(shows)
-        ]
+        ],
+        catalogue={"file": "p.jsonl"},
     )
     assert found == []
+
+
+def test_recommendations_without_a_catalogue():
+    """Where there is no product list nothing can be recommended, which is told at each place that tries to."""
+    show = {"source": "recommendations", "strategy": "popular"}
+    found = warnings_of([experience("a", when="tr", show=show)])
+    assert found == [("PZ407", "there is no catalogue to recommend products from")]
 
 
 @pytest.mark.parametrize(
