@@ -99,7 +99,7 @@ class ExperimentResult:
         told |= {"bucket": self.bucket} if self.bucket is not None else {}
         told |= {"passthrough": True} if self.passthrough else {}
         told |= {"name": self.name} if self.name is not None else {}
-        return told | (self.bandit or {})
+        return {**told, **(self.bandit or {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,7 @@ def _rolled_out(context: Context, rule: Rule, key: str) -> bool:
         return False
     if span:
         return choose_variation(unit, [(span[0], span[1])]) == 0
-    return coverage is not None and 0 < coverage and unit <= coverage
+    return coverage is not None and coverage > 0 and unit <= coverage
 
 
 _OF_A_RULE = (

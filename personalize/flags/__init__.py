@@ -1,0 +1,35 @@
+"""Other tools' flag exports -> a config in our language, and a list of what it could not carry."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from .draft import Draft
+from .eppo import from_eppo
+from .growthbook import from_growthbook
+from .unleash import from_unleash
+
+__all__ = ["TOOLS", "Draft", "import_flags"]
+
+_READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Draft]]] = {
+    "growthbook": from_growthbook,
+    "unleash": from_unleash,
+    "eppo": from_eppo,
+}
+TOOLS: Final = tuple(_READERS)
+
+
+def import_flags(tool: str, text: str) -> Draft:
+    """The export of one of TOOLS as a draft. Raises ValueError with a sentence for what is no such export."""
+    try:
+        export = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError("this is no JSON") from None
+    if not isinstance(export, Mapping):
+        raise ValueError("an export is a JSON object")
+    try:
+        return _READERS[tool](export)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"this is not shaped as {tool} exports flags: {error!r}") from error
