@@ -219,7 +219,8 @@ def test_not_supported_yet():
 )
 def test_keys_without_effect(shown, key):
     """A key that its content does not read is told."""
-    found = warnings_of([{"id": "a"} | shown])
+    Path("p.jsonl").write_text('{"id": "a", "title": "A"}\n')
+    found = warnings_of([{"id": "a"} | shown], catalogue={"file": "p.jsonl"})
     assert [code for code, _ in found] == ["PZ407"] and f'"{key}" has no effect here' in found[0][1]
 
 
