@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from .flags.command import import_command
 from .imports.command import import_events
 from .people.commands import export, identity
 from .switch import history, pause, resume
@@ -136,6 +137,7 @@ def report(file: Path, as_json: bool) -> None:
 
 
 main.add_command(import_events)
+main.add_command(import_command)
 main.add_command(export)
 main.add_command(identity)
 main.add_command(copy_store)
