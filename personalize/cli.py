@@ -16,6 +16,7 @@ import click
 from .flags.command import import_command
 from .imports.command import import_events
 from .people.commands import export, identity
+from .previewing import preview
 from .switch import history, pause, resume
 from .upkeep.commands import copy_store, rebuild
 
@@ -144,7 +145,7 @@ main.add_command(copy_store)
 main.add_command(rebuild)
 
 
-for command in (pause, resume, history):
+for command in (pause, resume, history, preview):
     main.add_command(command)
 
 

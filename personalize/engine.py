@@ -22,7 +22,7 @@ from .protocols import Observer, Source
 from .recommend import ProofSource, RecommendationSource
 from .routes import Match, Routes
 from .segments import Segments
-from .visitor import VisitorReader
+from .visitor import PreviewTokens, VisitorReader
 
 _PREPARED: Final = 4096  # plans kept prepared
 BUILT_IN_SOURCES: Final = ("recommendations", "proof")
@@ -85,13 +85,14 @@ class Engine:
         self.observer = observer
         self.shapes = Shapes()
         self.visitors = VisitorReader(config.site, keys, config.timezone, new_id=new_id)
+        self.previews = PreviewTokens(keys)
         self.segments = Segments(config)
         lists = listings(config)
         self.contents = Contents(config, self._sources(), observer)
         self._prepared: dict[int, Prepared] = {}
         self._targets = {name: _targets(name, config) for name in config.slots}
         self._refuse_bad_selectors()
-        self._deciding = history.pauses.without_paused(config)
+        self.deciding = history.pauses.without_paused(config)
         self._routes: Routes[Route] = Routes(config, self._route)
         if config.slots:
             # Routes are made when a path first asks for them; what is wrong or slow in one is met now instead.
@@ -129,7 +130,11 @@ class Engine:
             raise ConfigError(problems)
 
     def _route(self, names: tuple[str, ...]) -> Route:
-        decider = Decider(self._deciding, names)
+        return self.route_by(self.deciding, names)
+
+    def route_by(self, config: Config, names: tuple[str, ...]) -> Route:
+        """The route of these slots as `config`, a variation on the engine's own, decides them."""
+        decider = Decider(config, names)
         watched = self.segments.remembering
         reads = decider.reads | self._read_by_sources(names) | self.segments.reads(watched)
         behaviours = {**decider.behaviours, **self.segments.behaviours(watched)}
@@ -158,7 +163,7 @@ class Engine:
 
     def pause(self) -> None:
         """Act on what the history says is paused now, from the next request on."""
-        self._deciding = self.history.pauses.without_paused(self.config)
+        self.deciding = self.history.pauses.without_paused(self.config)
         self._routes = Routes(self.config, self._route)
 
     def match(self, path: str) -> Match[Route] | None:

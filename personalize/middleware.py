@@ -43,10 +43,12 @@ class PersonalizeMiddleware:
     ) -> None:
         # Loaded here, not with this module: importing the package stays cheap for those who only check a config.
         from .page.headers import request_scope, return_scope
+        from .preview import IN_QUERY
         from .reload import Watcher
         from .visit import Visit
 
         self._visit = Visit
+        self._preview = IN_QUERY
         self._request_scope, self._return_scope = request_scope, return_scope
         self.app = app
         self.observer: Observer = observer or LogObserver()
@@ -69,6 +71,8 @@ class PersonalizeMiddleware:
                 await self.app(scope, receive, send)
             elif match.own:
                 await self._own(match.own, scope, receive, send)
+            elif self._preview in scope.get("query_string", b""):
+                await self._previewed(match, scope, receive, send)
             else:
                 await self._http(match, scope, receive, send)
         elif scope["type"] == "lifespan":
@@ -144,6 +148,33 @@ class PersonalizeMiddleware:
         finally:
             inner.pop(_PASSED, None)
             self._return_scope(scope, inner)
+        await exchange.finish()
+
+    async def _previewed(self, match: Match[Route], scope: Scope, receive: Receive, send: Send) -> None:
+        """A page as the link's token says it shall be seen. What fails here is shown: whoever asks wants to know."""
+        from .preview import as_device, begin, refuse, take_token, unlisted
+
+        if not self._watcher.started:
+            await self._watcher.start(patience=0.25)
+        engine, now = self._watcher.engine, self._clock()
+        query, token = take_token(scope["query_string"])
+        preview = engine.previews.read(token, now)
+        if preview is None:
+            self.observer.count("previews.refused")
+            await refuse(send)
+            return
+        headers = as_device(preview, list(scope["headers"]))
+        asked = {**scope, "query_string": query, "headers": headers}
+        inner = self._request_scope(asked, [name.lower() for name, _ in headers])
+        inner[_PASSED] = True
+        send = unlisted(send)
+        page = scope["method"] in ("GET", "HEAD")
+        exchange = begin(engine, match, preview, inner, now, send) if page else None
+        if exchange is None:
+            await self.app(inner, receive, send)
+            return
+        exchange.needs_length = scope.get("http_version") == "1.0"
+        await self.app(inner, receive, exchange.send)
         await exchange.finish()
 
     async def _signals_only(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:

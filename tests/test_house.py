@@ -35,7 +35,7 @@ ROOF = {
     "visit": {"engine", "exchange", "routes"},
     "reload": {"changes", "engine", "history"},
     "middleware": {"preview", "observe", "own", "engine", "reload", "routes", "visit", "exchange", "explain"},
-    "cli": {"flags", "imports", "people", "switch", "upkeep", "observe", "engine", "explain", "history", "reload",
+    "cli": {"flags", "imports", "people", "previewing", "switch", "upkeep", "observe", "engine", "explain", "history", "reload",
             "visit"},
     "testing": set(), "__main__": {"cli"}, "__init__": {"middleware"},
 }  # fmt: skip

@@ -28,9 +28,6 @@ def unsupported(tree: Tree) -> Iterator[Problem]:
             yield _warn(tree, path, f'"{path[-1]}"', until)
     for path, kind in tree.each("parts", "*", "*", "kind"):
         yield _warn(tree, path, f"a part of kind {kind}", "challenges keep score")
-    for path, status in tree.each(*_EXPERIENCE, "status"):
-        if status == "preview":
-            yield _warn(tree, path, "status: preview (more than draft)", "pages can be previewed")
 
 
 def _warn(tree: Tree, path: Path, what: str, until: str) -> Problem:

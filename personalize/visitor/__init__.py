@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .keys import secret_keys
+from .previews import Preview, PreviewTokens
 from .reader import VisitorReader
 
-__all__ = ["VisitorReader", "secret_keys"]
+__all__ = ["Preview", "PreviewTokens", "VisitorReader", "secret_keys"]

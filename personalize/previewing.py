@@ -1,0 +1,144 @@
+"""The command `preview`: a link that shows a page as somebody else would see it."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import click
+
+from .errors import ConfigError
+from .model import PURPOSES
+
+if TYPE_CHECKING:
+    from .config import Config
+
+DEVICES = ("mobile", "tablet", "desktop", "bot")  # a test holds this against what previews know
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("url")
+@click.option("--as", "segments", multiple=True, metavar="SEGMENT", help="In this segment. May be repeated.")
+@click.option("--device", type=click.Choice(DEVICES), help="On this device; else the browser's own.")
+@click.option(
+    "--consent",
+    "consent",
+    multiple=True,
+    metavar="PURPOSE",
+    help="Only this is granted (none: nothing). May be repeated.",
+)
+@click.option(
+    "--variant",
+    "variants",
+    multiple=True,
+    metavar="EXPERIENCE=VARIANT",
+    help="Show this experience (and variant), whatever its status and rules say. May be repeated.",
+)
+@click.option(
+    "--with",
+    "drafts",
+    multiple=True,
+    metavar="EXPERIENCE",
+    help="Take this draft or preview as live; its rules are asked. May be repeated.",
+)
+@click.option("--at", "moment", metavar="TIME", help='As of then: "2026-12-24 18:00" in the config\'s timezone.')
+@click.option("--expires", default="1h", show_default=True, metavar="DURATION", help="For how long the link works.")
+def preview(
+    file: Path,
+    url: str,
+    segments: tuple[str, ...],
+    device: str | None,
+    consent: tuple[str, ...],
+    variants: tuple[str, ...],
+    drafts: tuple[str, ...],
+    moment: str | None,
+    expires: str,
+) -> None:
+    """Print a link that shows URL as somebody else would see it, or as it will be.
+
+    Everybody who has the link sees the preview until it expires. It records nothing, sets no id cookie, and neither
+    caches nor search engines keep it. Without options it is a newcomer who consents to everything.
+    """
+    from .config.models import duration
+    from .preview import link
+    from .visitor import Preview, PreviewTokens
+
+    config = _config(file)
+    if unknown := [name for name in segments if name not in config.segments]:
+        there = ", ".join(config.segments) or "none"
+        raise click.BadParameter(f'there is no segment "{unknown[0]}"; there are: {there}', param_hint="--as")
+    if wrong := [purpose for purpose in consent if purpose not in (*PURPOSES, "none")]:
+        there = ", ".join(("none", *PURPOSES))
+        raise click.BadParameter(f'there is no purpose "{wrong[0]}"; there are: {there}', param_hint="--consent")
+    try:
+        seconds = duration(expires)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--expires")
+    shown = Preview(
+        segments=segments,
+        device=device,
+        consent=tuple(p for p in consent if p != "none") if consent else None,
+        variants=tuple(_variant(config, text) for text in variants),
+        drafts=tuple(named(config, text, "--with") for text in drafts),
+        at=_moment(moment, config.timezone) if moment else None,
+    )
+    click.echo(link(url, PreviewTokens(_keys(config)).make(shown, time.time(), seconds)))
+
+
+def named(config: Config, name: str, option: str) -> str:
+    """ "slot/experience" for either that or an experience's own name. Raises click.BadParameter."""
+    there = [f"{slot}/{e.id}" for slot, of in config.slots.items() for e in of.experiences]
+    meant = [key for key in there if key == name or key.endswith(f"/{name}")]
+    if len(meant) == 1:
+        return meant[0]
+    said = f'"{name}" could be any of {", ".join(meant)}' if meant else f'there is no experience "{name}"'
+    raise click.BadParameter(f"{said}; there are: {', '.join(there) or 'none'}", param_hint=option)
+
+
+def _variant(config: Config, text: str) -> tuple[str, str]:
+    name, _, variant = text.partition("=")
+    key = named(config, name, "--variant")
+    slot, _, id_ = key.partition("/")
+    test = next(e.experiment for e in config.slots[slot].experiences if e.id == id_)
+    there = [v.id for v in test.variants] if test is not None else []
+    if (variant or there) and variant not in there:
+        said = (
+            f"{key} has no variants"
+            if not there
+            else f"{key} has the variants {', '.join(there)}: write {name}=VARIANT"
+        )
+        raise click.BadParameter(said, param_hint="--variant")
+    return key, variant
+
+
+def _moment(text: str, timezone: str) -> float:
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f'"{text}" is no time; write "2026-12-24 18:00"', param_hint="--at")
+    return (when if when.tzinfo else when.replace(tzinfo=ZoneInfo(timezone))).timestamp()
+
+
+def _config(file: Path) -> Config:
+    from .config import load_config, render
+
+    try:
+        return load_config(file, products=False)
+    except ConfigError as error:
+        render(error.problems, "text", file, None)
+        raise SystemExit(1)
+
+
+def _keys(config: Config) -> tuple[str, ...]:
+    from .visitor import secret_keys
+
+    if config.store == "memory" and not os.environ.get("PERSONALIZE_SECRET"):
+        raise click.ClickException(
+            "with store: memory each process has keys of its own: set PERSONALIZE_SECRET for both"
+        )
+    return secret_keys(os.environ, config.base)
