@@ -88,6 +88,11 @@ class OpenElements:
     def foreign(self) -> bool:
         return bool(self.stack) and self.stack[-1].ns != HTML
 
+    def know_all(self) -> None:
+        """Put what the page opened before in the place of UNKNOWN, if that is there."""
+        if not self.known:
+            self._resolve()
+
     # --- the stack ------------------------------------------------------------------------------------
 
     def _insert(

@@ -6,17 +6,23 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .actions import ACTIONS, Act, Action
+from .attributes import why_not
 from .selectors import Quick, Selectors, Step
 
 
 @dataclass(frozen=True, slots=True)
 class SlotTarget:
     """One place where a slot may be: the first element that a CSS selector matches, or the first pair of comments
-    `<!-- slot:NAME -->` and `<!-- /slot:NAME -->`. With neither, both [data-slot=SLOT] and that pair count."""
+    `<!-- slot:NAME -->` and `<!-- /slot:NAME -->`. With neither, both [data-slot=SLOT] and that pair count (the element
+    only, where `action` is about an `attribute`). With `all`, every match counts."""
 
     slot: str
     selector: str | None = None
     comment: str | None = None
+    action: Action = "replace_inner"
+    attribute: str | None = None
+    all: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,6 +31,7 @@ class PageRules:
     where a start tag alone decides, and is None if any selector needs more."""
 
     slots: tuple[str, ...]
+    acts: dict[str, Act]
     comments: dict[bytes, str]
     bits: tuple[tuple[int, str], ...]
     steps: tuple[Step, ...]
@@ -41,23 +48,26 @@ def compile_rules(targets: Sequence[SlotTarget], charset: str = "utf-8") -> Page
     """Compile a route's targets; names and values are looked for in `charset`, which must be ASCII-compatible.
 
     Raises ValueError, with a message for an editor, on a selector that does not parse or that cannot be matched while
-    the page streams forward.
+    the page streams forward, and on an action that cannot be done.
     """
     selectors = Selectors(charset)
-    slots: list[str] = []
+    acts: dict[str, Act] = {}
     comments: dict[bytes, str] = {}
     bits: list[tuple[int, str]] = []
     quick: list[tuple[Quick, str]] = []
     all_quick = True
     for target in targets:
-        if target.slot not in slots:
-            slots.append(target.slot)
+        act = _act(target)
+        if acts.setdefault(target.slot, act) != act:
+            raise ValueError(f"two things are to be done at the slot {target.slot}")
         selector, comment = target.selector, target.comment
         if selector is None and comment is None:
-            comment = target.slot
+            comment = None if act.on_attribute else target.slot
             value = target.slot.replace("\\", "\\\\").replace('"', '\\"')
             selector = f'[data-slot="{value}"]'
         if comment is not None:
+            if act.on_attribute:
+                raise ValueError(f"a pair of comments has no attribute to {target.action.split('_')[0]}")
             if not _NAME.fullmatch(comment) or "--" in comment:
                 raise ValueError(f"{comment!r} cannot be a comment's name: no spaces, no <, no > and no --")
             name = comment.encode(charset, "xmlcharrefreplace")
@@ -72,6 +82,20 @@ def compile_rules(targets: Sequence[SlotTarget], charset: str = "utf-8") -> Page
                 quick.extend((q, target.slot) for q in quicks)
     needles = dict.fromkeys((*comments, *(q.needle for q, _ in quick)))
     return PageRules(
-        tuple(slots), comments, tuple(bits), tuple(selectors.steps), tuple(quick) if all_quick else None,
+        tuple(acts), acts, comments, tuple(bits), tuple(selectors.steps), tuple(quick) if all_quick else None,
         tuple(needles), charset, frozenset(selectors.reads),
     )  # fmt: skip
+
+
+def _act(target: SlotTarget) -> Act:
+    if target.action not in ACTIONS:
+        raise ValueError(f"there is no action {target.action!r}")
+    act = Act(target.action, (target.attribute or "").encode("ascii", "replace"), target.all)
+    if not act.on_attribute:
+        if target.attribute is not None:
+            raise ValueError(f"{target.action} is not about an attribute")
+    elif target.attribute is None:
+        raise ValueError(f"{target.action} needs the attribute's name")
+    elif (wrong := why_not(target.attribute, target.action == "set_attribute")) is not None:
+        raise ValueError(f"{target.attribute!r} {wrong}")
+    return act

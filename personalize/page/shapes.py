@@ -15,7 +15,7 @@ from itertools import islice
 
 from . import templates
 from .rules import PageRules
-from .spans import Span
+from .spans import Span, stand_apart
 from .templates import Fitted, Template
 
 _OVERHEAD = 600  # bytes beside the page itself: the objects of a shape and its place in the tables
@@ -30,8 +30,8 @@ _PATIENCE = 16  # pages learned without one coming again before a route learns e
 
 
 class Shape:
-    """A page and its slots. `cuts` is (bytes before the slot, its index in `spans`, its own inner bytes), where no
-    slot is inside another; None where one is."""
+    """A page and its slots. `cuts` is (bytes before the slot, its index in `spans`, its own bytes), where every slot
+    stands once, apart from the others, and its fill is written as it is; None where one does not."""
 
     __slots__ = ("cuts", "kept", "key", "page", "size", "spans", "tail")
 
@@ -40,17 +40,14 @@ class Shape:
         self.size = len(page) + _OVERHEAD + _PER_SPAN * len(spans)
         self.kept = False
         view = memoryview(page)
-        cuts: list[tuple[memoryview, int, memoryview]] | None = []
-        last, start = 0, -1
-        for index, span in enumerate(spans):
-            if span.dead:
-                continue
-            if span.start < last or span.start == start or cuts is None:
-                cuts = None
-                break
-            cuts.append((view[last : span.start], index, view[span.start : span.end]))
-            last, start = span.end, span.start
-        self.cuts = cuts
+        self.cuts: list[tuple[memoryview, int, memoryview]] | None = None
+        last = 0
+        if stand_apart(spans):
+            self.cuts = cuts = []
+            for index, span in enumerate(spans):
+                if not span.dead:
+                    cuts.append((view[last : span.start], index, view[span.start : span.end]))
+                    last = span.end
         self.tail = view[last:]
 
 

@@ -2,15 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+Kind = Literal["inner", "outer", "point", "end", "after"]
+
 
 class Span:
-    """A slot in a page: its inner HTML is the bytes from `start` to `end` (offsets in the page; -1: not known yet).
-    `opened` and `ended` say after how many bytes the page had shown that it begins and ends (the end of the page counts
-    as one more byte). A `pair` of comments counts once it has ended, and is `dead` if its second comment never came."""
+    """A slot in a page: its fill takes the place of the bytes from `start` to `end` (offsets in the page; -1: not known
+    yet), which are none where something is inserted. `opened` and `ended` say after how many bytes the page had shown
+    that it begins and ends (the end of the page counts as one more byte). A `pair` of comments counts once it has
+    ended, and is `dead` if its second comment never came.
 
-    __slots__ = ("dead", "end", "ended", "opened", "pair", "slot", "start")
+    `kind` says what the span is of its element: its content, the whole, a point that the start tag tells, or one that
+    is known when the element has ended. `origin` is where the element (or the pair) begins. `write` makes of the fill
+    what is written, or None to keep the page's own; without it the fill is written as it is. `claim` names what only
+    one span of an element can have."""
 
-    def __init__(self, slot: str, start: int, opened: int, pair: bool = False) -> None:
-        self.slot, self.start, self.opened, self.pair = slot, start, opened, pair
+    __slots__ = ("claim", "dead", "end", "ended", "kind", "opened", "origin", "pair", "slot", "start", "write")
+
+    def __init__(self, slot: str, kind: Kind, origin: int, start: int, opened: int, pair: bool = False) -> None:
+        self.slot, self.kind, self.origin = slot, kind, origin
+        self.start, self.opened, self.pair = start, opened, pair
         self.end = self.ended = -1
         self.dead = False
+        self.claim: bytes | None = b"" if kind == "inner" else None
+        self.write: Callable[[bytes], bytes | None] | None = None
+        if kind == "point" and not pair:
+            self.end, self.ended = start, opened
+
+    @property
+    def late(self) -> bool:
+        """Whether its place is known only when its element has ended."""
+        return self.kind == "end" or self.kind == "after"
+
+    @property
+    def whole(self) -> bool:
+        """Whether it asks where the element's end tag ends."""
+        return self.kind == "outer" or self.kind == "after"
+
+    def finish(self, inner: int, outer: int, known: int) -> None:
+        """The element's content ends at `inner` and the element at `outer`, which `known` bytes have shown."""
+        self.ended = known
+        if self.late:
+            self.start = self.end = outer if self.kind == "after" else inner
+            self.opened = known
+        elif self.kind == "point":
+            self.end = self.start
+        else:
+            self.end = outer if self.kind == "outer" else inner
+
+    def gone_with(self, other: Span) -> bool:
+        """Whether this span, which comes after `other`, goes when what `other` spans is replaced."""
+        if self.start < other.end:
+            return True
+        if self.start == other.start and self.claim is not None and self.claim == other.claim:
+            return True
+        return other.start + (other.kind == "outer") <= self.origin < other.end
+
+
+def stand_apart(spans: Sequence[Span]) -> bool:
+    """Whether every slot stands once, apart from the others, and takes its fill as it is."""
+    slots: set[str] = set()
+    before: Span | None = None
+    for span in spans:
+        if span.dead:
+            continue
+        if span.write is not None or span.slot in slots:
+            return False
+        if before is not None and (span.start == before.start or span.gone_with(before)):
+            return False
+        slots.add(span.slot)
+        before = span
+    return True

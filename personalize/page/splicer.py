@@ -69,6 +69,7 @@ class Splicer:
         self._out = 0  # bytes of the page that have left or were dropped
         self._next = 0  # index of the next span to come
         self._inside = -1  # index of the span being replaced
+        self._gone: Span | None = None  # the last that was replaced
 
     def feed(self, chunk: bytes, more: bool) -> list[bytes]:
         """Take the next bytes of the page; gives what may leave now, in order. `more` is False with the last ones.
@@ -199,13 +200,15 @@ class Splicer:
                         self._move(safe, None)
                     return out
                 self._move(inside.end, None)
-                while self._next < len(spans) and self._within(spans[self._next], inside):
-                    self._next += 1
-                self._inside = -1
+                self._inside, self._gone = -1, inside
             if self._next == len(spans) or spans[self._next].opened > known:
-                self._move(safe, out)
+                # What a span takes away is there before it is known: the tag stays until it is.
+                self._move(safe if self._next == len(spans) else min(safe, spans[self._next].start), out)
                 return out
             span = spans[self._next]
+            if self._gone is not None and span.gone_with(self._gone):
+                self._next += 1
+                continue
             self._move(span.start, out)
             if span.pair and not 0 <= span.ended <= known:
                 return out
@@ -214,16 +217,16 @@ class Splicer:
                 if isinstance(fill, WaitType):
                     self.waiting = span.slot
                     return out
-                self.found.append(span.slot)
+                if fill is not None and span.write is not None and (fill := span.write(fill)) is None:
+                    self._next += 1  # what cannot be written here was not shown
+                    continue
+                if span.slot not in self.found:
+                    self.found.append(span.slot)
                 if fill is not None:
                     if fill:
                         out.append(fill)
                     self._inside = self._next
             self._next += 1
-
-    @staticmethod
-    def _within(span: Span, outer: Span) -> bool:
-        return span.start < outer.end or span.start == outer.start
 
     def _move(self, upto: int, out: list[bytes] | None) -> None:
         """Let the page's bytes up to an offset leave into `out`, or drop them."""

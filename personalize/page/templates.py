@@ -14,7 +14,7 @@ from collections.abc import Hashable, Sequence
 from .holes import Hole, Probe
 from .rules import PageRules
 from .scanner import PAIR_LIMIT
-from .spans import Span
+from .spans import Span, stand_apart
 
 MAX_HOLES = 32
 # Pages of this many bytes up to the end of their last slot are read to the same end however long single tokens are.
@@ -100,17 +100,14 @@ class Fitted:
 
 
 def _edges(spans: Sequence[Span], starts: list[int]) -> list[tuple[int, int, int, int, int]] | None:
-    """(index of the span, start, holes before that, end, holes before that) of each slot; None if slots are nested."""
-    edges: list[tuple[int, int, int, int, int]] = []
-    last, start = 0, -1
-    for index, span in enumerate(spans):
-        if span.dead:
-            continue
-        if span.start < last or span.start == start:
-            return None
-        edges.append((index, span.start, bisect_left(starts, span.start), span.end, bisect_left(starts, span.end)))
-        last, start = span.end, span.start
-    return edges
+    """(index of the span, start, holes before that, end, holes before that) of each slot, where they stand apart."""
+    if not stand_apart(spans):
+        return None
+    return [
+        (index, span.start, bisect_left(starts, span.start), span.end, bisect_left(starts, span.end))
+        for index, span in enumerate(spans)
+        if not span.dead
+    ]
 
 
 def _moved(span: Span, starts: list[int], shifts: list[int]) -> Span:

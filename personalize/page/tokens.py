@@ -97,7 +97,7 @@ SCRIPT = (
     re.compile(rb"-->|</(?i:script)(?=[\t\n\f\r />])"),
 )
 
-_ONE_ATTR = re.compile(
+ONE_ATTR = re.compile(
     rb"[\t\n\f\r /]*+([^\t\n\f\r />][^\t\n\f\r />=]*+)"
     rb"(?:" + WS + rb"*+=" + WS + rb"*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\t\n\f\r \"'>][^\t\n\f\r >]*+)|(?=>)))?+"
 )
@@ -109,7 +109,7 @@ def attributes(raw: bytes, charset: str = "utf-8") -> dict[bytes, bytes]:
     """Names (lower case) and values (references decoded, in `charset`) of a start tag's attributes; of repeated names
     the first counts. `raw` is what stands between the tag's name and its `>`."""
     found: dict[bytes, bytes] = {}
-    for name, double, single, bare in _ONE_ATTR.findall(raw):
+    for name, double, single, bare in ONE_ATTR.findall(raw):
         found.setdefault(name.lower(), double or single or bare)
     return {n: value(v, charset) for n, v in found.items()}
 

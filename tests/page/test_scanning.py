@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from personalize.page import SlotTarget, Splicer, compile_rules, scanner, tokens
+from personalize.page import SlotTarget, Splicer, compile_rules, places, scanner, tokens
 
 BOTH = compile_rules([SlotTarget("s")])
 
@@ -170,9 +170,9 @@ def naive_comment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def case_sensitive(monkeypatch: pytest.MonkeyPatch) -> None:
     def attributes(raw: bytes, charset: str = "utf-8") -> dict[bytes, bytes]:
-        return {n: a or b or c for n, a, b, c in tokens._ONE_ATTR.findall(raw)}
+        return {n: a or b or c for n, a, b, c in tokens.ONE_ATTR.findall(raw)}
 
-    monkeypatch.setattr(scanner, "attributes", attributes)
+    monkeypatch.setattr(places, "attributes", attributes)
 
 
 def scripts_end_at_the_first_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,128 @@
+"""What is done at a slot's element: its content or the whole replaced, something inserted, an attribute changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from .attributes import change, may_be_set
+from .elements import FORMATTING, HEADINGS, VOID
+from .open_elements import HTML, Node
+from .spans import Kind, Span
+from .tokens import RAW
+
+Action = Literal[
+    "replace_inner", "replace", "before", "after", "start", "end", "remove", "set_attribute", "remove_attribute"
+]
+ACTIONS: tuple[str, ...] = get_args(Action)
+
+_KINDS: dict[str, Kind] = {
+    "replace_inner": "inner", "replace": "outer", "remove": "outer", "before": "point", "after": "after",
+    "start": "point", "end": "end",
+}  # fmt: skip
+_INSIDE = frozenset(("replace_inner", "start", "end"))
+_NO_CONTENT = (RAW - {b"title", b"textarea"}) | {b"template"} | VOID
+_NOWHERE = frozenset((b"frame", b"frameset", b"image"))
+_THE_PAGE = frozenset((b"html", b"head", b"body", b"plaintext"))  # nothing can stand beside them or in their place
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What a slot's fill does to its element; with `all`, to every element that matches. `attribute` is a name in ASCII
+    for set_attribute and remove_attribute."""
+
+    action: Action = "replace_inner"
+    attribute: bytes = b""
+    all: bool = False
+
+    @property
+    def on_attribute(self) -> bool:
+        return self.action == "set_attribute" or self.action == "remove_attribute"
+
+    @property
+    def inside(self) -> bool:
+        """Whether the element must be able to hold content."""
+        return self.action in _INSIDE
+
+    @property
+    def beside(self) -> bool:
+        """Whether the fill comes to stand where the element's start tag begins."""
+        return self.action in ("replace", "remove", "before")
+
+    @property
+    def at_once(self) -> bool:
+        """Whether the start tag tells all."""
+        return self.on_attribute or _KINDS[self.action] == "point"
+
+    def fits(self, name: bytes, raw: bytes) -> bool:
+        """Whether it can be done to an element of this name with these attributes."""
+        if self.action in _INSIDE:
+            return name not in _NO_CONTENT
+        if name in _NOWHERE:
+            return False
+        if self.action == "set_attribute":
+            return may_be_set(self.attribute, name, raw)
+        return self.on_attribute or name not in _THE_PAGE
+
+    def begin(self, slot: str, name: bytes, raw: bytes, pos: int, end: int) -> list[Span]:
+        """The spans of an element whose start tag stands from `pos` to `end`; `raw` is what follows the tag's name."""
+        if self.on_attribute:
+            return change(slot, self.attribute, self.action == "remove_attribute", raw, pos, pos + 1 + len(name), end)
+        return [self._span(slot, pos, end, pair=False)]
+
+    def begin_pair(self, slot: str, pos: int, end: int) -> Span:
+        """The span of a pair whose first comment stands from `pos` to `end`."""
+        return self._span(slot, pos, end, pair=True)
+
+    def _span(self, slot: str, pos: int, end: int, pair: bool) -> Span:
+        kind = _KINDS[self.action]
+        start = -1 if kind in ("end", "after") else end if self.action in _INSIDE else pos
+        span = Span(slot, kind, pos, start, end, pair)
+        if self.action == "remove":
+            span.write = _nothing
+        return span
+
+
+def _nothing(fill: bytes) -> bytes:
+    return b""
+
+
+def in_order(spans: list[Span]) -> list[Span]:
+    """Spans of one start tag as they come in the page: where two begin together, what is inserted comes first."""
+    return sorted(spans, key=lambda span: (span.start, span.end != span.start))
+
+
+def in_order_of_ends(spans: list[Span]) -> list[Span]:
+    """Spans that one token has ended: from the inside out."""
+    return sorted(spans, key=lambda span: (span.start, -span.origin, span.kind == "after"))
+
+
+def is_end_of(node: Node, name: bytes) -> bool:
+    """Whether an end tag that took `node` off the stack is the element's own."""
+    return node.name == name or (node.name in HEADINGS and name in HEADINGS and node.ns == HTML)
+
+
+def end_tags(stack: list[Node], node: Node) -> bytes | None:
+    """End tags for what is open from the top of the stack down to `node`; None if its end tag would also end
+    what continues after it (formatting that a browser opens again)."""
+    if node.ns == HTML and node.name in FORMATTING:
+        return None
+    above = stack[stack.index(node) :]
+    return b"".join(b"</%b>" % n.name for n in reversed(above) if n.ns != HTML or n.name not in FORMATTING)
+
+
+def before_end_tags(span: Span, tags: bytes) -> None:
+    """Let a fill that comes where a start tag began be preceded by what that tag ended."""
+    written = span.write
+    if span.kind == "outer":
+        span.write = lambda fill: tags + ((fill if written is None else written(fill)) or b"")
+    elif span.start == span.origin:
+        span.write = lambda fill: tags + fill if fill else fill
+
+
+def after_end_tags(span: Span, tags: bytes | None) -> None:
+    """Let a fill that comes after an element without an end tag of its own be preceded by what ends it."""
+    if tags is None:
+        span.dead = True
+    elif tags:
+        span.write = lambda fill: tags + fill if fill else fill
