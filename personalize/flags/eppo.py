@@ -99,7 +99,7 @@ _MOMENTS = (("from", "startAt"), ("until", "endAt"))
 
 def _moment(text: str) -> str:
     when = datetime.fromisoformat(text)
-    return f"{(when.astimezone(UTC) if when.tzinfo else when):%Y-%m-%d %H:%M:%S}"
+    return f"{(when.astimezone(UTC) if when.tzinfo else when):%Y-%m-%d %H:%M}"
 
 
 # --- conditions ----------------------------------------------------------------------------------------
