@@ -1,0 +1,82 @@
+"""What a visitor had erased does not come back, and every trait knows where it is from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from personalize.model import ERASED, Event, Profile
+from personalize.profiles import apply_event, first_party
+
+Apply = Callable[[Profile, Event, dict[str, Any]], None]
+NAMES = ["Page Viewed", "Product Viewed", "Product Added", "Order Completed", "User Identified", "Consent Withdrawn"]
+PAST = st.lists(st.tuples(st.sampled_from(NAMES), st.floats(0, 100)), max_size=8)
+
+
+def event(seq: int, name: str, time: float, **more: Any) -> Event:
+    return Event(str(seq), name, time, "ann", {"product_id": "p", "path": "/", "traits": {"a": 1}, **more}, seq)
+
+
+def forgets_the_time(profile: Profile, event: Event, products: dict[str, Any]) -> None:
+    """Planted bug: the tombstone empties the profile and what is sent again fills it."""
+    apply_event(profile, event, products)
+    profile.erased = float("-inf")
+
+
+def comes_back(apply: Apply, past: list[tuple[str, float]], late: list[tuple[str, float]]) -> bool:
+    """Fold a past, an erasure at 100, and old events that arrive after it: is anything known?"""
+    profile = Profile("ann")
+    told = [*past, (ERASED, 100.0), *late]
+    for seq, (name, time) in enumerate(told, 1):
+        apply(profile, event(seq, name, time), {})
+    return profile != Profile("ann", version=len(told), erased=100.0)
+
+
+@given(PAST, PAST)
+def test_nothing_up_to_an_erasure_is_known_after_it(
+    past: list[tuple[str, float]], late: list[tuple[str, float]]
+) -> None:
+    """Neither what was known nor what is sent again afterwards with an earlier time."""
+    assert not comes_back(apply_event, past, late)
+
+
+def test_a_tombstone_that_only_empties_is_caught() -> None:
+    """Planted bug: the law above sees old events that come back."""
+    assert comes_back(forgets_the_time, [], [("User Identified", 5.0)])
+
+
+def test_a_new_life_begins_after_it() -> None:
+    """What happens later is known again."""
+    profile = Profile("ann")
+    for seq, (name, time) in enumerate([("Order Completed", 1.0), (ERASED, 2.0), ("Product Viewed", 3.0)], 1):
+        apply_event(profile, event(seq, name, time), {})
+    assert (profile.visits, profile.orders, len(profile.views), profile.first_seen) == (1, [], 1, 3.0)
+
+
+@pytest.mark.parametrize(("said", "party", "source"), [
+    (None, "first", ""), ({"party": "second", "source": "airline"}, "second", "airline"),
+    ({"party": "fourth"}, "third", ""),
+    ({"source": 5}, "first", ""), ("text", "first", ""), ({"party": ["x"]}, "third", ""),
+    ({"source": "s" * 999}, "first", "s" * 100),
+])  # fmt: skip
+def test_b52_every_trait_knows_where_it_is_from(said: Any, party: str, source: str) -> None:
+    """Party and source as the event tells them; a party nobody knows is a third; nothing told is the site's own."""
+    profile = Profile("ann")
+    apply_event(profile, event(1, "User Identified", 1.0, provenance=said), {})
+    got = profile.provenance["a"]
+    assert (got.party, got.source, got.time) == (party, source, 1.0)
+
+
+def test_b52_the_newest_word_counts_and_leaves_with_its_trait() -> None:
+    """A correction takes the origin over, and a removed trait leaves none behind."""
+    profile = Profile("ann")
+    apply_event(profile, event(1, "User Identified", 1.0, provenance={"party": "third"}), {})
+    assert first_party(profile).traits == {} and profile.traits == {"a": 1}
+    apply_event(profile, event(2, "User Identified", 2.0, provenance={"party": "first", "source": "visitor"}), {})
+    assert first_party(profile) is profile and profile.provenance["a"].source == "visitor"
+    apply_event(profile, event(3, "User Identified", 3.0, traits={"a": None}), {})
+    assert profile.provenance == {}
