@@ -27,7 +27,7 @@ class Desk:
         self.collector = Collector(
             config.site.limits,
             write_keys(config.site.write_keys, os.environ),
-            Log(history.record, lambda: _MOST_WAITING - history.log.waiting, history.log.flush),
+            Log(history.record, lambda: _MOST_WAITING - history.log.waiting, history.log.written),
             engine.observer,
             identify=engine.visitors.identify,
             is_recorded=lambda path: (match := engine.match(path)) is not None and match.route is not None,

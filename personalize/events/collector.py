@@ -35,7 +35,7 @@ from .segment import Caller, Message, Refusal, make_events, read_message
 _EVENTS_A_TURN: Final = 25  # between two turns of other tasks: one or two milliseconds
 _CHARACTERS_A_TURN: Final = MOST_OF_AN_EVENT
 _BUSY: Final = 1.0  # seconds after which to try again when the log is behind
-_PATIENCE: Final = 2.0  # seconds that an answer waits for the commit
+_PATIENCE: Final = 5.0  # seconds that an answer waits for the commit
 _TOLD: Final = 20  # refusals that an answer names
 _BURST: Final = 10  # seconds' worth of events that may come at once
 
@@ -110,6 +110,8 @@ class Collector:
         self._server = Buckets(limits.server, limits.server * _BURST)
         self._visitors = Buckets(limits.visitor, limits.visitor * _BURST)
         self._addresses = Buckets(limits.address, limits.address * _BURST)
+        self._gathering: asyncio.Task[None] | None = None  # the write that newcomers still share
+        self._last: asyncio.Task[None] | None = None
 
     async def take(self, door: Door, request: Request, client: str, receive: Receive, now: float) -> Answer | None:
         """The answer to one POST; None if the client left. Never raises for what the client sent."""
@@ -237,13 +239,27 @@ class Collector:
             self._log.record(event)
         if before - self._log.room() < len(events):
             raise _not_written()  # the log is closed
-        # A task of its own: a client who leaves must not end a write that others wait for.
-        writing = asyncio.ensure_future(self._log.written())
+        writing = self._written()
         done, _ = await asyncio.wait((writing,), timeout=_PATIENCE)
         if not done:
-            writing.add_done_callback(_hear)
             raise _not_written()
         writing.result()
+
+    def _written(self) -> asyncio.Task[None]:
+        """A write that begins after now. Whoever comes while one is under way shares the one after it, so that many
+        small batches cost one commit. A task of its own: a client who leaves ends nothing that others wait for."""
+        loop = asyncio.get_running_loop()
+        if self._gathering is None or self._gathering.get_loop() is not loop:
+            previous = self._last if self._last is not None and self._last.get_loop() is loop else None
+            self._gathering = self._last = loop.create_task(self._write_after(previous), name="personalize collector")
+            self._last.add_done_callback(_hear)
+        return self._gathering
+
+    async def _write_after(self, previous: asyncio.Task[None] | None) -> None:
+        if previous is not None:
+            await asyncio.wait((previous,))
+        self._gathering = None
+        await self._log.written()
 
 
 class _Taken:

@@ -108,6 +108,11 @@ class EventLog:
         await self._write()
         await self._follow()
 
+    async def written(self) -> None:
+        """Returns when everything recorded so far is committed, or was given up; the folds may hear of it later."""
+        self._here()
+        await self._write()
+
     async def close(self) -> None:
         """Write what was accepted, stop, and close the store. A store that fails is given a few seconds more; what
         it then refuses is dropped and counted. A second call does nothing."""
@@ -178,10 +183,13 @@ class EventLog:
         await self._write()
 
     async def _write(self) -> None:
-        """Rule 3. Events stay in the queue until they are stored, so that `capacity` bounds all that wait."""
+        """Rule 3. Events stay in the queue until they are stored, so that `capacity` bounds all that wait. What is
+        recorded meanwhile waits for the next write: else a busy site would never come to the end of this one."""
         async with self._writing:
-            while self._queue:
-                batch = list(islice(self._queue, _BATCH))
+            left = len(self._queue)
+            while left:
+                batch = list(islice(self._queue, min(left, _BATCH)))
+                left -= len(batch)
                 stored = await self._append(batch)
                 for _ in batch:
                     self._queue.popleft()
