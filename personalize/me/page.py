@@ -31,7 +31,8 @@ _STYLE: Final = (
     "fieldset{border:1px solid #8886;border-radius:.4rem}"
     ":focus-visible{outline:3px solid #06c;outline-offset:2px}"
     "form{margin-block:.3rem}[role=status],[role=alert]{padding:.6rem;border:2px solid;border-radius:.4rem}"
-    "nav a{margin-inline-end:1rem}small{opacity:.85}"
+    "nav a{margin-inline-end:1rem;display:inline-block}small{opacity:.85}"
+    "td ul{margin:0;padding-inline-start:1.1rem}"
 )
 STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 

@@ -21,7 +21,8 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "gpc": "Your browser sends Global Privacy Control; the site takes it as a no.",
         "turn_off": "Turn personalization off",
         "turn_on": "Turn personalization on again",
-        "off_keeps": "Turning it off keeps what is known below until you erase it; erase first if you want both.",
+        "off_keeps": "Turning it off keeps what is known below, but this browser then forgets that it is yours; "
+        "erase it first if you want it gone too.",
         "nothing": "Nothing is known about you.",
         "known": "What is known",
         "first_seen": "First visit",
@@ -81,7 +82,8 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "gpc": "Tarayıcınız Global Privacy Control gönderiyor; site bunu hayır olarak kabul eder.",
         "turn_off": "Kişiselleştirmeyi kapat",
         "turn_on": "Kişiselleştirmeyi yeniden aç",
-        "off_keeps": "Kapatmak, aşağıda bilinenleri siz silene kadar saklar; ikisini de istiyorsanız önce silin.",
+        "off_keeps": "Kapatmak aşağıda bilinenleri silmez, ama bu tarayıcı artık onların size ait olduğunu hatırlamaz; "
+        "onların da gitmesini istiyorsanız önce silin.",
         "nothing": "Hakkınızda hiçbir şey bilinmiyor.",
         "known": "Bilinenler",
         "first_seen": "İlk ziyaret",
@@ -142,8 +144,8 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "gpc": "مرورگر شما Global Privacy Control می‌فرستد؛ سایت آن را «نه» به شمار می‌آورد.",
         "turn_off": "شخصی‌سازی را خاموش کن",
         "turn_on": "شخصی‌سازی را دوباره روشن کن",
-        "off_keeps": "با خاموش کردن، دانسته‌های زیر تا زمانی که پاکشان کنید می‌مانند؛ اگر هر دو را می‌خواهید، نخست پاک "
-        "کنید.",
+        "off_keeps": "خاموش کردن، دانسته‌های زیر را پاک نمی‌کند، اما این مرورگر دیگر به یاد ندارد که از آنِ شماست؛ اگر "
+        "می‌خواهید آن‌ها هم بروند، نخست پاکشان کنید.",
         "nothing": "چیزی دربارهٔ شما دانسته نیست.",
         "known": "دانسته‌ها",
         "first_seen": "نخستین بازدید",
