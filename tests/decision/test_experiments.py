@@ -55,8 +55,8 @@ WRONG_UNITS = {
 
 
 def test_visitors_spread_evenly():
-    """Over 100,000 ids in a row, each hundredth of the range gets its share."""
-    assert is_even(hash_unit)
+    """Over a million ids in a row, each hundredth of the range gets its share."""
+    assert is_even(hash_unit, (f"{n:032x}" for n in range(0, 1_000_000 * 7_919, 7_919)))
 
 
 @pytest.mark.parametrize("name", WRONG_UNITS)

@@ -103,6 +103,7 @@ profiles = st.none() | st.builds(
     exposures=st.dictionaries(st.sampled_from(["hero/mobile", "hero/due", "side/quiet", "other/x"]), times),
     happened=st.dictionaries(st.sampled_from(["Order Completed", "Page Viewed"]), ages.map(lambda age: NOW - age)),
     remembered=st.dictionaries(st.sampled_from(["buyer"]), ages.map(lambda age: NOW - age)),
+    assignments=st.dictionaries(st.sampled_from(["k1", "k2", "k9"]), st.sampled_from(["x", "y", "gone"])),
 )
 moments = st.sampled_from([NOW, NOW + 0.5, NOW - 1.0, NOW - 1_800.0, NOW - 4 * 3_600.0, NOW + 40_000.0])
 cases = st.builds(Case, facts=facts, visitor=visitors, profile=profiles, now=moments)
@@ -153,6 +154,7 @@ PLAIN_PROFILES = [
     Profile("v1", orders=[(NOW - 4_000.0, 5.0, ("a",))], happened={"Order Completed": NOW - 4_000.0}),
     Profile("v1", orders=[(NOW - 90_000.0, 5.0, ("a",))], happened={"Order Completed": NOW - 90_000.0}),
     Profile("v1", exposures={"hero/mobile": [NOW - 1.0]}),
+    Profile("v1", assignments={"k1": "x", "k2": "y"}),
 ]
 CONSENTS = [Consent(frozenset(PURPOSES)), Consent(frozenset({"personalization_storage"}))]
 
@@ -225,6 +227,10 @@ def forget(part):
         elif part == "the visitor":
             real_assignment = decider._assignment
             decider._assignment = lambda id, profile: real_assignment("v1" if id else None, profile)
+        elif part == "what was assigned":
+            everything = decider._assignment
+            known = {}
+            decider._assignment = lambda id, profile: known.setdefault(id, everything(id, profile))
         elif part == "consent":
             decider._purposes = frozenset({"personalization_storage"})
         return decider
@@ -233,7 +239,8 @@ def forget(part):
 
 
 @pytest.mark.parametrize(
-    "part", ["facts", "true is not one", "segments", "gates", "the clock", "the visitor", "consent"]
+    "part",
+    ["facts", "true is not one", "segments", "gates", "the clock", "the visitor", "what was assigned", "consent"],
 )
 def test_the_law_of_memory_catches(part):
     """A memory that leaves out any part gives somebody else's plan, and the law sees it."""

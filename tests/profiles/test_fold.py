@@ -212,3 +212,23 @@ def test_properties_of_any_type_are_passed_over(events: list[tuple[str, float, d
     assert profile.orders == sorted(profile.orders, key=lambda order: order[0])
     assert all(quantity >= 1 and 0 <= price < 1e12 for quantity, price in profile.cart.values())
     assert all(0 <= revenue < 1e21 for _, revenue, _ in profile.orders)
+
+
+def test_assignments_are_kept_newest_first_and_bounded() -> None:
+    """The last variant of each experiment is kept, also of a held-out visitor and of failed content, for 200 of them;
+    what was forced names no experiment and leaves nothing."""
+    profile = Profile("v1")
+
+    def shown(number: int, **said: object) -> None:
+        exposure = {"slot": "s", "experience": "e", **said}
+        apply_event(profile, Event(f"x{number}", "Page Viewed", float(number), "v1", {"shown": [exposure]}, number), {})
+
+    shown(1, experiment="k", variant="a")
+    shown(2, experiment="k", variant="b", held=True)
+    shown(3, experiment="l", variant="c", how="fallback")
+    shown(4, experiment=None, variant="d")
+    shown(5, experiment=["k"], variant={"x": 1})
+    assert profile.assignments == {"k": "b", "l": "c"}
+    for number in range(300):
+        shown(10 + number, experiment=f"k{number}", variant="a")
+    assert len(profile.assignments) == 200 and "k" not in profile.assignments and "k299" in profile.assignments
