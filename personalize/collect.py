@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import MutableMapping
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from .engine import Engine
 from .errors import CollectError
 from .events.collector import DOORS, Answer, Collector, Log, encoded, refusal
 from .events.orders import write_keys
 from .events.script import SCRIPT_HEADERS, Script, make_script, matches, settings
+from .history import History
 from .model import Request
 from .own import Receive, Send
 from .visit import read_request
@@ -20,24 +21,24 @@ _MOST_WAITING: Final = 15_000  # events; the rest of the log's queue is kept for
 
 
 class Desk:
-    """What the addresses need, made once for each engine."""
+    """What the addresses need, made once for each engine, and gone with it: so nothing here may hold the engine."""
 
     def __init__(self, engine: Engine) -> None:
-        config, history = engine.config, engine.history
+        config, history, held = engine.config, engine.history, weakref.ref(engine)
         self.collector = Collector(
             config.site.limits,
             write_keys(config.site.write_keys, os.environ),
             Log(history.record, lambda: _MOST_WAITING - history.log.waiting, history.log.written),
             engine.observer,
             identify=engine.visitors.identify,
-            is_recorded=lambda path: (match := engine.match(path)) is not None and match.route is not None,
-            shown_in=lambda visitor, slot: _shown_in(engine, visitor, slot),
+            is_recorded=lambda path: _is_recorded(held(), path),
+            shown_in=lambda visitor, slot: _shown_in(history, visitor, slot),
         )
         selectors = {name: slot.match.element for name, slot in config.slots.items()}
         self.script: Script = make_script({name: element for name, element in selectors.items() if element})
 
 
-_desks: WeakKeyDictionary[Engine, Desk] = WeakKeyDictionary()
+_desks: weakref.WeakKeyDictionary[Engine, Desk] = weakref.WeakKeyDictionary()
 
 
 def _desk(engine: Engine) -> Desk:
@@ -47,9 +48,15 @@ def _desk(engine: Engine) -> Desk:
     return desk
 
 
-async def _shown_in(engine: Engine, visitor: str, slot: str) -> str | None:
+def _is_recorded(engine: Engine | None, path: str) -> bool:
+    """Does the middleware itself write down the views of this page?"""
+    match = engine.match(path) if engine is not None else None
+    return match is not None and match.route is not None
+
+
+async def _shown_in(history: History, visitor: str, slot: str) -> str | None:
     """The experience that the visitor saw last in a slot."""
-    profile = await engine.history.load(visitor)
+    profile = await history.load(visitor)
     if profile is None:
         return None
     seen = [(times[-1], key) for key, times in profile.exposures.items() if times and key.startswith(f"{slot}/")]

@@ -271,3 +271,18 @@ async def test_a_client_that_leaves_is_not_answered(site: Any) -> None:
              "headers": [(b"host", b"shop.example")], "client": None}  # fmt: skip
     await site.app(scope, receive, send)
     assert sent == []
+
+
+async def test_an_engine_that_was_replaced_is_not_kept(site: Any) -> None:
+    """What the collector made for it goes with it, however often the config is edited."""
+    import gc
+    import weakref
+
+    await site.server("/v1/track", TRACK)
+    watcher = site.app.watcher
+    old = weakref.ref(watcher.engine)
+    await watcher.engine.close()
+    watcher.engine = watcher._make(watcher.engine.config)
+    gc.collect()
+    assert old() is None
+    assert (await site.server("/v1/track", TRACK)).status == 200

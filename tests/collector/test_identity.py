@@ -29,9 +29,11 @@ async def test_the_next_page_knows_it(site: Any) -> None:
     assert profile.cart == {"soap": (1, 2.0)}
 
 
-@pytest.mark.parametrize("forge", ["{victim}", "a:{victim}", "b:{victim}", " {victim} ", "{victim}\0", "{VICTIM}"])
-async def test_nobody_writes_to_another_visitors_profile(site: Any, forge: str) -> None:
-    """Not by an anonymousId or userId that equals a cookie's id, with or without a cookie of one's own."""
+FORGED = ["{victim}", "a:{victim}", "b:{victim}", " {victim} ", "{victim}\0", "{VICTIM}"]
+
+
+async def visitors_written_to(site: Any, forge: str) -> tuple[str, list[str]]:
+    """A victim's id, and whose profiles a forger reaches by naming it in every way there is."""
     victim = await site.visit()
     site.cookies.clear()
     claim = forge.format(victim=victim, VICTIM=victim.upper())
@@ -41,9 +43,31 @@ async def test_nobody_writes_to_another_visitors_profile(site: Any, forge: str) 
             await site.browser(path, {**TRACK, **ids} if path == "/v1/t" else {"batch": [{**TRACK, **ids}]})
     await site.visit()
     await site.browser("/v1/t", {**TRACK, "anonymousId": claim, "userId": claim})
-    events = await site.events("Product Added")
-    assert len(events) == 7
-    assert victim not in {event.visitor for event in events}
+    return victim, [event.visitor for event in await site.events("Product Added")]
+
+
+@pytest.mark.parametrize("forge", FORGED)
+async def test_nobody_writes_to_another_visitors_profile(site: Any, forge: str) -> None:
+    """Not by an anonymousId or userId that equals a cookie's id, with or without a cookie of one's own."""
+    victim, written = await visitors_written_to(site, forge)
+    assert len(written) == 7
+    assert victim not in written
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda message, caller: message.anonymous_id or caller.visitor,
+        lambda message, caller: message.user_id or caller.visitor,
+        lambda message, caller: message.anonymous_id if caller.fresh and message.anonymous_id else caller.visitor,
+        lambda message, caller: f"a:{message.anonymous_id}".removeprefix("a:a:") or caller.visitor,
+    ],
+)
+async def test_the_law_finds_planted_mistakes(site: Any, monkeypatch: Any, wrong: Any) -> None:
+    """Believing a browser's ids in any of these ways is caught by one of the forgeries."""
+    monkeypatch.setattr("personalize.events.segment._visitor", wrong)
+    reached = [await visitors_written_to(site, forge) for forge in FORGED]
+    assert any(victim in written for victim, written in reached)
 
 
 @pytest.mark.parametrize("value", ["{victim}.20000.AAAA", "{victim}", "x" * 60_000, "{good}x"])
