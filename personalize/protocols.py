@@ -108,7 +108,7 @@ class HotState(Protocol):
 
     async def recall(self, visitor: str) -> Mapping[str, Sequence[float]]:
         """Key -> the times it was shown, sorted, exactly as they were remembered; each once, at least those of the last
-        ten minutes and of the last 200 keys. Raises StoreError."""
+        ten minutes, or the last 100 showings. Raises StoreError."""
 
     async def close(self) -> None:
         """Give back what is held."""

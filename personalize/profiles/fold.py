@@ -29,7 +29,7 @@ _TRAITS: Final = 100
 _TRAIT_LENGTH: Final = 2000  # characters of JSON
 _TEXT: Final = 500  # characters of an id, a path, a name
 _EXPOSURES: Final = 200
-_TIMES_OF_AN_EXPOSURE: Final = 50
+TIMES_OF_AN_EXPOSURE: Final = 50
 _HAPPENED: Final = 200
 _REMEMBERED: Final = 200
 _ASSIGNMENTS: Final = 200
@@ -156,7 +156,7 @@ def _shown(profile: Profile, event: Event, products: Catalogue) -> None:
             continue
         key = sys.intern(f"{slot}/{experience}")
         times = profile.exposures.get(key, [])
-        _insert(times, event.time, _TIMES_OF_AN_EXPOSURE, time_of=float)
+        _insert(times, event.time, TIMES_OF_AN_EXPOSURE, time_of=float)
         _put(profile.exposures, key, times, _EXPOSURES)
 
 

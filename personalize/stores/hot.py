@@ -15,7 +15,7 @@ from ..errors import StoreError
 from ..protocols import HotState, Observer
 
 KEPT_FOR: Final = 600.0  # seconds; the log's tail needs a quarter of one, a failing log is tried again for 30
-MOST: Final = 200  # (key, time) pairs of one visitor
+MOST: Final = 100  # (key, time) pairs of one visitor
 _VISITORS: Final = 50_000
 _PATIENCE: Final = 0.05  # seconds that a page waits
 
@@ -51,13 +51,13 @@ class Guarded:
         self._shared = shared
         self._own = MemoryHotState()
         self._observer = observer
-        self._patience = patience
+        self.patience = patience
         self._failing = False
 
     async def remember(self, visitor: str, keys: Sequence[str], time: float) -> None:
         await self._own.remember(visitor, keys, time)
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self.patience):
                 await self._shared.remember(visitor, keys, time)
         except (StoreError, TimeoutError) as error:
             self._failed(error)
@@ -67,7 +67,7 @@ class Guarded:
     async def recall(self, visitor: str) -> Mapping[str, Sequence[float]]:
         own = await self._own.recall(visitor)
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self.patience):
                 shared = await self._shared.recall(visitor)
         except (StoreError, TimeoutError) as error:
             self._failed(error)
@@ -82,7 +82,7 @@ class Guarded:
         if self._observer is not None:
             self._observer.count("hot.failed")
             if not self._failing:
-                why = str(error) or f"no answer within {self._patience * 1000:g} ms"
+                why = str(error) or f"no answer within {self.patience * 1000:g} ms"
                 self._observer.changed("hot state", "failing", why)
         self._failing = True
 

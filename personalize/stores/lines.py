@@ -68,6 +68,9 @@ class Lines(Generic[C]):
             raise StoreError(f"{self._where}: all {self._limit} connections are busy")
         try:
             result = await self._on_one(work)
+        except asyncio.CancelledError as error:
+            self._failed("the caller gave up waiting", error)
+            raise
         except (OSError, TimeoutError) as error:
             raise self._failed(str(error) or "no answer in time", error)
         except StoreError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -29,11 +30,22 @@ class RedisHotState:
     def __init__(self, url: str, *, patience: float = _PATIENCE, connections: int = 4) -> None:
         if find_spec("redis") is None:
             raise ValueError('hot state in Redis needs a client: pip install "personalize[redis]"')
+        from redis.asyncio import Redis
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
+
         parts = urlsplit(url)
         options = dict(parse_qsl(parts.query))
         self._prefix = options.pop("prefix", "personalize")
         scheme = "redis" if parts.scheme == "valkey" else parts.scheme
-        self._url = urlunsplit(parts._replace(scheme=scheme, query=urlencode(options)))
+        self._make: Callable[[], Any] = partial(
+            Redis.from_url,
+            urlunsplit(parts._replace(scheme=scheme, query=urlencode(options))),
+            single_connection_client=True,
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=patience,
+            socket_connect_timeout=patience,
+        )
         self._patience = patience
         where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         breaker = Breaker(_FAILURES, _OPEN_FOR)
@@ -46,7 +58,7 @@ class RedisHotState:
             return
 
         async def work(redis: Any) -> None:
-            pipe = redis.pipeline(transaction=True)
+            pipe = redis.pipeline(transaction=False)  # one way there and back
             pipe.zadd(name, members)
             pipe.zremrangebyrank(name, 0, -MOST - 1)
             pipe.expire(name, int(KEPT_FOR))
@@ -67,18 +79,7 @@ class RedisHotState:
         return f"{self._prefix}:shown:{visitor}".encode("utf-8", "replace")
 
     async def _connect(self) -> _Client:
-        from redis.asyncio import Redis
-        from redis.asyncio.retry import Retry
-        from redis.backoff import NoBackoff
-
-        made = Redis.from_url(
-            self._url,
-            single_connection_client=True,
-            retry=Retry(NoBackoff(), 0),
-            socket_timeout=self._patience,
-            socket_connect_timeout=self._patience,
-        )
-        client = _Client(made)
+        client = _Client(self._make())
         with ExitStack() as unless_well:
             unless_well.callback(client.terminate)
             async with asyncio.timeout(self._patience):

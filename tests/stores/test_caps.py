@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from personalize import PersonalizeMiddleware
+from personalize.stores.hot import Guarded
 from personalize.testing import Answer, call
 
 PAGE = b"<!doctype html><html><body><div data-slot='hero'>own</div></body></html>"
@@ -40,10 +41,18 @@ async def shown(workers: Sequence[PersonalizeMiddleware], requests: int) -> int:
     return count
 
 
+def patient(worker: PersonalizeMiddleware) -> None:
+    """A page waits 50 ms for hot state; on a busy machine that is too short for a law."""
+    hot = worker.watcher.history.hot
+    if isinstance(hot, Guarded):
+        hot.patience = 10.0
+
+
 async def at_work(made: dict[str, Any], workers: int, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setenv("PERSONALIZE_SECRET", "a secret that all workers of this test share")
     several = [PersonalizeMiddleware(Answer(PAGE), made) for _ in range(workers)]
     for worker in several:
+        patient(worker)
         await worker.start()
     try:
         return await shown(several, 24)
@@ -93,6 +102,7 @@ async def test_a_page_in_pieces_counts_before_its_end(
     pieces = [PAGE[at : at + size] for at in range(0, len(PAGE), size)]
     several = [PersonalizeMiddleware(Answer(*pieces), config(tmp_path, "sqlite")) for _ in range(2)]
     for worker in several:
+        patient(worker)
         await worker.start()
     assert await shown(several, 10) == 3
     for worker in several:
