@@ -73,7 +73,7 @@ class Probe(Scanner):
     def __init__(self, rules: PageRules, spans: Sequence[Span]) -> None:
         super().__init__(rules)
         self._reads = rules.reads
-        self._slot_tags = frozenset(span.opened for span in spans)  # where the start tags of slots end
+        self._slot_tags = frozenset(span.origin for span in spans)
 
     def hole(self, page: bytes, low: int) -> Hole | None:
         """The hole in `page` around the bytes where reading stopped (`fed`), if it is proven to be one. It begins
@@ -108,7 +108,7 @@ class Probe(Scanner):
 
     def _in_tag(self, page: bytes, at: int, low: int, token: int) -> Hole | None:
         tag = TOKEN.match(page, token)
-        if tag is None or tag[2] is None or tag.end() <= at or tag.end() in self._slot_tags:
+        if tag is None or tag[2] is None or tag.end() <= at or token in self._slot_tags:
             return None
         name, pos = tag[2].lower(), tag.end(2)
         if name in _ALIKE or any(b"&" in v for n, v in _written(tag[3]) if n in self._reads):

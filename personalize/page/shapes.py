@@ -30,7 +30,7 @@ _PATIENCE = 16  # pages learned without one coming again before a route learns e
 
 
 class Shape:
-    """A page and its slots. `cuts` is (bytes before the slot, its index in `spans`, its own bytes), where every slot
+    """A page and its slots. `cuts` is (bytes before the slot, its name, its own bytes, its index in `spans`), where every slot
     stands once, apart from the others, and its fill is written as it is; None where one does not."""
 
     __slots__ = ("cuts", "kept", "key", "page", "size", "spans", "tail")
@@ -40,13 +40,13 @@ class Shape:
         self.size = len(page) + _OVERHEAD + _PER_SPAN * len(spans)
         self.kept = False
         view = memoryview(page)
-        self.cuts: list[tuple[memoryview, int, memoryview]] | None = None
+        self.cuts: list[tuple[memoryview, str, memoryview, int]] | None = None
         last = 0
         if stand_apart(spans):
             self.cuts = cuts = []
             for index, span in enumerate(spans):
                 if not span.dead:
-                    cuts.append((view[last : span.start], index, view[span.start : span.end]))
+                    cuts.append((view[last : span.start], span.slot, view[span.start : span.end], index))
                     last = span.end
         self.tail = view[last:]
 

@@ -97,15 +97,15 @@ class Splicer:
     def _join(self, shape: Shape | Fitted, page: bytes) -> list[bytes]:
         """A page that was seen before, as far as its slots go: the pieces between its spans joined with the fills."""
         self._joined = True
-        self._known, self._spans = _ALL, shape.spans
+        self._known = _ALL
         if shape.cuts is None:
+            self._spans = shape.spans
             self._pieces.append(page)
             return self._advance()
-        ask, spans = self._fill, shape.spans
+        ask = self._fill
         parts: list[bytes | memoryview] = []
         changed = False
-        for before, index, inner in shape.cuts:
-            slot = spans[index].slot
+        for before, slot, inner, index in shape.cuts:
             fill = ask(slot)
             parts.append(before)
             if fill is None:
@@ -116,12 +116,11 @@ class Splicer:
             else:
                 self.waiting = slot
                 self._pieces.append(page)
-                self._out = self._head = spans[index].start
-                self._next = index
+                self._spans, self._next = shape.spans, index
+                self._out = self._head = self._spans[index].start
                 return [b"".join(parts)]
             self.found.append(slot)
         self._out = len(page)
-        self._next = len(spans)
         parts.append(shape.tail)
         return [b"".join(parts)] if changed else [page]
 

@@ -23,7 +23,7 @@ _BLOCK = 4 << 10
 _OVERHEAD = 800  # bytes beside what is constant: the objects of a template and its place in the tables
 _PER_HOLE = 400
 _PER_SPAN = 400
-_OFFSETS = tuple(n for n in ("origin", "start", "end", "opened", "ended") if n in Span.__slots__)
+_OFFSETS = ("origin", "start", "end", "opened", "ended")
 
 
 class Template:
@@ -79,14 +79,14 @@ class Fitted:
         self._shifts = shifts
         self._spans: list[Span] | None = None
         self.tail = view = memoryview(page)
-        self.cuts: list[tuple[memoryview, int, memoryview]] | None = None
+        self.cuts: list[tuple[memoryview, str, memoryview, int]] | None = None
         if template._edges is not None:
             last = 0
             self.cuts = cuts = []
-            for index, start, before, end, inside in template._edges:
+            for slot, index, start, before, end, inside in template._edges:
                 start += shifts[before]
                 end += shifts[inside]
-                cuts.append((view[last:start], index, view[start:end]))
+                cuts.append((view[last:start], slot, view[start:end], index))
                 last = end
             self.tail = view[last:]
 
@@ -99,12 +99,12 @@ class Fitted:
         return self._spans
 
 
-def _edges(spans: Sequence[Span], starts: list[int]) -> list[tuple[int, int, int, int, int]] | None:
-    """(index of the span, start, holes before that, end, holes before that) of each slot, where they stand apart."""
+def _edges(spans: Sequence[Span], starts: list[int]) -> list[tuple[str, int, int, int, int, int]] | None:
+    """(slot, index of its span, start, holes before that, end, holes before that) of each slot, where they stand apart."""
     if not stand_apart(spans):
         return None
     return [
-        (index, span.start, bisect_left(starts, span.start), span.end, bisect_left(starts, span.end))
+        (span.slot, index, span.start, bisect_left(starts, span.start), span.end, bisect_left(starts, span.end))
         for index, span in enumerate(spans)
         if not span.dead
     ]
