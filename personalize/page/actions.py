@@ -102,27 +102,18 @@ def is_end_of(node: Node, name: bytes) -> bool:
     return node.name == name or (node.name in HEADINGS and name in HEADINGS and node.ns == HTML)
 
 
-def end_tags(stack: list[Node], node: Node) -> bytes | None:
-    """End tags for what is open from the top of the stack down to `node`; None if its end tag would also end
-    what continues after it (formatting that a browser opens again)."""
+def closing_tag(node: Node) -> bytes:
+    """The end tag of an element that a start tag ends; none for formatting, which ends where it began anew."""
+    return b"" if node.ns == HTML and node.name in FORMATTING else b"</%b>" % node.name
+
+
+def close(span: Span, stack: list[Node], node: Node) -> None:
+    """The element `node` ends without an end tag of its own: what comes after it is preceded by end tags for all that
+    is open from the top of the stack down to it. Formatting that a browser opens again after it has no place after."""
+    if span.kind != "after":
+        return
     if node.ns == HTML and node.name in FORMATTING:
-        return None
-    above = stack[stack.index(node) :]
-    return b"".join(b"</%b>" % n.name for n in reversed(above) if n.ns != HTML or n.name not in FORMATTING)
-
-
-def before_end_tags(span: Span, tags: bytes) -> None:
-    """Let a fill that comes where a start tag began be preceded by what that tag ended."""
-    written = span.write
-    if span.kind == "outer":
-        span.write = lambda fill: tags + ((fill if written is None else written(fill)) or b"")
-    elif span.start == span.origin:
-        span.write = lambda fill: tags + fill if fill else fill
-
-
-def after_end_tags(span: Span, tags: bytes | None) -> None:
-    """Let a fill that comes after an element without an end tag of its own be preceded by what ends it."""
-    if tags is None:
         span.dead = True
-    elif tags:
-        span.write = lambda fill: tags + fill if fill else fill
+        return
+    above = stack[stack.index(node) :]
+    span.closing, span.closes = b"".join(closing_tag(n) for n in reversed(above)), span.origin

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from .actions import after_end_tags, before_end_tags, end_tags, in_order, in_order_of_ends, is_end_of
+from .actions import close, closing_tag, in_order, in_order_of_ends, is_end_of
 from .candidates import Candidates
 from .elements import ENDS_P, TABLE_PARTS
 from .open_elements import Node
@@ -20,6 +20,8 @@ PAIR_LIMIT = 256 << 10  # bytes between a pair of comments; what stands between 
 _MARKER = re.compile(rb"<!--[\t\n\f\r ]*+(/?)(?i:slot):([^\t\n\f\r <>]+?)[\t\n\f\r ]*+--!?>")
 # Start tags that may end what is open before them.
 CLOSING = ENDS_P | TABLE_PARTS | frozenset(b"option optgroup button rb rtc rp rt select".split())
+
+Closed = tuple[bytes, int]  # the end tag of what a start tag ended, and where that began if it is a slot as a whole
 
 
 class Places:
@@ -43,6 +45,7 @@ class Places:
         self._raw: bytes | None = None
         self._raw_spans: list[Span] = []
         self._open: list[tuple[Span, Node]] = []
+        self._just_ended: dict[Node, int] = {}  # elements with whole spans that the last token ended; where they began
         self._pairs: list[tuple[Span, bytes, int]] = []
         self._candidates = Candidates(rules)
         self._whole = rules is None or rules.quick is None
@@ -84,10 +87,10 @@ class Places:
     # --- elements -------------------------------------------------------------------------------------
 
     def _begin(
-        self, slots: Sequence[str], name: bytes, raw: bytes, pos: int, end: int, closed: bytes = b""
+        self, slots: Sequence[str], name: bytes, raw: bytes, pos: int, end: int, closed: Closed = (b"", -1)
     ) -> list[Span]:
         """Slots of the element whose start tag stands from `pos` to `end`; gives the spans that its end has to finish.
-        `closed` are end tags for what the start tag ended before it."""
+        `closed` is what the start tag has ended."""
         if not slots:
             return []
         spans: list[Span] = []
@@ -96,9 +99,9 @@ class Places:
             spans += act.begin(slot, name, raw, self._at + pos, self._at + end)
             if not act.all:
                 self._wanted.discard(slot)
-        if closed:
-            for span in spans:
-                before_end_tags(span, closed)
+        for span in spans:
+            if self._acts[span.slot].beside:
+                span.closing, span.closes = closed
         self.spans += in_order([span for span in spans if not span.late])
         self._aim()
         return [span for span in spans if span.ended < 0]
@@ -120,15 +123,18 @@ class Places:
             return []
         return list(tree.stack)
 
-    def _closed(self, tree: Tree, before: list[Node]) -> bytes:
-        """End tags for what a start tag has ended."""
-        lowest = next((node for node in before if node not in tree.stack), None)
-        return (end_tags(before, lowest) if lowest is not None else None) or b""
+    def _closed(self, tree: Tree, before: list[Node]) -> Closed:
+        """What a start tag has ended of what was open before it."""
+        for node in before:
+            if node not in tree.stack:
+                return closing_tag(node), self._just_ended.get(node, -1)
+        return b"", -1
 
     def _settle(self, tree: Tree, before: list[Node], name: bytes | None, pos: int, end: int) -> None:
         """After a token (the end tag `name`, or a start tag): slots whose element left the stack have ended where the
         token began, or with it if it was the element's own end tag. `before` is what was open before it."""
         over, tree.over = tree.over, False
+        self._just_ended.clear()
         if self._open:
             stack, known = tree.stack, self._at + end
             kept, late = [], []
@@ -138,8 +144,10 @@ class Places:
                     continue
                 own = name is not None and is_end_of(node, name)
                 span.finish(self._at + pos, known if own else self._at + pos, known)
-                if span.kind == "after" and not own:
-                    after_end_tags(span, end_tags(before, node))
+                if not own:
+                    close(span, before, node)
+                if span.kind == "outer":
+                    self._just_ended[node] = span.origin
                 if span.late:
                     late.append(span)
             self.spans += in_order_of_ends(late)
@@ -212,8 +220,7 @@ class Places:
             elif self.gave_up is None and self._raw is None and self.tree is not None:
                 # Before a token that the page's end cut off, and after end tags that never came.
                 span.finish(self._at + self._pos, self._at + self._pos, known)
-                if span.kind == "after":
-                    after_end_tags(span, end_tags(self.tree.stack, node))
+                close(span, self.tree.stack, node)
                 late.append(span)
         self.spans += in_order_of_ends(late)
         for span in self._raw_spans:

@@ -18,7 +18,7 @@ from .elements import TABLE_PARTS, VOID
 from .history import History
 from .inner import well_formed_end
 from .open_elements import HTML, IN_BODY, Node
-from .places import CLOSING, PAIR_LIMIT, Places
+from .places import CLOSING, PAIR_LIMIT, Closed, Places
 from .rules import PageRules
 from .tokens import BOGUS, CDATA_END, COMMENT, COMMENT_END, CONTENT, END, RAW, RAW_END, SCRIPT, TEXT, TOKEN
 from .tree import Tree
@@ -230,21 +230,21 @@ class Scanner(Places):
         before: list[Node],
     ) -> None:  # fmt: skip
         """A start tag gave an element: it may be a slot, and it may hold raw text."""
-        ended_before = self._closed(tree, before) if slots and before else b""
+        closed = self._closed(tree, before) if slots and before else (b"", -1)
         if name in RAW and node.ns == HTML:
-            self._begin_raw(slots, name, raw, pos, end, ended_before)
+            self._begin_raw(slots, name, raw, pos, end, closed)
         elif slots and tree.stack and tree.stack[-1] is node:
-            self._open += [(span, node) for span in self._begin(slots, name, raw, pos, end, ended_before)]
+            self._open += [(span, node) for span in self._begin(slots, name, raw, pos, end, closed)]
         elif slots:
-            self._alone(slots, name, raw, pos, end, ended_before)
+            self._alone(slots, name, raw, pos, end, closed)
 
     def _alone(
-        self, slots: Sequence[str], name: bytes, raw: bytes, pos: int, end: int, ended_before: bytes = b""
+        self, slots: Sequence[str], name: bytes, raw: bytes, pos: int, end: int, closed: Closed = (b"", -1)
     ) -> None:
         """An element that ends with its start tag."""
         slots = [slot for slot in slots if not self._acts[slot].inside]
         at = self._at + end
-        self._end(self._begin(slots, name, raw, pos, end, ended_before), at, at, at)
+        self._end(self._begin(slots, name, raw, pos, end, closed), at, at, at)
         self._check_done()
 
     def _pass_over(self, slots: Sequence[str], name: bytes, raw: bytes, closed: bool, pos: int, end: int) -> bool:
@@ -272,10 +272,10 @@ class Scanner(Places):
         return True
 
     def _begin_raw(
-        self, slots: Sequence[str], name: bytes, raw: bytes, pos: int, end: int, ended_before: bytes = b""
+        self, slots: Sequence[str], name: bytes, raw: bytes, pos: int, end: int, closed: Closed = (b"", -1)
     ) -> None:
         self._raw, self._script = name, 0
-        self._raw_spans = self._begin(slots, name, raw, pos, end, ended_before)
+        self._raw_spans = self._begin(slots, name, raw, pos, end, closed)
 
     def _unfinished(self, pos: int) -> bool:
         size = len(self._buf) - pos

@@ -15,11 +15,17 @@ class Span:
     ended, and is `dead` if its second comment never came.
 
     `kind` says what the span is of its element: its content, the whole, a point that the start tag tells, or one that
-    is known when the element has ended. `origin` is where the element (or the pair) begins. `write` makes of the fill
-    what is written, or None to keep the page's own; without it the fill is written as it is. `claim` names what only
-    one span of an element can have."""
+    is known when the element has ended. `origin` is where the element (or the pair) begins. `claim` names what only one
+    span of an element can have.
 
-    __slots__ = ("claim", "dead", "end", "ended", "kind", "opened", "origin", "pair", "slot", "start", "write")
+    `write` makes of the fill what is written, or None to keep the page's own; without it the fill is written as it is.
+    `closing` are end tags to come before it, for an element that has none of its own before this place: not where that
+    element, which begins at `closes`, was itself replaced."""
+
+    __slots__ = (
+        "claim", "closes", "closing", "dead", "end", "ended", "kind", "opened", "origin", "pair", "slot", "start",
+        "write",
+    )  # fmt: skip
 
     def __init__(self, slot: str, kind: Kind, origin: int, start: int, opened: int, pair: bool = False) -> None:
         self.slot, self.kind, self.origin = slot, kind, origin
@@ -28,6 +34,7 @@ class Span:
         self.dead = False
         self.claim: bytes | None = b"" if kind == "inner" else None
         self.write: Callable[[bytes], bytes | None] | None = None
+        self.closing, self.closes = b"", -1
         if kind == "point" and not pair:
             self.end, self.ended = start, opened
 
@@ -52,6 +59,14 @@ class Span:
         else:
             self.end = outer if self.kind == "outer" else inner
 
+    def written(self, fill: bytes, replaced: set[int]) -> bytes | None:
+        """What takes the place of the page's bytes, or None to keep them; `replaced` are the origins of elements that
+        were replaced before."""
+        text = fill if self.write is None else self.write(fill)
+        if self.closing and self.closes not in replaced and (text or (text is not None and self.kind == "outer")):
+            return self.closing + text
+        return text
+
     def gone_with(self, other: Span) -> bool:
         """Whether this span, which comes after `other`, goes when what `other` spans is replaced."""
         if self.start < other.end:
@@ -68,7 +83,7 @@ def stand_apart(spans: Sequence[Span]) -> bool:
     for span in spans:
         if span.dead:
             continue
-        if span.write is not None or span.slot in slots:
+        if span.write is not None or span.closing or span.slot in slots:
             return False
         if before is not None and (span.start == before.start or span.gone_with(before)):
             return False
