@@ -1,7 +1,11 @@
-"""Writes the reference pages that are made from the code: `python docs/make_reference.py`. A test compares them."""
+"""Writes the reference pages that are made from the code: `python docs/make_reference.py`.
+
+With --check it only compares them, and exits with 1 where one is not current.
+"""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -47,5 +51,9 @@ PAGES = {"facts.md": facts_page, "command-line.md": command_page, "configuration
 
 
 if __name__ == "__main__":
-    for page, make in PAGES.items():
-        (HERE / page).write_text(make())
+    made = {HERE / page: make() for page, make in PAGES.items()}
+    if "--check" in sys.argv:
+        stale = [page.name for page, text in made.items() if page.read_text() != text]
+        sys.exit(f"not what the code makes now: {', '.join(stale)}" if stale else 0)
+    for page, text in made.items():
+        page.write_text(text)

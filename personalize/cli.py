@@ -154,12 +154,12 @@ for command in (pause, resume, history, preview):
 
 def _serving(file: Path) -> Config:
     """A config that was also put together, so that what only the floors can tell is told too."""
-    from .config import load_config
+    from .checked import load_checked
     from .engine import Engine
     from .history import History
     from .observe import LogObserver
 
-    config = load_config(file)
+    config = load_checked(file)
     observer = LogObserver()
     Engine(config, History.at("memory", config.base, config.products, observer), ("check" * 8,), observer, new_id=str)
     return config

@@ -187,4 +187,6 @@ class PersonalizeMiddleware:
             await send(message)
 
         await self.app(scope, receive, watch)
-        visit.record_signals(status)
+        if status:
+            await visit.read_profile()  # an order takes what is in the cart; the answer has left already
+            visit.record_signals(status)

@@ -25,10 +25,12 @@ class LogObserver:
         self.counters[name] += n
 
     def changed(self, part: str, state: str, detail: str = "") -> None:
-        if self.states.get(part) == f"{state} {detail}":
+        before = self.states.get(part, "")
+        if before == f"{state} {detail}":
             return
         self.states[part] = f"{state} {detail}"
-        level = logging.WARNING if state in _BAD else logging.INFO
+        # Whoever heard of the fault also hears of the mend.
+        level = logging.WARNING if state in _BAD or before.partition(" ")[0] in _BAD else logging.INFO
         logger.log(level, "%s: %s%s", part, state, f" ({detail})" if detail else "")
 
     def failed(self, where: str, error: BaseException) -> None:

@@ -33,5 +33,19 @@ def load_object(name: str, mark: Mark) -> Any:
     return found
 
 
+def make_plugin(name: str, mark: Mark, has: tuple[str, ...], *arguments: Any) -> Any:
+    """What the class or function at `name` makes of `arguments`, which must have the attributes `has`. Raises
+    PluginError for whatever goes wrong on the way, with the plugin's own error as its cause."""
+    try:
+        made = load_object(name, mark)(*arguments)
+    except PluginError:
+        raise
+    except Exception as error:  # a plugin's own mistake
+        raise _problem(mark, f'"{name}" could not be made: {type(error).__name__}: {error}', "") from error
+    if missing := [attribute for attribute in has if not hasattr(made, attribute)]:
+        raise _problem(mark, f'"{name}" does not fit here: it has no {", ".join(missing)}', "see personalize.protocols")
+    return made
+
+
 def _problem(mark: Mark, message: str, hint: str) -> PluginError:
     return PluginError([Problem(mark, "PZ320", message, hint=hint)])

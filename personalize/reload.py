@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from .changes import config_live
-from .config import Config, load_config
+from .checked import load_checked
+from .config import Config
 from .engine import Engine
 from .errors import ConfigError
 from .history import History
@@ -39,7 +40,7 @@ class Watcher:
         self.rejected: ConfigError | None = None
         self.revision = 1
         self._source = config
-        loaded = config if isinstance(config, Config) else load_config(config)
+        loaded = config if isinstance(config, Config) else load_checked(config)
         self._seen = self._look(loaded)
         self._keys = self._read_keys(loaded)
         self.history = open_history(loaded, observer)
@@ -100,7 +101,7 @@ class Watcher:
             return
         self._seen = seen
         try:
-            config = await asyncio.to_thread(load_config, path)
+            config = await asyncio.to_thread(load_checked, path)
             engine = self._make(config)
         except ConfigError as error:
             self.rejected = error

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from .engine import Engine, Route
+from .engine import Decision, Engine, Route
 from .events import as_allowed, make_page_view, make_signal, segment_entered, withdrawn
 from .exchange import Exchange, Send
 from .model import Event, Profile, Request, Visitor
@@ -18,6 +18,7 @@ from .protocols import Observer
 from .routes import Match
 
 ATTRIBUTES = "personalize.attributes"  # where the site puts a mapping of what it knows itself, for custom.* facts
+_EXPLAIN = b"x-personalize-explain"  # explain.HEADER; that module is loaded when somebody asks
 _PROFILE_PATIENCE = 0.02  # seconds a page waits for a profile that is not in memory
 
 
@@ -40,15 +41,19 @@ class Visit:
         if self.visitor.forged:
             observer.count("visitors.forged")
             observer.changed("id cookie", "forged", "a signature did not verify; the visitor is treated as new")
+        if self.visitor.fresh and self.visitor.set_cookie and not self.visitor.set_cookie.startswith(b"__Host-"):
+            observer.changed("id cookie over plain http", "insecure", "on localhost only: unprefixed and not Secure")
 
     async def decide(self, route: Route, send: Send) -> Exchange:
         """Make the plan and start its content; the exchange carries both to the response."""
-        await self._read_profile()
+        await self.read_profile()
         if route.capped and self.visitor.id is not None:
             shown = await self.engine.history.hot.recall(self.visitor.id)
             self.profile = with_just_shown(self.profile, self.visitor.id, shown)
         decision = self.engine.decide(route, self.request, self.visitor, self.profile, self.now)
         self.entered = decision.entered
+        if _EXPLAIN in self.request.headers:
+            send = self._explained(send, decision)
         made_from = (self.request, self.visitor, self.profile, decision, self.now)
         exchange = Exchange(self.engine, route, *made_from, send, self.record_page)
         if route.capped and self.visitor.id is not None:
@@ -62,6 +67,16 @@ class Visit:
         keys = [f"{seen['slot']}/{seen['experience']}" for seen in exchange.shown() if seen["how"] != "fallback"]
         if keys:
             await self.engine.history.hot.remember(self.visitor.id, keys, self.now)
+
+    def _explained(self, send: Send, decision: Decision) -> Send:
+        """Who holds a preview's token is told why they see what they see."""
+        token = self.request.headers[_EXPLAIN].decode("latin-1")
+        if self.engine.previews.read(token, self.now) is None:
+            self.observer.count("previews.refused")
+            return send
+        from .explain import explained
+
+        return explained(send, decision.plan)
 
     def record_page(self, exchange: Exchange) -> None:
         """The page view, and an exposure for each experience that was really sent or held back."""
@@ -97,7 +112,8 @@ class Visit:
         how = "off" if self.visitor.off else "gpc" if self.visitor.consent.gpc else "consent"
         self.engine.history.record(withdrawn(known, self.now, how))
 
-    async def _read_profile(self) -> None:
+    async def read_profile(self) -> None:
+        """From memory, or from the log for as long as a page may wait for it."""
         visitor = self.visitor
         if visitor.id is None:
             return

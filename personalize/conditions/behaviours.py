@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
+from ..errors import ConditionError
 from ..paths import compile_path
 from ..quantities import duration
-from ..errors import ConditionError
 from .facts import suggestion
 
 Kind = Literal["viewed", "bought", "replenishment"]

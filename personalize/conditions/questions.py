@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..quantities import duration
 from ..errors import ConditionError
+from ..quantities import duration
 from . import javascript as js
 from .behaviours import shown_age, shown_duration
 from .code import at_path, look_up

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,10 @@ from .validate import validate
 from .yaml12 import MAX_BYTES, parse
 
 
-def load(source: str | Path | Mapping[str, Any], *, products: bool = True) -> Config:
-    """See `personalize.load_config`."""
+def load(
+    source: str | Path | Mapping[str, Any], *, products: bool = True, also: Callable[[Tree], None] | None = None
+) -> Config:
+    """See `personalize.load_config`. `also` may report more problems of the same tree."""
     if isinstance(source, Mapping):
         tree, base = from_mapping(source), Path.cwd()
     else:
@@ -34,6 +36,8 @@ def load(source: str | Path | Mapping[str, Any], *, products: bool = True) -> Co
         expand(tree, os.environ)
         config = validate(tree)
         check(tree, base)
+        if also is not None:
+            also(tree)
     if config is None or tree.problems:
         raise ConfigError(_sorted(tree))
     if products and config.catalogue is not None and config.catalogue.file is not None:

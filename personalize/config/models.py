@@ -15,6 +15,7 @@ from ..quantities import Duration as Duration
 from ..quantities import Share as Share
 from ..quantities import duration as duration
 from ..quantities import share as share
+from .actions import Action as Action
 from .content import CONTENT_FORMS as CONTENT_FORMS
 from .content import CONTENT_WORDS as CONTENT_WORDS
 from .content import PAGE as PAGE
@@ -53,7 +54,7 @@ class SourceConfig(Model):
         default=None,
         description="For http: the address. {path}, a slot path's captures and what vary_by names are filled in.",
     )
-    timeout: Duration = Field(default=0.04, description="How long a page waits for an answer.")
+    timeout: Duration = Field(default=0.04, le=10, description="How long a page waits for an answer.")
     deadline: Duration = Field(
         default=2.0, description="How long a fetch may take that no page waits for any more; it still fills the cache."
     )
@@ -137,14 +138,21 @@ class ExperienceHoldout(Model):
 # --- slots ---------------------------------------------------------------------------------------------
 
 class Match(Model):
-    """Where a slot is: a path pattern, and an element by CSS selector or a comment pair. With neither, both
-    [data-slot=NAME] and <!-- slot:NAME --> are looked for."""
+    """Where a slot is, and what is done there: a path pattern, and an element by CSS selector or a comment pair. With
+    neither, both [data-slot=NAME] and <!-- slot:NAME --> are looked for."""
 
     path: str | list[str] = Field(
         description="The pages, as path patterns: literal text, {name} one segment, * one segment, ** the rest."
     )
     element: str | None = Field(default=None, description="A CSS selector; the first element that fits is it.")
     comment: str | None = Field(default=None, description="NAME of <!-- slot:NAME --> ... <!-- /slot:NAME -->.")
+    do: Action = Field(
+        default="replace_inner",
+        description="What the content does: it replaces what is in the element, or the element (replace); it comes"
+        " before or after it, at its start or end; the element goes (remove); or an attribute is set or goes.",
+    )
+    attribute: str | None = Field(default=None, description="For set_attribute and remove_attribute: its name.")
+    all: bool = Field(default=False, description="Every element that fits, not only the first.")
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ class Site(Model):
     geo_headers: list[str] = Field(
         default=[], description="Headers in which your CDN tells the visitor's country; the first that is there counts."
     )
-    budget: Duration = Field(default=0.05, description="How long a page may wait for all its slots together.")
+    budget: Duration = Field(default=0.05, le=10, description="How long a page may wait for all its slots together.")
     templates: str = Field(default="templates", description="The folder of the templates, beside this file.")
     prefix: str = Field(default="/_personalize", description="Below this path are the middleware's own addresses.")
     cache_control: Literal["no-store", "no-cache"] = Field(

@@ -145,3 +145,27 @@ async def test_b01_a_warm_page_with_three_slots_is_made_in_memory(site: Any, bro
     response = await visitor.get()
     assert response.status == 200 and response.body.count(b"hi</footer>") == 1
     assert calls == []
+
+
+async def test_an_order_read_off_the_sites_traffic_teaches_what_goes_together(
+    site: Any, browser: Any, clock: Any, stored: Any
+) -> None:
+    """A checkout on a path without slots is an order with its products and revenue, and teaches what goes together."""
+    signals = """
+    - {path: "/cart/add/{product}", method: POST, event: Product Added, item: "{product}"}
+    - {path: "/checkout", method: POST, event: Order Completed}
+"""
+    config = CONFIG.replace('item: "{product}"}\n', 'item: "{product}"}' + signals, 1)
+    config = config.replace("strategy: popular, limit: 3", "strategy: bought_together, item: p1, limit: 1")
+    app = await site(config, TEMPLATES)
+    buyer = browser(app)
+    await buyer.get()
+    for step in ("/p/p1", "/p/p9", "/p/p9", "/p/p1"):
+        await buyer.get(step)
+    for item in ("p1", "p6"):
+        await buyer.get(f"/cart/add/{item}", method="POST")
+    await buyer.get("/checkout", method="POST")
+    (order,) = await stored(app, "Order Completed")
+    assert [line["product_id"] for line in order.properties["products"]] == ["p1", "p6"]
+    assert order.properties["revenue"] == 7.0
+    assert b"'/p/p6'" in (await browser(app).get()).body, "bought with p1, though p9 was looked at more"

@@ -71,6 +71,22 @@ def test_check_tells_what_only_the_floors_know(file: Path) -> None:
     assert code == 1 and "PZ319" in text and ":8:" in text
 
 
+def test_a_bad_selector_is_told_beside_everything_else(file: Path) -> None:
+    """What only the page floor knows comes in the same list, under its own text."""
+    broken = CONFIG.replace('path: "/shop/{product}"', 'path: "/", element: "p:has(b)"')
+    file.write_text(broken.replace("[campaign", "[campain"))
+    code, text = run("check", str(file), "--format", "json")
+    assert code == 1 and [(p["code"], p["line"]) for p in json.loads(text)] == [("PZ319", 8), ("PZ301", 11)]
+
+
+@pytest.mark.parametrize("use", ["os:system", "json:dumps", "nowhere:Thing", "os:nothing"])
+def test_a_plugin_that_does_not_fit_is_a_problem_with_a_place(file: Path, use: str) -> None:
+    """Whatever an import string names, an editor gets a line of the file and never a traceback."""
+    file.write_text(CONFIG + f'sources:\n  own: {{use: "{use}"}}\n')
+    code, text = run("check", str(file))
+    assert code == 1 and "PZ320" in text and ":20:" in text and "Traceback" not in text
+
+
 def test_strict_counts_warnings(file: Path) -> None:
     """In a pipeline a warning may be an error."""
     file.write_text(CONFIG + "goals:\n  unused: {event: Order Completed}\n")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,21 +15,14 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
 
-def maker() -> dict[str, object]:
-    spec = importlib.util.spec_from_file_location("make_reference", ROOT / "docs" / "make_reference.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    pages: dict[str, object] = module.PAGES
-    return pages
+def test_the_made_pages_are_what_the_code_makes_now() -> None:
+    """Facts, commands and keys in the reference are those of the code; `python docs/make_reference.py` mends it.
 
-
-@pytest.mark.parametrize("page", ["facts.md", "command-line.md", "configuration.md"])
-def test_a_made_page_is_what_the_code_makes_now(page: str) -> None:
-    """Facts, commands and keys in the reference are those of the code (python docs/make_reference.py)."""
-    make = maker()[page]
-    assert callable(make)
-    assert (ROOT / "docs" / "reference" / page).read_text() == make()
+    In a process of its own, since some frameworks' tests change how click writes its help.
+    """
+    command = [sys.executable, str(ROOT / "docs" / "make_reference.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
