@@ -132,6 +132,10 @@ class Engine:
     def _route(self, names: tuple[str, ...]) -> Route:
         return self.route_by(self.deciding, names)
 
+    def route_of_all(self) -> Route:
+        """All slots of the config, for those who ask without a page."""
+        return self._routes.of(tuple(self.config.slots))
+
     def route_by(self, config: Config, names: tuple[str, ...]) -> Route:
         """The route of these slots as `config`, a variation on the engine's own, decides them."""
         decider = Decider(config, names)

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from .engine import Engine
-from .model import PURPOSES, Choice, Consent, Fill, Mark, Request, Step, Visitor
+from .engine import Engine, Route
+from .model import PURPOSES, Choice, Consent, Fill, Mark, Plan, Profile, Request, Step, Visitor
 from .profiles import first_party
+
+HEADER: Final = b"x-personalize-explain"  # with a preview's token in a request; with what was decided in a response
+_LONGEST_HEADER: Final = 4000
+
+Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +81,28 @@ async def explain(engine: Engine, request: Request, now: float, as_segments: Seq
     visitor = engine.visitors.identify(request, now)
     if as_segments:
         visitor = Visitor(visitor.id or "preview", Consent(frozenset(PURPOSES)), fresh=visitor.fresh)
-    identity = _identity(visitor, as_segments)
     if match is None or match.route is None:
-        return Explanation(request.path, now, identity, (), {}, ())
+        return Explanation(request.path, now, _identity(visitor, as_segments), (), {}, ())
     request = Request(request.method, request.path, request.query, request.scheme, request.headers, match.params)
     profile = None if visitor.id is None else await engine.history.load(visitor.id)
     if profile is not None and visitor.consent.gpc:
         profile = first_party(profile)
+    return await explain_as(engine, match.route, request, visitor, profile, now, as_segments)
+
+
+async def explain_as(
+    engine: Engine,
+    route: Route,
+    request: Request,
+    visitor: Visitor,
+    profile: Profile | None,
+    now: float,
+    as_segments: Sequence[str] = (),
+) -> Explanation:
+    """The same for somebody who is known already."""
+    identity = _identity(visitor, as_segments)
     trace: list[Step] = []
-    asked = (match.route, request, visitor, profile, now)
+    asked = (route, request, visitor, profile, now)
     decision = engine.decide(*asked, trace, frozenset(as_segments))
     began = time.perf_counter()
     engine.decide(*asked, None, frozenset(as_segments))  # as a page asks: keeping the reasons takes longer
@@ -128,6 +148,34 @@ def _with_pauses(engine: Engine, slot: str, step: Step) -> Step:
             why = f": {pause.why}" if pause.why else ""
             steps.append(Step(f"{pause.target} is not paused", False, f"paused by {pause.by} on {when}{why}"))
     return replace(step, inner=(*steps, *step.inner)) if steps else step
+
+
+def explained(send: Send, plan: Plan) -> Send:
+    """The response's headers say what each slot shows, and why."""
+    header = (HEADER, told(plan))
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), header]}
+        await send(message)
+
+    return sending
+
+
+def told(plan: Plan) -> bytes:
+    """A plan as JSON in ASCII, short enough for a header: the slots that do not fit are counted under "more"."""
+    slots: list[dict[str, Any]] = []
+    size = 0
+    for choice in plan.choices:
+        names = ("slot", "experience", "variant", "reason")
+        said = {name: value for name in names if (value := getattr(choice, name)) is not None}
+        said |= {"held": True} if choice.held else {}
+        size += len(json.dumps(said)) + 1
+        if size > _LONGEST_HEADER:
+            break
+        slots.append(said)
+    more = len(plan.choices) - len(slots)
+    return json.dumps({"slots": slots} | ({"more": more} if more else {}), separators=(",", ":")).encode("ascii")
 
 
 def where(engine: Engine, choice: Choice) -> Mark:

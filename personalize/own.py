@@ -24,6 +24,10 @@ def answering(path: str) -> Answering | None:
         from .me import answer
 
         return answer
+    if first == "ofrep" or path in ("/v1/decide", "/v1/explain"):
+        from .asked import answer as decided
+
+        return decided
     from .collect import answer as collect
 
     return collect

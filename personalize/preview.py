@@ -8,7 +8,6 @@ Rule 3  Whoever is held out is not previewed. Consent is: without it a preview s
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +17,8 @@ from weakref import WeakKeyDictionary
 from .config.models import Config, Experience, Slot
 from .engine import Engine, Route
 from .exchange import Exchange, Message, Send
-from .model import PURPOSES, Choice, Consent, Plan, Request, Visitor
+from .explain import explained
+from .model import PURPOSES, Consent, Request, Visitor
 from .visit import read_request
 from .visitor import Preview
 from .visitor.bots import is_bot
@@ -38,7 +38,6 @@ AGENTS: Final[Mapping[str, bytes]] = {
     "bot": b"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
 }
 _ROUTES: Final = 64  # compiled previews that an engine keeps
-_LONGEST_HEADER: Final = 4000
 _OURS: Final = frozenset(
     {b"cache-control", b"expires", b"etag", b"last-modified", b"x-robots-tag", b"referrer-policy", b"age", b"pragma"}
 )
@@ -165,34 +164,3 @@ def unlisted(send: Send) -> Send:
         await send(message)
 
     return sending
-
-
-def explained(send: Send, plan: Plan) -> Send:
-    """The response's headers say what each slot shows, and why."""
-    header = (b"x-personalize-explain", told(plan))
-
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), header]}
-        await send(message)
-
-    return sending
-
-
-def told(plan: Plan) -> bytes:
-    """A plan as JSON in ASCII, short enough for a header: the slots that do not fit are counted under "more"."""
-    slots: list[dict[str, Any]] = []
-    size = 0
-    for choice in plan.choices:
-        said = _said(choice)
-        size += len(json.dumps(said)) + 1
-        if size > _LONGEST_HEADER:
-            break
-        slots.append(said)
-    more = len(plan.choices) - len(slots)
-    return json.dumps({"slots": slots} | ({"more": more} if more else {}), separators=(",", ":")).encode("ascii")
-
-
-def _said(choice: Choice) -> dict[str, Any]:
-    said = {"slot": choice.slot, "experience": choice.experience, "variant": choice.variant, "reason": choice.reason}
-    return {key: value for key, value in said.items() if value is not None} | ({"held": True} if choice.held else {})

@@ -75,9 +75,10 @@ class Routes(Generic[R]):
         signals = tuple((s, got) for s, pattern in self._signals if (got := pattern.match(path)) is not None)
         if not names and not signals:
             return None
-        return Match(self._route(names) if names else None, params, signals)
+        return Match(self.of(names) if names else None, params, signals)
 
-    def _route(self, names: tuple[str, ...]) -> R:
+    def of(self, names: tuple[str, ...]) -> R:
+        """The route of these slots."""
         if names not in self._routes:
             self._routes[names] = self._make(names)
         return self._routes[names]

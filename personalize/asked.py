@@ -1,0 +1,317 @@
+"""Decisions for those who ask outside of a page: `/v1/decide`, `/v1/explain` and OpenFeature's `/ofrep/v1/`.
+
+Rule 1  A write key vouches: its holder says who the visitor is, what they consent to and what else is known.
+Rule 2  Without one, the caller is a browser on this site's own pages: its signed cookie, its consent, nothing it says.
+Rule 3  Asking shows nothing to anybody, so it is no exposure. `/v1/decide` records what was shown where told to.
+Rule 4  Reasons are for those who run the site: `/v1/explain` wants a preview's token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import os
+import re
+import uuid
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from .engine import Decision, Engine, Route
+from .errors import CollectError
+from .events import as_allowed
+from .events.bodies import read_body
+from .events.collector import is_same_origin
+from .events.exposures import exposure_of
+from .events.orders import write_keys
+from .explain import HEADER, explain, explain_as
+from .model import PURPOSES, Choice, Consent, Event, Fill, Profile, Request, Visitor
+from .ofrep import bulk, flags, problem
+from .own import Receive, Send
+from .preview import IN_QUERY, route_of, take_token, visitor_of
+from .profiles import first_party
+from .visit import read_request
+from .visitor.bots import is_bot
+
+_FLAGS: Final = "/ofrep/v1/evaluate/flags"
+_OWN_ID: Final = re.compile(r"[0-9a-f]{32}")
+_LONGEST_ID: Final = 200
+_Headers = tuple[tuple[bytes, bytes], ...]
+
+
+async def answer(
+    engine: Engine, path: str, now: float, scope: MutableMapping[str, Any], receive: Receive, send: Send
+) -> None:
+    """Answer one request; `path` is below the prefix."""
+    request = read_request(scope, {})
+    headers: _Headers = ()
+    try:
+        if path == "/v1/explain":
+            _only(request, "GET")
+            status, body = 200, await _explain(engine, request, now)
+        elif path == "/v1/decide":
+            _only(request, "POST")
+            status, body, headers = await _decide(engine, request, receive, now)
+        elif path == _FLAGS or path.startswith(f"{_FLAGS}/"):
+            _only(request, "POST")
+            status, body, headers = await _evaluate(engine, path.removeprefix(_FLAGS)[1:], request, receive, now)
+        else:
+            raise CollectError(404, "not_found", "there is nothing at this address")
+    except CollectError as error:
+        engine.observer.count(f"asked.{error.code}")
+        status, body = error.status, _refused(path, error)
+        if error.status == 401:
+            headers = ((b"www-authenticate", b"Bearer"),)
+    text = (
+        b"" if status == 304 else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    )
+    head = [
+        (b"content-type", b"application/json"),
+        (b"cache-control", b"private, no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"x-robots-tag", b"noindex"),
+        *([] if status == 304 else [(b"content-length", b"%d" % len(text))]),
+        *headers,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": head})
+    await send({"type": "http.response.body", "body": text})
+
+
+def _only(request: Request, method: str) -> None:
+    if request.method != method:
+        raise CollectError(405, "method_not_allowed", f"this address takes {method}")
+
+
+def _refused(path: str, error: CollectError) -> dict[str, Any]:
+    if not path.startswith("/ofrep/"):
+        return {"success": False, "code": error.code, "message": str(error)}
+    known = {"bad_json": "PARSE_ERROR", "bad_context": "INVALID_CONTEXT", "no_visitor": "TARGETING_KEY_MISSING"}
+    return problem(known.get(error.code, "GENERAL"), str(error))
+
+
+# --- who asks, and about what --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question: the page it is about, whom for, and what came of it."""
+
+    request: Request
+    visitor: Visitor
+    profile: Profile | None
+    route: Route
+    decision: Decision
+
+
+def _trusted(engine: Engine, request: Request) -> bool:
+    """Whether the caller holds a write key. Raises CollectError for a wrong one, and for one that a browser sent."""
+    scheme, _, bearer = request.headers.get(b"authorization", b"").partition(b" ")
+    given = request.headers.get(b"x-api-key") or (bearer.strip() if scheme.lower() == b"bearer" else b"")
+    if not given:
+        return False
+    keys = write_keys(engine.config.site.write_keys, os.environ)
+    if not any(hmac.compare_digest(given, key.encode()) for key in keys):
+        raise CollectError(401, "unauthorized", "this is none of the site's write keys")
+    if b"origin" in request.headers or b"sec-fetch-site" in request.headers:
+        raise CollectError(401, "unauthorized", "a write key belongs on a server; browsers are known by their cookie")
+    return True
+
+
+async def _body(request: Request, receive: Receive) -> dict[str, Any]:
+    body = await read_body(receive, request.headers)
+    try:
+        told = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict):
+        raise CollectError(400, "bad_json", "the body is not a JSON object")
+    return told
+
+
+def _page(url: Any, request: Request, told: Mapping[str, Any], trusted: bool) -> Request:
+    """The request for the page that is asked about. A browser's headers count for what they say; a server's tell of the
+    server, so it says in `headers` what the visitor's device said."""
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "/")
+    except ValueError:
+        raise CollectError(400, "bad_context", "url is no address") from None
+    headers: dict[bytes, bytes] = dict(request.headers)
+    attributes: Mapping[str, Any] = {}
+    if trusted:
+        said = told.get("headers")
+        headers = {b"host": request.headers.get(b"host", b"")}
+        if isinstance(said, Mapping):
+            headers |= {str(k).lower().encode("latin-1", "replace"): str(v).encode() for k, v in said.items()}
+        attributes = found if isinstance(found := told.get("attributes"), Mapping) else {}
+    if parts.netloc:
+        headers[b"host"] = parts.netloc.encode("latin-1", "replace")
+    query = parts.query.encode("utf-8", "replace")
+    return Request("GET", unquote(parts.path) or "/", query, request.scheme, headers, {}, attributes)
+
+
+def _consent(engine: Engine, told: Any) -> Consent:
+    """As given: a list of purposes, "granted" or "denied"; without any, what the site's config takes for granted."""
+    if told is None:
+        told = engine.config.site.consent.default
+    if told in ("granted", "denied"):
+        return Consent(frozenset(PURPOSES if told == "granted" else ()))
+    if isinstance(told, list) and all(purpose in PURPOSES for purpose in told):
+        return Consent(frozenset(told))
+    raise CollectError(400, "bad_context", f"consent is granted, denied, or a list of {', '.join(PURPOSES)}")
+
+
+def _visitor(engine: Engine, page: Request, told: Mapping[str, Any]) -> Visitor:
+    """Rule 1. Ids as the collector takes them: the site's `userId`, or an `anonymousId`."""
+    user, anonymous = (str(told.get(key) or "") for key in ("userId", "anonymousId"))
+    if not (user or anonymous) or max(len(user), len(anonymous)) > _LONGEST_ID:
+        raise CollectError(
+            400, "no_visitor", f"who is it? give a userId or anonymousId of up to {_LONGEST_ID} characters"
+        )
+    name = f"u:{user}" if user else anonymous if _OWN_ID.fullmatch(anonymous) else f"a:{anonymous}"
+    consent = _consent(engine, told.get("consent"))
+    if is_bot(page.headers.get(b"user-agent", b"")):
+        return Visitor(None, consent, bot=True)
+    return Visitor(name if consent.allows("personalization_storage") else None, consent)
+
+
+async def _asked(engine: Engine, request: Request, told: Mapping[str, Any], now: float, trusted: bool) -> Asked | None:
+    """What is decided; None for a page without slots. Without `url` all slots of the config are asked for."""
+    url = told.get("url")
+    page = _page(url, request, told, trusted)
+    if trusted:
+        visitor = _visitor(engine, page, told)
+    elif not is_same_origin(request):
+        raise CollectError(403, "other_origin", "browsers ask from this site's own pages only")
+    else:
+        visitor = engine.visitors.identify(request, now)
+    route: Route | None
+    if url is None:
+        route = engine.route_of_all()
+    else:
+        match = engine.match(page.path)
+        route = match.route if match is not None else None
+        page = replace(page, params=match.params if match is not None else {})
+    if route is None:
+        return None
+    profile = None if visitor.id is None or visitor.fresh else await engine.history.load(visitor.id)
+    if profile is not None and visitor.consent.gpc:
+        profile = first_party(profile)
+    return Asked(page, visitor, profile, route, engine.decide(route, page, visitor, profile, now))
+
+
+# --- decide --------------------------------------------------------------------------------------------
+
+
+async def _decide(
+    engine: Engine, request: Request, receive: Receive, now: float
+) -> tuple[int, dict[str, Any], _Headers]:
+    trusted = _trusted(engine, request)
+    told = await _body(request, receive)
+    asked = await _asked(engine, request, told, now, trusted)
+    if asked is None:
+        return 200, {"visitor": None, "slots": []}, ()
+    wanted = told.get("slots")
+    choices = [c for c in asked.decision.plan.choices if not isinstance(wanted, list) or c.slot in wanted]
+    fills = await _fills(engine, asked, choices, now)
+    recorded = told.get("record") is True and asked.visitor.id is not None
+    if recorded:
+        for choice, fill in zip(choices, fills, strict=True):
+            if choice.experience is not None and asked.visitor.id is not None:
+                shown = exposure_of(choice, fill.state)
+                event = Event(uuid.uuid4().hex, "Experience Viewed", now, asked.visitor.id, shown)
+                engine.history.record(as_allowed(event, asked.visitor.consent))
+        await engine.history.log.flush()
+    slots = [_slot(engine, choice, fill) for choice, fill in zip(choices, fills, strict=True)]
+    cookie = asked.visitor.set_cookie
+    keeps = cookie is not None and (recorded or not asked.visitor.fresh)
+    # A newcomer of whom nothing was recorded gets no id: the next page gives one.
+    headers: _Headers = ((b"set-cookie", cookie),) if cookie is not None and keeps else ()
+    return 200, {"visitor": asked.visitor.id if trusted else None, "recorded": recorded, "slots": slots}, headers
+
+
+async def _fills(engine: Engine, asked: Asked, choices: list[Choice], now: float) -> list[Fill]:
+    """What each slot shows, within the page's one budget; what is late falls back, as on a page."""
+    begun = [engine.begin(c, asked.request, asked.decision, asked.profile, now) for c in choices]
+    open_ = [fill for _, fill in begun if not isinstance(fill, Fill)]
+    if open_:
+        await asyncio.wait(open_, timeout=engine.config.site.budget)
+    return [
+        fill if isinstance(fill, Fill) else fill.result() if fill.done() else engine.contents.fallback(ask, "late")
+        for ask, fill in begun
+    ]
+
+
+def _slot(engine: Engine, choice: Choice, fill: Fill) -> dict[str, Any]:
+    """`html` None is the page's own markup; `parts` are what the template was made of, for who draws it anew."""
+    return {
+        "slot": choice.slot,
+        "experience": choice.experience,
+        "variant": choice.variant,
+        "experiment": choice.experiment,
+        "held": choice.held,
+        "reason": choice.reason,
+        "why": choice.why,
+        "html": fill.html,
+        "state": fill.state,
+        "parts": {name: _part(engine, text) for name, text in choice.content.parts.items()},
+    }
+
+
+def _part(engine: Engine, text: str) -> Any:
+    group, dot, name = text.partition(".")
+    return engine.config.parts.get(group, {}).get(name, text) if dot else text
+
+
+# --- explain -------------------------------------------------------------------------------------------
+
+
+async def _explain(engine: Engine, request: Request, now: float) -> dict[str, Any]:
+    """Rule 4. A token in the query shows the page as that preview; one in the header, as the request's own visitor."""
+    query, token = take_token(request.query)
+    as_preview = IN_QUERY in request.query
+    preview = engine.previews.read(token or request.headers.get(HEADER, b"").decode("latin-1"), now)
+    if preview is None:
+        raise CollectError(403, "forbidden", "reasons are told with a preview's token: personalize preview makes one")
+    url = engine.visitors.read("query", replace(request, query=query), now, Visitor(None, Consent())).get("url", "/")
+    page = _page(url, request, {}, False)
+    if not as_preview:
+        return (await explain(engine, page, now)).as_json()
+    match = engine.match(page.path)
+    if match is None or match.route is None:
+        return (await explain(engine, page, now)).as_json()
+    page = replace(page, params=match.params)
+    if preview.device is not None:
+        from .preview import AGENTS
+
+        page = replace(page, headers={**page.headers, b"user-agent": AGENTS[preview.device]})
+    route = route_of(engine, match.route.slots, preview)
+    moment = now if preview.at is None else preview.at
+    visitor = visitor_of(preview, page)
+    return (await explain_as(engine, route, page, visitor, None, moment, preview.segments)).as_json()
+
+
+# --- OpenFeature ---------------------------------------------------------------------------------------
+
+
+async def _evaluate(
+    engine: Engine, key: str, request: Request, receive: Receive, now: float
+) -> tuple[int, dict[str, Any], _Headers]:
+    """One flag, or all where `key` is empty. `targetingKey` is the site's user id; `url` and `consent` are read like
+    those of `/v1/decide`, and all of the context is there to conditions as custom.*."""
+    trusted = _trusted(engine, request)
+    context = (await _body(request, receive)).get("context", {})
+    if not isinstance(context, dict):
+        raise CollectError(400, "bad_context", "the context is not an object")
+    told = {"userId": context.get("targetingKey"), "attributes": context}
+    told |= {name: context[name] for name in ("url", "consent", "headers") if name in context}
+    asked = await _asked(engine, request, told, now, trusted)
+    found = flags(engine.config, asked.decision.plan) if asked is not None else {}
+    if not key:
+        body, tag = bulk(found)
+        same = request.headers.get(b"if-none-match", b"").decode("latin-1") == tag
+        return 304 if same else 200, body, ((b"etag", tag.encode()),)
+    if key not in found:
+        return 404, problem("FLAG_NOT_FOUND", f'there is no slot, experience or experiment "{key}" here', key), ()
+    return 200, found[key], ()

@@ -1,0 +1,68 @@
+"""Slots and experiments as OpenFeature flags, in the words of its Remote Evaluation Protocol (OFREP, version 1,
+https://github.com/open-feature/protocol). Pure: a plan in, answers out.
+
+A flag's key is one of
+- an experiment's key: the value is the visitor's variant;
+- a slot's name: the value is the id of the experience it shows;
+- "slot/experience": whether it is shown, true or false.
+Where nothing is shown, or the visitor is held out, the first two carry no value: then the default in the code counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from .config.models import Config
+from .model import Choice, Plan
+
+Flag = dict[str, Any]
+
+_REASONS: Final[Mapping[str, str]] = {"experience": "TARGETING_MATCH", "holdout": "SPLIT"}
+
+
+def flags(config: Config, plan: Plan) -> dict[str, Flag]:
+    """Every flag of the plan's slots. Where two have one key, the first that has a value counts."""
+    found: dict[str, Flag] = {}
+    for choice in plan.choices:
+        for flag in _of_slot(config, choice):
+            if flag["key"] not in found or ("value" in flag and "value" not in found[flag["key"]]):
+                found[flag["key"]] = flag
+    return found
+
+
+def _of_slot(config: Config, choice: Choice) -> Iterator[Flag]:
+    shown = choice.experience if not choice.held else None
+    variant = choice.variant or "" if shown is not None else ""
+    yield _flag(choice.slot, choice, shown, variant or shown or "")
+    for experience in config.slots[choice.slot].experiences:
+        chosen = experience.id == shown
+        yield _flag(f"{choice.slot}/{experience.id}", choice, chosen, "on" if chosen else "off", chosen)
+        if experience.experiment is not None:
+            yield _flag(
+                experience.experiment.key, choice, variant if chosen else None, variant if chosen else "", chosen
+            )
+
+
+def _flag(key: str, choice: Choice, value: str | bool | None, variant: str, chosen: bool = True) -> Flag:
+    reason = "SPLIT" if choice.experiment is not None and chosen else _REASONS.get(choice.reason, "DEFAULT")
+    if not chosen:
+        reason = "DEFAULT"
+    metadata: dict[str, Any] = {"slot": choice.slot, "reason": choice.reason}
+    if choice.held:
+        metadata["held"] = True
+    flag: Flag = {"key": key, "reason": reason, "variant": variant, "metadata": metadata}
+    return flag if value is None else {**flag, "value": value}
+
+
+def bulk(all_flags: Mapping[str, Flag]) -> tuple[dict[str, Any], str]:
+    """The answer to "all flags", and its entity tag."""
+    body = {"flags": list(all_flags.values())}
+    return body, f'"{hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:24]}"'
+
+
+def problem(code: str, details: str, key: str | None = None) -> dict[str, Any]:
+    """An error's body; `code` is one of the protocol's."""
+    return {"errorCode": code, "errorDetails": details} | ({} if key is None else {"key": key})
