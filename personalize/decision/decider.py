@@ -67,7 +67,7 @@ class Decider:
         self._purposes = frozenset(slot.purpose for slot in self.slots)
         self._answers = Answers(compiler.schedules, compiler.of_profile, compiler.always, compiler.aged)
         self._splits = tuple(compiler.splits)
-        self._kept = tuple(sorted(frozenset[str]().union(*(split.keys for split in self._splits))))
+        self._kept = frozenset[str]().union(*(split.keys for split in self._splits))
         self._held_apart = tuple(compiler.holdouts)
         self.holdout = config.holdout
         self._plans: Memo[Hashable, Plan] = Memo(_PLANS)
@@ -113,7 +113,7 @@ class Decider:
             return _NOWHERE
         kept = profile.assignments if profile is not None else {}
         # Of what was assigned before only this route's experiments count, and all of them stand in the key.
-        key = (id, tuple([kept.get(name) for name in self._kept])) if kept and self._kept else id
+        key = (id, frozenset([item for item in kept.items() if item[0] in self._kept])) if kept else id
         known = self._assignments.get(key)
         if known is not None:
             return known

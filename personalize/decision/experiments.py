@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 Range = tuple[float, float]
 
@@ -26,11 +27,17 @@ def _fnv1a(text: str, state: int = _OFFSET) -> int:
     return state
 
 
+@lru_cache(maxsize=4096)
+def _of_seed(seed: str) -> int:
+    """The hash of a seed, from which that of every visitor under it goes on."""
+    return _fnv1a(seed)
+
+
 def hash_unit(seed: str, value: str, version: int = 2) -> float | None:
     """A number in [0, 1) for a value (a visitor's id) under a seed (an experiment's key): in steps of 1/1,000 for
     version 1, of 1/10,000 and without version 1's bias for version 2; None for a version that does not exist."""
     if version == 2:
-        return _fnv1a(str(_fnv1a(value, _fnv1a(seed)))) % 10_000 / 10_000
+        return _fnv1a(str(_fnv1a(value, _of_seed(seed)))) % 10_000 / 10_000
     if version == 1:
         return _fnv1a(value + seed) % 1_000 / 1_000
     return None
