@@ -237,11 +237,7 @@ def _is_capped(config: Config, name: str) -> bool:
 
 def _targets(name: str, config: Config) -> list[SlotTarget]:
     match = config.slots[name].match
-    if match.element is not None:
-        return [SlotTarget(name, selector=match.element)]
-    if match.comment is not None:
-        return [SlotTarget(name, comment=match.comment)]
-    return [SlotTarget(name, selector=f'[data-slot="{name}"]'), SlotTarget(name, comment=name)]
+    return [SlotTarget(name, match.element, match.comment, match.do, match.attribute, match.all)]
 
 
 def _contents(config: Config, name: str) -> Iterator[Content]:

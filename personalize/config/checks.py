@@ -8,6 +8,7 @@ from pathlib import Path as FilePath
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from .actions import check_actions
 from .addresses import check_addresses
 from .experiments import check_experiment, check_requirements
 from .models import duration
@@ -45,6 +46,7 @@ def check(tree: Tree, base: FilePath) -> None:
     check_goals(tree)
     check_times(tree)
     check_rules(tree)
+    check_actions(tree, shown)
     check_addresses(tree, shown)
     check_templates(tree, shown, base)
 

@@ -34,6 +34,7 @@ CODES: Mapping[str, str] = {
     "PZ207": "an id used twice",
     "PZ208": "nothing, or two things, to show",
     "PZ209": "two ways to find one slot",
+    "PZ210": "something that cannot be done at a slot",
     # what does not fit together
     "PZ301": "an unknown segment",
     "PZ302": "segments that depend on each other in a circle",

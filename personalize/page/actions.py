@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
+from ..config.actions import ON_ATTRIBUTES, Action
 from .attributes import change, may_be_set
 from .elements import FORMATTING, HEADINGS, VOID
 from .open_elements import HTML, Node
 from .spans import Kind, Span
 from .tokens import RAW
-
-Action = Literal[
-    "replace_inner", "replace", "before", "after", "start", "end", "remove", "set_attribute", "remove_attribute"
-]
-ACTIONS: tuple[str, ...] = get_args(Action)
 
 _KINDS: dict[str, Kind] = {
     "replace_inner": "inner", "replace": "outer", "remove": "outer", "before": "point", "after": "after",
@@ -37,7 +32,7 @@ class Act:
 
     @property
     def on_attribute(self) -> bool:
-        return self.action == "set_attribute" or self.action == "remove_attribute"
+        return self.action in ON_ATTRIBUTES
 
     @property
     def inside(self) -> bool:

@@ -1,8 +1,9 @@
 """One attribute of a start tag set or removed; every other byte of the tag stays.
 
 A fill is HTML text: its character references mean in the value what they mean in text, and only what could end the
-value or look like a tag is escaped. White space around it is dropped. What would run code is refused: event handlers,
-styles, whole documents, addresses with a scheme that is not known to be harmless, and what scripts and the like load.
+value or look like a tag is escaped. White space around it is dropped. What would run code is refused: addresses with a
+scheme that is not known to be harmless, and what scripts and the like load; event handlers, styles and whole documents
+are refused when the config is loaded.
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ from collections.abc import Callable
 from .spans import Span
 from .tokens import ONE_ATTR, attributes
 
-_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:.-]*")
-_CODE = frozenset(("style", "srcdoc", "http-equiv"))
 _ADDRESSES = frozenset(
     b"""href src action formaction poster cite background data manifest ping longdesc usemap xlink:href srcset
     icon""".split()
@@ -24,16 +23,6 @@ _ADDRESSES = frozenset(
 _LOADERS = frozenset(b"script base link object embed animate animatemotion animatetransform set".split())
 _SCHEME = re.compile(r"([^/?#:]*):")
 _HARMLESS = frozenset(("http", "https", "mailto", "tel", "sms"))
-
-def why_not(name: str, setting: bool) -> str | None:
-    """Why an attribute of this name cannot be set or removed, for an editor; None if it can."""
-    if not _NAME.fullmatch(name):
-        return "is no attribute's name: letters, digits, -, _, : and . only, beginning with a letter"
-    folded = name.lower()
-    if setting and (folded.startswith("on") or folded in _CODE):
-        return "cannot be set: it holds code, styles or a document, for which no escaping is safe"
-    return None
-
 
 def may_be_set(attribute: bytes, element: bytes, raw: bytes) -> bool:
     """Whether content may choose this attribute of this element."""

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .actions import ACTIONS, Act, Action
-from .attributes import why_not
+from ..config.actions import ACTIONS, Action, why_not
+from .actions import Act
 from .selectors import Quick, Selectors, Step
 
 
@@ -96,6 +96,6 @@ def _act(target: SlotTarget) -> Act:
             raise ValueError(f"{target.action} is not about an attribute")
     elif target.attribute is None:
         raise ValueError(f"{target.action} needs the attribute's name")
-    elif (wrong := why_not(target.attribute, target.action == "set_attribute")) is not None:
+    elif (wrong := why_not(target.attribute, target.action)) is not None:
         raise ValueError(f"{target.attribute!r} {wrong}")
     return act
