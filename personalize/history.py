@@ -74,6 +74,7 @@ class History:
     async def _start(self) -> None:
         try:
             await self._recall_pauses()
+            await self.hot.recall("")  # so that it is connected before the first page asks
             await self.log.start()
         except Exception as error:  # a site stays up without its log
             self.observer.failed("history", error)
