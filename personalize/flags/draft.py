@@ -80,7 +80,7 @@ class Draft:
 
     def summary(self) -> list[str]:
         """The notes, and what holds for the whole."""
-        told = [f"{len(self.slots)} flags became slots, each where a page says data-slot=NAME"]
+        told = [f"flags that became slots: {len(self.slots)}, each where a page says data-slot=NAME"]
         if self.attributes:
             names = ", ".join(sorted(self.attributes))
             told.append(f'pass these in scope["personalize.attributes"]: {names}')
