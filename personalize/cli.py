@@ -17,6 +17,7 @@ from .flags.command import import_command
 from .imports.command import import_events
 from .people.commands import export, identity
 from .previewing import preview
+from .replaying import replay
 from .switch import history, pause, resume
 from .upkeep.commands import copy_store, rebuild
 
@@ -145,7 +146,7 @@ main.add_command(copy_store)
 main.add_command(rebuild)
 
 
-for command in (pause, resume, history, preview):
+for command in (pause, resume, history, preview, replay):
     main.add_command(command)
 
 

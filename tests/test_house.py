@@ -22,6 +22,8 @@ ROOF = {
     "switch": {"changes", "pauses"},
     "preview": {"engine", "exchange", "explain", "routes", "visit"},
     "previewing": {"preview"},
+    "replay": {"engine", "routes"},
+    "replaying": {"engine", "history", "observe", "replay"},
     "membership": {"engine"},
     "me": {"engine", "membership", "visit"},
     "people": {"engine", "history", "membership", "observe"},
@@ -38,8 +40,8 @@ ROOF = {
     "checked": set(),
     "reload": {"changes", "checked", "engine", "history"},
     "middleware": {"preview", "observe", "own", "engine", "reload", "routes", "visit", "exchange", "explain"},
-    "cli": {"checked", "flags", "imports", "people", "previewing", "switch", "upkeep", "observe", "engine", "explain", "history", "reload",
-            "visit"},
+    "cli": {"checked", "flags", "imports", "people", "previewing", "replaying", "switch",
+            "upkeep", "observe", "engine", "explain", "history", "reload", "visit"},
     "testing": set(), "__main__": {"cli"}, "__init__": {"middleware"},
 }  # fmt: skip
 # Ground parts lean on each other in one direction only (names for types, under TYPE_CHECKING, are no arrows there).

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from personalize.cli import main
 from personalize.explain import explain, read_url
-from personalize.model import OPERATOR, PAUSED, Event
+from personalize.model import PAUSED, Event
 
 HERO = """
 version: 1
