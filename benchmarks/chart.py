@@ -35,8 +35,8 @@ def bars(title: str, groups: Mapping[str, Mapping[str, float]]) -> str:
         grid.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP - 10}" y2="{y}" stroke="{_GRID}"/>')
         grid.append(f'<text x="{x:.1f}" y="{_TOP - 16}" text-anchor="middle">{_said(10.0**power)}</text>')
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {y + 8}" role="img" aria-label="{escape(title)}"'
-        f' font-family="system-ui, sans-serif" font-size="13" fill="{_INK}">\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {y + 8}" role="img"'
+        f' aria-label="{escape(title)}" font-family="system-ui, sans-serif" font-size="13" fill="{_INK}">\n'
         f'<title>{escape(title)}</title>\n<text x="8" y="18" font-size="15" font-weight="600">{escape(title)}</text>\n'
         + "\n".join([*grid, *parts])
         + "\n</svg>\n"

@@ -30,8 +30,8 @@ _PATIENCE = 16  # pages learned without one coming again before a route learns e
 
 
 class Shape:
-    """A page and its slots. `cuts` is (bytes before the slot, its name, its own bytes, its index in `spans`), where every slot
-    stands once, apart from the others, and its fill is written as it is; None where one does not."""
+    """A page and its slots. `cuts` is (bytes before the slot, its name, its own bytes, its index in `spans`), where
+    every slot stands once, apart from the others, and its fill is written as it is; None where one does not."""
 
     __slots__ = ("cuts", "kept", "key", "page", "size", "spans", "tail")
 
@@ -228,6 +228,7 @@ class Shapes:
 
     def _forget(self, key: Hashable) -> None:
         route = self._routes[key]
-        for shape in [*route.templates, *(s for group in route.by_size.values() for s in group)]:
+        shapes: list[Shape | Template] = [*route.templates, *self._latest(route)]
+        for shape in shapes:
             self._drop(shape)
         del self._routes[key]

@@ -79,13 +79,12 @@ class Splicer:
         """
         if not chunk and not self._fed and more:
             return []
-        if not self._fed and self._scanner is None and self._shapes is not None:
-            if self._following is None:
-                shape = self._shapes.begins(self._key, chunk) if more else self._shapes.find(self._key, chunk)
-                if shape is not None:
-                    self._fed = len(chunk)
-                    return self._join(shape, chunk)
-                self._following = self._shapes.follow(self._key) if more else []
+        if not self._fed and self._following is None and self._scanner is None and self._shapes is not None:
+            shape = self._shapes.begins(self._key, chunk) if more else self._shapes.find(self._key, chunk)
+            if shape is not None:
+                self._fed = len(chunk)
+                return self._join(shape, chunk)
+            self._following = self._shapes.follow(self._key) if more else []
         if chunk:
             self._pieces.append(chunk)
         if not self._joined and (not self._following or not self._follow(chunk, more)):
@@ -172,8 +171,8 @@ class Splicer:
         if scanner.gave_up or scanner.fed > self._shapes.largest:
             self._learning = None
         elif not more:
-            pieces = self._learning
-            self._shapes.learn(self._key, pieces[0] if len(pieces) == 1 else b"".join(pieces), scanner.spans, self._rules)
+            page = b"".join(self._learning)
+            self._shapes.learn(self._key, page, scanner.spans, self._rules)
             self._learning = None
 
     # --- what leaves ----------------------------------------------------------------------------------

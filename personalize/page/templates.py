@@ -100,7 +100,7 @@ class Fitted:
 
 
 def _edges(spans: Sequence[Span], starts: list[int]) -> list[tuple[str, int, int, int, int, int]] | None:
-    """(slot, index of its span, start, holes before that, end, holes before that) of each slot, where they stand apart."""
+    """(slot, index of its span, start, holes before that, end, holes before that) of each, where they stand apart."""
     if not stand_apart(spans):
         return None
     return [

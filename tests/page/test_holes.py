@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from personalize.page import WAIT, Shapes, SlotTarget, Splicer, compile_rules, scanner
-from personalize.page.holes import VALUE_LIMIT
+from personalize.page import WAIT, Shapes, SlotTarget, Splicer, compile_rules, holes, scanner
+from personalize.page.holes import VALUE_LIMIT, Hole, Kind
 
 RULES = compile_rules([SlotTarget("a"), SlotTarget("b")])
 BY_CLASS = compile_rules([SlotTarget("a", ".hero"), SlotTarget("b", "#offer")])
@@ -150,6 +153,78 @@ def test_a_hostile_value_cannot_change_what_is_a_slot(place: bytes, rules) -> No
         for first in (b"one", value, b"two", value + b"x", b"x" + value, b"three"):
             text = page.replace(b"@", first)
             assert run(shapes, text, rules) == run(None, text, rules)
+
+
+def guessed(self: holes.Probe, page: bytes, low: int) -> Hole | None:
+    """The wrong way: what the bytes before a place look like decides what it stands in."""
+    at = self.fed
+    kind = holes.VALUE if page.rfind(b'="', 0, at) > page.rfind(b">", 0, at) else holes.TEXT
+    return holes._run(kind, page, at, low, 0)
+
+
+ANYTHING = Kind(re.compile(rb"[^>\"']++").match, frozenset(range(256)) - frozenset(b">\"'"))
+
+
+@pytest.mark.parametrize(
+    ("place", "values", "rules", "wrong"),
+    [
+        (b"<script>'@'</script>", (b"x<!--<script ",), RULES, {"PLAIN": ANYTHING}),
+        (b"<!-- x@><i data-slot=b>1</i> -->", (b"a--",), RULES, {"DASHLESS": holes.PLAIN}),
+        (b"<!-- s@ -->x<!-- /slot:a -->", (b"lot:a",), RULES, {"_MARKERS": (b"\1",)}),
+        (b"<style></@le ><i data-slot=b>1</i></style>", (b"sty",), RULES, {"_LONGEST": 0}),
+        (b"<b title='@'>", (b"x' data-slot='b",), RULES, {"hole": guessed}),
+        (b'<div class="@">x</div>', (b"hero",), BY_CLASS, {"reads": frozenset()}),
+        (b'<div id="@">x</div>', (b"offer",), BY_CLASS, {"reads": frozenset()}),
+    ],
+)
+def test_the_law_catches_holes_that_are_not_proven(
+    place: bytes, values: Sequence[bytes], rules, wrong: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hole in a script with `<`, a guess backward, a class that a selector reads: each breaks the law at once."""
+    hostile(place, values, rules)
+    for name, value in wrong.items():
+        if name == "reads":
+            rules = compile_rules([SlotTarget("a", ".hero"), SlotTarget("b", "#offer")])
+            object.__setattr__(rules, name, value)
+        elif name == "hole":
+            monkeypatch.setattr(holes.Probe, name, value)
+        else:
+            monkeypatch.setattr(holes, name, value)
+    with pytest.raises(AssertionError):
+        hostile(place, values, rules)
+
+
+AROUND = st.sampled_from(
+    [
+        b"<p>", b"</p>", b"<b>", b"</b>", b"<a href='/x'>", b"</a>", b"<svg>", b"</svg>", b"<style>", b"</style>",
+        b"<script>", b"</script>", b"<!--", b"-->", b"<script><!--", b"<title>", b"</title>", b"<table>", b"<tr><td>",
+        b"</table>", b"<template>", b"</template>", b"<math>", b"<mi>", b"<![CDATA[", b"]]>", b"text", b"&amp;", b" ",
+        b"<div data-slot=a>", b"</div>", b"<i data-slot=b>", b"</i>", b"<!-- slot:a -->", b"<!-- /slot:a -->", b"<",
+        b"<div class='hero x'>", b"<p id=offer>", b"<textarea>", b"</textarea>", b"<select><option>", b"'", b'"', b"-",
+        b"<colgroup>", b"<html>", b"<body>", b"<li>", b"<x y='", b'<x y="', b"<x y=", b"</", b"<!", b">", b"=", b"/",
+    ]
+)  # fmt: skip
+VARYING = st.sampled_from([p.replace(b"@", b"\1") for p in (*PLACES, b"@", b"a@b", b" @ ")])
+ODD = st.sampled_from(HOSTILE) | st.binary(max_size=4)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(AROUND | VARYING, min_size=1, max_size=14).map(b"".join),
+    st.lists(st.lists(ODD | st.sampled_from(TOKENS), min_size=1, max_size=4), min_size=1, max_size=5),
+    st.sampled_from([RULES, BY_CLASS, compile_rules([SlotTarget("a", "p:nth-child(2) i, b + b"), SlotTarget("b")])]),
+    st.sampled_from([{}, {"a": None}, {"b": b"</p>"}]),
+    st.integers(0, 200),
+)
+def test_any_value_in_any_place_gives_what_reading_the_page_gives(page, versions, rules, fills, cut) -> None:
+    """Random pages that vary in random places: through shapes and holes, whole or in parts, each has its own result."""
+    shapes = Shapes()
+    for values in ([b"one"], [b"two2"], *versions, [b"three", b"x"], *versions):
+        parts = page.split(b"\1")
+        text = parts[0] + b"".join(values[i % len(values)] + part for i, part in enumerate(parts[1:]))
+        wanted = run(None, text, rules, **fills)
+        assert run(shapes, text, rules, **fills) == wanted
+        assert run(shapes, [text[:cut], text[cut:]], rules, **fills) == wanted
 
 
 def test_slots_around_and_between_holes_are_filled_kept_and_waited_for() -> None:
