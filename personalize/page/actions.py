@@ -102,13 +102,15 @@ def closing_tag(node: Node) -> bytes:
     return b"" if node.ns == HTML and node.name in FORMATTING else b"</%b>" % node.name
 
 
-def close(span: Span, stack: list[Node], node: Node) -> None:
-    """The element `node` ends without an end tag of its own: what comes after it is preceded by end tags for all that
-    is open from the top of the stack down to it. Formatting that a browser opens again after it has no place after."""
-    if span.kind != "after":
+def close(span: Span, stack: list[Node], node: Node, own: bool, wholes: dict[Node, int]) -> None:
+    """Let what comes at the end of `node`, or after it, be preceded by end tags for all that is open from the top of
+    `stack` down to there; `own` if `node` has an end tag. `wholes` are elements that may be replaced as a whole, and
+    where they begin. Formatting that a browser opens again after it has no place after it."""
+    if not span.late or (own and span.kind == "after"):
         return
-    if node.ns == HTML and node.name in FORMATTING:
+    if span.kind == "after" and node.ns == HTML and node.name in FORMATTING:
         span.dead = True
         return
-    above = stack[stack.index(node) :]
-    span.closing, span.closes = b"".join(closing_tag(n) for n in reversed(above)), span.origin
+    unended = stack[stack.index(node) + (span.kind == "end") :]
+    span.closing = b"".join(closing_tag(n) for n in reversed(unended))
+    span.closes = next((wholes[n] for n in unended if n in wholes), -1)

@@ -119,7 +119,7 @@ class Places:
         """What is open, for a look back after the next token, if there will be one."""
         if self._beside and opening in CLOSING:
             tree.know_all()
-        elif not any(span.kind == "after" for span, _ in self._open):
+        elif not any(span.late for span, _ in self._open):
             return []
         return list(tree.stack)
 
@@ -130,6 +130,10 @@ class Places:
                 return closing_tag(node), self._just_ended.get(node, -1)
         return b"", -1
 
+    def _wholes(self) -> dict[Node, int]:
+        """Open elements that may be replaced as a whole, and where they begin."""
+        return {node: span.origin for span, node in self._open if span.kind == "outer"}
+
     def _settle(self, tree: Tree, before: list[Node], name: bytes | None, pos: int, end: int) -> None:
         """After a token (the end tag `name`, or a start tag): slots whose element left the stack have ended where the
         token began, or with it if it was the element's own end tag. `before` is what was open before it."""
@@ -138,14 +142,14 @@ class Places:
         if self._open:
             stack, known = tree.stack, self._at + end
             kept, late = [], []
+            wholes = self._wholes() if before else {}
             for span, node in self._open:
                 if not over and node in stack:
                     kept.append((span, node))
                     continue
                 own = name is not None and is_end_of(node, name)
                 span.finish(self._at + pos, known if own else self._at + pos, known)
-                if not own:
-                    close(span, before, node)
+                close(span, before, node, own, wholes)
                 if span.kind == "outer":
                     self._just_ended[node] = span.origin
                 if span.late:
@@ -213,14 +217,15 @@ class Places:
     def _finish(self, at: int) -> None:
         """Nothing more is read: what is open ends here, and pairs that lack their second comment were none."""
         known = self._at + len(self._buf) + self._last
+        # Nothing can be put at the end of a page that was given up, or that was cut off inside a token.
+        whole = self.gave_up is None and self._raw is None and self._pos == len(self._buf)
         late = []
         for span, node in self._open:
             if not span.late:
                 span.finish(at, at, known)
-            elif self.gave_up is None and self._raw is None and self.tree is not None:
-                # Before a token that the page's end cut off, and after end tags that never came.
-                span.finish(self._at + self._pos, self._at + self._pos, known)
-                close(span, self.tree.stack, node)
+            elif whole and self.tree is not None:
+                span.finish(at, at, known)
+                close(span, self.tree.stack, node, False, self._wholes())
                 late.append(span)
         self.spans += in_order_of_ends(late)
         for span in self._raw_spans:
