@@ -24,7 +24,7 @@ _MAX_ROUTES = 4096
 _MAX_PER_ROUTE = 256
 _FOLLOWED = 32  # shapes of a route that a streamed page is compared with
 _MAX_TEMPLATES = 16  # of a route
-_TRIES = 64  # pages of a route that are compared with others in search of holes, before it happens ever more rarely
+_TRIES = 64  # learned pages of a route that are compared with others in search of holes; later it is every 16th
 _NEAREST = 4  # shapes, and templates, that such a page is compared with
 _PATIENCE = 16  # pages learned without one coming again before a route learns ever more rarely
 
@@ -157,7 +157,7 @@ class Shapes:
     ) -> bool:
         """Whether this page and one known already are versions of one page, which is known from now on."""
         route.tries += 1
-        if route.tries > _TRIES and route.tries & (route.tries - 1):
+        if route.tries > _TRIES and route.tries % 16:
             return False
         for old in route.templates[:_NEAREST]:
             new = templates.learn(key, rules, old.model, old.spans, old.holes, page, spans)
