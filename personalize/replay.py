@@ -18,7 +18,9 @@ from .protocols import Store
 from .routes import Match
 
 _EXAMPLES: Final = 3  # of each kind of change
-_NO_ANALYTICS: Final = frozenset(PURPOSES) - {"analytics_storage"}
+_ALL: Final = Consent(frozenset(PURPOSES))
+_NO_ANALYTICS: Final = Consent(_ALL.granted - {"analytics_storage"})
+_GPC: Final = Consent(_ALL.granted, gpc=True)
 _KNOWN: Final = frozenset({"path", "params", "time", "consent"})  # of a request's facts, what the log holds
 
 Shown = tuple[str | None, str | None, bool]  # experience, variant, held out
@@ -65,6 +67,7 @@ class Replay:
     unknown: set[str] = field(default_factory=set)  # facts that rules ask for and the log does not hold
     _profiles: dict[str, Profile] = field(default_factory=dict)
     _identity: Identity = field(default_factory=Identity)
+    _alike: dict[tuple[str, ...], bool] = field(default_factory=dict)  # slots -> whether both configs say the same
 
     async def take(self, events: Iterable[Event]) -> None:
         """The next events of the log. A view is decided by what was known before it."""
@@ -97,7 +100,7 @@ class Replay:
             return
         profile = self._profiles.get(self._identity.person(event.visitor))
         before = self._plan(self.old, matches[0], event, path, profile)
-        after = self._plan(self.new, matches[1], event, path, profile)
+        after = before if self._same(matches) else self._plan(self.new, matches[1], event, path, profile)
         self.views += 1
         self.visitors.add(event.visitor)
         self._compare_with_log(event, before)
@@ -113,18 +116,37 @@ class Replay:
             if old != new:
                 self._note(slot, old, new, event, path)
 
+    def _same(self, matches: tuple[Match[Route] | None, Match[Route] | None]) -> bool:
+        """Whether the configs say the same of all that this page's plan is made of: then one decision is enough."""
+        one, other = (match.route if match is not None else None for match in matches)
+        if one is None or other is None or one.slots != other.slots:
+            return False
+        if one.slots not in self._alike:
+            old, new = self.old.config, self.new.config
+            whole = ("segments", "holdout", "timezone", "parts")
+            same = all(getattr(old, key) == getattr(new, key) for key in whole) and old.products == new.products
+            tests = [e.experiment for name in one.slots for e in old.slots[name].experiences if e.experiment is not None]
+            self._alike[one.slots] = (
+                same
+                and not any(test.requires for test in tests)
+                and all(old.slots[name] == new.slots[name] for name in one.slots)
+            )
+        return self._alike[one.slots]
+
     def _plan(
         self, engine: Engine, match: Match[Route] | None, event: Event, path: str, profile: Profile | None
     ) -> dict[str, Shown]:
         if match is None or match.route is None:
             return {}
         gpc = event.properties.get("gpc") is True
-        consent = Consent(frozenset(PURPOSES) if event.counted or gpc else _NO_ANALYTICS, gpc)
+        consent = _GPC if gpc else _ALL if event.counted else _NO_ANALYTICS
         request = Request("GET", path, b"", "https", {}, match.params)
         if profile is not None and gpc:
             profile = first_party(profile)
         visitor = Visitor(event.visitor, consent)
-        self.unknown.update(name for name, _ in match.route.request_facts if name not in _KNOWN)
+        for name, _ in match.route.request_facts:
+            if name not in _KNOWN:
+                self.unknown.add(name)
         plan = engine.decide(match.route, request, visitor, profile, event.time).plan
         return {choice.slot: _shown(choice) for choice in plan.choices}
 

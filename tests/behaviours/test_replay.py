@@ -97,6 +97,14 @@ async def test_b30_what_would_change_is_counted_with_examples(history: Any, tmp_
     assert await store.last() == before
 
 
+async def test_b30_a_change_beside_the_slot_is_seen_too(history: Any, tmp_path: Path) -> None:
+    """The slot's own lines are the same, but the segment it asks for, or the holdout, is another."""
+    told = await replayed(tmp_path, NOW.replace("gte: 2", "gte: 3"))
+    assert [(c["before"], c["after"], c["views"]) for c in told["changes"]] == [("back", "default", 2)]
+    told = await replayed(tmp_path, NOW + "holdout: {percent: 100}\n")
+    assert told["changed_views"] == 7
+
+
 async def test_b30_what_the_log_does_not_hold_is_said(history: Any, tmp_path: Path) -> None:
     """A rule that asks for the campaign or the device can't be answered from the log, and the notes say so."""
     told = await replayed(
