@@ -69,7 +69,7 @@ class Span:
 
     def gone_with(self, other: Span) -> bool:
         """Whether this span, which comes after `other`, goes when what `other` spans is replaced."""
-        if self.start < other.end:
+        if self.start < other.end or (self.kind == "end" and other.kind == "outer" and self.origin == other.origin):
             return True
         if self.start == other.start and self.claim is not None and self.claim == other.claim:
             return True
