@@ -204,7 +204,10 @@ class Shapes:
 
     def _holds(self, key: Hashable, page: bytes) -> bool:
         route = self._routes.get(key)
-        return route is not None and any(s.page == page for s in route.by_size.get(len(page), ()))
+        if route is None:
+            return False
+        known = any(shape.page == page for shape in route.by_size.get(len(page), ()))
+        return known or any(template.fit(page) is not None for template in route.templates)
 
     def _drop(self, shape: Shape | Template) -> None:
         if shape.kept:

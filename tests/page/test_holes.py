@@ -267,6 +267,17 @@ def test_more_holes_are_learned_from_later_versions(reads: list[int]) -> None:
     assert len(reads) == before and len(shapes) == 1
 
 
+def test_a_streamed_page_that_fits_is_read_and_leaves_what_is_known_as_it_is() -> None:
+    """Parts that end before the last slot are read, with the right result, and nothing new is kept."""
+    shapes, page, used = Shapes(), FRAME % b"<p>@</p>", []
+    for value in (b"1", b"22", b"333", b"4444"):
+        text = page.replace(b"@", value)
+        for cut in (60, 75, 90, len(text) - 1):
+            assert run(shapes, [text[:cut], text[cut:]]) == run(None, text)
+        used.append(shapes.used)
+    assert len(shapes) == 1 and used[1] == used[3]
+
+
 def test_a_page_with_too_many_differences_is_another_page() -> None:
     """Beyond the bound of holes nothing is learned in common."""
     shapes, page = Shapes(), FRAME % (b"<p>@</p>" * 40)
