@@ -125,7 +125,9 @@ class Replay:
             old, new = self.old.config, self.new.config
             whole = ("segments", "holdout", "timezone", "parts")
             same = all(getattr(old, key) == getattr(new, key) for key in whole) and old.products == new.products
-            tests = [e.experiment for name in one.slots for e in old.slots[name].experiences if e.experiment is not None]
+            tests = [
+                e.experiment for name in one.slots for e in old.slots[name].experiences if e.experiment is not None
+            ]
             self._alike[one.slots] = (
                 same
                 and not any(test.requires for test in tests)
