@@ -168,7 +168,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--svg", type=Path)
     options = parser.parse_args()
-    console = Console()
+    console = Console(width=132)
     table = Table(title="Filling four slots: median microseconds per page (times ours)")
     charted: dict[str, dict[str, float]] = {}
     for case in CASES:
