@@ -16,7 +16,7 @@ from .history import History
 from .lists import listings
 from .model import Ask, Choice, Fill, Plan, Problem, Profile, Request, Step, Visitor
 from .page import PageRules, Shapes, SlotTarget, compile_rules
-from .plugins import load_object
+from .plugins import make_plugin
 from .profiles import PROFILE_FACTS, behaviour_holds
 from .protocols import Observer, Source
 from .recommend import ProofSource, RecommendationSource
@@ -115,7 +115,8 @@ class Engine:
             return ProofSource(history.proof, history.products)
         if source.use == "http":
             return HttpSource(name, source, self.observer)
-        made: Source = load_object(source.use, self.config.mark("sources", name, "use"))(name, source)
+        mark = self.config.mark("sources", name, "use")
+        made: Source = make_plugin(source.use, mark, ("key", "ready", "fetch", "close"), name, source)
         return made
 
     def _refuse_bad_selectors(self) -> None:
