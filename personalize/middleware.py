@@ -71,7 +71,7 @@ class PersonalizeMiddleware:
                 await self.app(scope, receive, send)
             elif match.own:
                 await self._own(match.own, scope, receive, send)
-            elif (query := scope.get("query_string")) and query.find(self._preview) >= 0:  # `in` is ten times slower
+            elif (query := scope.get("query_string")) and query.find(self._preview) >= 0:
                 await self._previewed(match, scope, receive, send)
             else:
                 await self._http(match, scope, receive, send)
