@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..config.actions import ON_ATTRIBUTES, Action
@@ -97,20 +98,17 @@ def is_end_of(node: Node, name: bytes) -> bool:
     return node.name == name or (node.name in HEADINGS and name in HEADINGS and node.ns == HTML)
 
 
-def closing_tag(node: Node) -> bytes:
-    """The end tag of an element that a start tag ends; none for formatting, which ends where it began anew."""
-    return b"" if node.ns == HTML and node.name in FORMATTING else b"</%b>" % node.name
+def end_tags(nodes: Iterable[Node]) -> tuple[tuple[Node, bytes], ...]:
+    """The elements with their end tags; not of formatting, which a browser ends and opens again by itself."""
+    return tuple((n, b"</%b>" % n.name) for n in nodes if n.ns != HTML or n.name not in FORMATTING)
 
 
-def close(span: Span, stack: list[Node], node: Node, own: bool, wholes: dict[Node, int]) -> None:
+def close(span: Span, stack: list[Node], node: Node, own: bool) -> None:
     """Let what comes at the end of `node`, or after it, be preceded by end tags for all that is open from the top of
-    `stack` down to there; `own` if `node` has an end tag. `wholes` are elements that may be replaced as a whole, and
-    where they begin. Formatting that a browser opens again after it has no place after it."""
+    `stack` down to there; `own` if `node` has an end tag. Formatting that is opened again has nothing after it."""
     if not span.late or (own and span.kind == "after"):
         return
     if span.kind == "after" and node.ns == HTML and node.name in FORMATTING:
         span.dead = True
         return
-    unended = stack[stack.index(node) + (span.kind == "end") :]
-    span.closing = b"".join(closing_tag(n) for n in reversed(unended))
-    span.closes = next((wholes[n] for n in unended if n in wholes), -1)
+    span.closing = end_tags(reversed(stack[stack.index(node) + (span.kind == "end") :]))

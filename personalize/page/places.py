@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from .actions import close, closing_tag, in_order, in_order_of_ends, is_end_of
+from .actions import close, end_tags, in_order, in_order_of_ends, is_end_of
 from .candidates import Candidates
 from .elements import ENDS_P, TABLE_PARTS
 from .open_elements import Node
@@ -21,7 +21,7 @@ _MARKER = re.compile(rb"<!--[\t\n\f\r ]*+(/?)(?i:slot):([^\t\n\f\r <>]+?)[\t\n\f
 # Start tags that may end what is open before them.
 CLOSING = ENDS_P | TABLE_PARTS | frozenset(b"option optgroup button rb rtc rp rt select".split())
 
-Closed = tuple[bytes, int]  # the end tag of what a start tag ended, and where that began if it is a slot as a whole
+Closed = tuple[tuple[Node, bytes], ...]  # what a start tag ended, with its end tag
 
 
 class Places:
@@ -45,7 +45,6 @@ class Places:
         self._raw: bytes | None = None
         self._raw_spans: list[Span] = []
         self._open: list[tuple[Span, Node]] = []
-        self._just_ended: dict[Node, int] = {}  # elements with whole spans that the last token ended; where they began
         self._pairs: list[tuple[Span, bytes, int]] = []
         self._candidates = Candidates(rules)
         self._whole = rules is None or rules.quick is None
@@ -87,7 +86,7 @@ class Places:
     # --- elements -------------------------------------------------------------------------------------
 
     def _begin(
-        self, slots: Sequence[str], name: bytes, raw: bytes, pos: int, end: int, closed: Closed = (b"", -1)
+        self, slots: Sequence[str], name: bytes, raw: bytes, pos: int, end: int, closed: Closed = ()
     ) -> list[Span]:
         """Slots of the element whose start tag stands from `pos` to `end`; gives the spans that its end has to finish.
         `closed` is what the start tag has ended."""
@@ -101,7 +100,7 @@ class Places:
                 self._wanted.discard(slot)
         for span in spans:
             if self._acts[span.slot].beside:
-                span.closing, span.closes = closed
+                span.closing = closed
         self.spans += in_order([span for span in spans if not span.late])
         self._aim()
         return [span for span in spans if span.ended < 0]
@@ -127,31 +126,23 @@ class Places:
         """What a start tag has ended of what was open before it."""
         for node in before:
             if node not in tree.stack:
-                return closing_tag(node), self._just_ended.get(node, -1)
-        return b"", -1
-
-    def _wholes(self) -> dict[Node, int]:
-        """Open elements that may be replaced as a whole, and where they begin."""
-        return {node: span.origin for span, node in self._open if span.kind == "outer"}
+                return end_tags((node,))
+        return ()
 
     def _settle(self, tree: Tree, before: list[Node], name: bytes | None, pos: int, end: int) -> None:
         """After a token (the end tag `name`, or a start tag): slots whose element left the stack have ended where the
         token began, or with it if it was the element's own end tag. `before` is what was open before it."""
         over, tree.over = tree.over, False
-        self._just_ended.clear()
         if self._open:
             stack, known = tree.stack, self._at + end
             kept, late = [], []
-            wholes = self._wholes() if before else {}
             for span, node in self._open:
                 if not over and node in stack:
                     kept.append((span, node))
                     continue
                 own = name is not None and is_end_of(node, name)
                 span.finish(self._at + pos, known if own else self._at + pos, known)
-                close(span, before, node, own, wholes)
-                if span.kind == "outer":
-                    self._just_ended[node] = span.origin
+                close(span, before, node, own)
                 if span.late:
                     late.append(span)
             self.spans += in_order_of_ends(late)
@@ -225,7 +216,7 @@ class Places:
                 span.finish(at, at, known)
             elif whole and self.tree is not None:
                 span.finish(at, at, known)
-                close(span, self.tree.stack, node, False, self._wholes())
+                close(span, self.tree.stack, node, False)
                 late.append(span)
         self.spans += in_order_of_ends(late)
         for span in self._raw_spans:

@@ -230,16 +230,18 @@ class Scanner(Places):
         before: list[Node],
     ) -> None:  # fmt: skip
         """A start tag gave an element: it may be a slot, and it may hold raw text."""
-        closed = self._closed(tree, before) if slots and before else (b"", -1)
+        closed = self._closed(tree, before) if slots and before else ()
         if name in RAW and node.ns == HTML:
             self._begin_raw(slots, name, raw, pos, end, closed)
         elif slots and tree.stack and tree.stack[-1] is node:
-            self._open += [(span, node) for span in self._begin(slots, name, raw, pos, end, closed)]
+            for span in self._begin(slots, name, raw, pos, end, closed):
+                span.node = node if span.kind == "outer" else None
+                self._open.append((span, node))
         elif slots:
             self._alone(slots, name, raw, pos, end, closed)
 
     def _alone(
-        self, slots: Sequence[str], name: bytes, raw: bytes, pos: int, end: int, closed: Closed = (b"", -1)
+        self, slots: Sequence[str], name: bytes, raw: bytes, pos: int, end: int, closed: Closed = ()
     ) -> None:
         """An element that ends with its start tag."""
         slots = [slot for slot in slots if not self._acts[slot].inside]
@@ -272,7 +274,7 @@ class Scanner(Places):
         return True
 
     def _begin_raw(
-        self, slots: Sequence[str], name: bytes, raw: bytes, pos: int, end: int, closed: Closed = (b"", -1)
+        self, slots: Sequence[str], name: bytes, raw: bytes, pos: int, end: int, closed: Closed = ()
     ) -> None:
         self._raw, self._script = name, 0
         self._raw_spans = self._begin(slots, name, raw, pos, end, closed)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from .open_elements import Node
+
 Kind = Literal["inner", "outer", "point", "end", "after"]
 
 
@@ -19,11 +21,11 @@ class Span:
     span of an element can have.
 
     `write` makes of the fill what is written, or None to keep the page's own; without it the fill is written as it is.
-    `closing` are end tags to come before it, for an element that has none of its own before this place: not where that
-    element, which begins at `closes`, was itself replaced."""
+    `closing` are end tags to come before it, of elements that have none of their own before this place: not where such
+    an element was itself replaced, or its end tag written for another span. `node` is the element of a whole span."""
 
     __slots__ = (
-        "claim", "closes", "closing", "dead", "end", "ended", "kind", "opened", "origin", "pair", "slot", "start",
+        "claim", "closing", "dead", "end", "ended", "kind", "node", "opened", "origin", "pair", "slot", "start",
         "write",
     )  # fmt: skip
 
@@ -34,7 +36,8 @@ class Span:
         self.dead = False
         self.claim: bytes | None = b"" if kind == "inner" else None
         self.write: Callable[[bytes], bytes | None] | None = None
-        self.closing, self.closes = b"", -1
+        self.closing: tuple[tuple[Node, bytes], ...] = ()
+        self.node: Node | None = None
         if kind == "point" and not pair:
             self.end, self.ended = start, opened
 
@@ -59,12 +62,17 @@ class Span:
         else:
             self.end = outer if self.kind == "outer" else inner
 
-    def written(self, fill: bytes, replaced: set[int]) -> bytes | None:
-        """What takes the place of the page's bytes, or None to keep them; `replaced` are the origins of elements that
-        were replaced before."""
+    def written(self, fill: bytes, closed: set[Node]) -> bytes | None:
+        """What takes the place of the page's bytes, or None to keep them; `closed` are elements that need no end tag
+        any more, and grows."""
         text = fill if self.write is None else self.write(fill)
-        if self.closing and self.closes not in replaced and (text or (text is not None and self.kind == "outer")):
-            return self.closing + text
+        if text is None:
+            return None
+        if self.closing and (text or self.kind == "outer"):
+            text = b"".join(tag for node, tag in self.closing if node not in closed) + text
+            closed.update(node for node, _ in self.closing)
+        if self.node is not None:
+            closed.add(self.node)
         return text
 
     def gone_with(self, other: Span) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable
 from enum import Enum
 from typing import Final
 
+from .open_elements import Node
 from .rules import PageRules
 from .scanner import Scanner
 from .shapes import Shape, Shapes
@@ -70,7 +71,7 @@ class Splicer:
         self._next = 0  # index of the next span to come
         self._inside = -1  # index of the span being replaced
         self._gone: Span | None = None  # the last that was replaced
-        self._replaced: set[int] = set()  # where whole elements that were replaced began
+        self._closed: set[Node] = set()  # elements that were replaced, or whose end tag was written
 
     def feed(self, chunk: bytes, more: bool) -> list[bytes]:
         """Take the next bytes of the page; gives what may leave now, in order. `more` is False with the last ones.
@@ -216,7 +217,7 @@ class Splicer:
                 if isinstance(fill, WaitType):
                     self.waiting = span.slot
                     return out
-                if fill is not None and (fill := span.written(fill, self._replaced)) is None:
+                if fill is not None and (fill := span.written(fill, self._closed)) is None:
                     self._next += 1  # what cannot be written here was not shown
                     continue
                 if span.slot not in self.found:
@@ -225,8 +226,6 @@ class Splicer:
                     if fill:
                         out.append(fill)
                     self._inside = self._next
-                    if span.kind == "outer":
-                        self._replaced.add(span.origin)
             self._next += 1
 
     def _move(self, upto: int, out: list[bytes] | None) -> None:

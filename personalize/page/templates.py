@@ -23,7 +23,7 @@ _BLOCK = 4 << 10
 _OVERHEAD = 800  # bytes beside what is constant: the objects of a template and its place in the tables
 _PER_HOLE = 400
 _PER_SPAN = 400
-_OFFSETS = ("origin", "start", "end", "opened", "ended", "closes")
+_OFFSETS = ("origin", "start", "end", "opened", "ended")
 
 
 class Template:

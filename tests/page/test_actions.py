@@ -162,7 +162,18 @@ def test_slots_that_do_different_things_share_an_element() -> None:
     assert out == b'<li>0</li>B<li title="T" class=x id="I">SNE</li>A<li>b'
     assert found == ["b", "t", "i", "s", "n", "e", "a"]
     out, found = filled(page, *inside, SlotTarget("r", ".x", None, "replace"), *around, **fills, r=b"<li>R")
-    assert out == b"<li>0</li>B</li><li>RA<li>b" and found == ["b", "r", "a"]
+    assert out == b"<li>0</li>B<li>RA<li>b" and found == ["b", "r", "a"]
+
+
+def test_an_end_tag_is_written_once_for_two_slots() -> None:
+    """An end tag too many of a p would be a new, empty p."""
+    targets = [
+        SlotTarget("e", ".x", None, "end"), SlotTarget("a", ".x", None, "after"), SlotTarget("p", "p", None, "replace"),
+    ]  # fmt: skip
+    page = b"<li class=x><p>0<li>1"
+    assert filled(page, *targets, e=b"E", a=b"A")[0] == b"<li class=x><p>0</p>E</li>A<li>1"
+    assert filled(page, *targets, a=b"A")[0] == b"<li class=x><p>0</p></li>A<li>1"
+    assert filled(page, *targets, e=b"E", a=b"A", p=b"P")[0] == b"<li class=x>PE</li>A<li>1"
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ def no_end_tags(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def nothing_closed_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places, "closing_tag", lambda node: b"")
+    monkeypatch.setattr(places, "end_tags", lambda nodes: ())
 
 
 def any_end_tag_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
