@@ -12,7 +12,8 @@ RULES = compile_rules([SlotTarget("a"), SlotTarget("b")])
 
 
 def page(text: str, size: int = 400) -> bytes:
-    return (f"<h1 {text}>x</h1><div data-slot=a>old</div>" + "<p>x</p>" * (size // 8) + "<i data-slot=b>old</i>").encode()
+    filler = "<p>x</p>" * (size // 8)
+    return f"<h1 {text}>x</h1><div data-slot=a>old</div>{filler}<i data-slot=b>old</i>".encode()
 
 
 def run(shapes: Shapes, parts: Sequence[bytes], route: object = "r", rules=RULES, **fills: bytes | None) -> bytes:
