@@ -147,7 +147,8 @@ class PersonalizeMiddleware:
             await self.app(inner, receive, exchange.send)
         finally:
             inner.pop(_PASSED, None)
-            self._return_scope(scope, inner)
+            if inner is not scope:
+                self._return_scope(scope, inner)
         await exchange.finish()
 
     async def _previewed(self, match: Match[Route], scope: Scope, receive: Receive, send: Send) -> None:

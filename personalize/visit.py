@@ -130,12 +130,15 @@ class Visit:
 
 def read_request(scope: Mapping[str, Any], params: Mapping[str, str]) -> Request:
     """The scope's request as a value. Repeated headers are joined as HTTP says (RFC 9110 5.3, 6265 5.4)."""
-    headers: dict[bytes, bytes] = {}
-    for raw, value in scope["headers"]:
-        name = raw.lower()
-        if name in headers:
-            value = headers[name] + (b"; " if name == b"cookie" else b", ") + value
-        headers[name] = value
+    pairs = scope["headers"]
+    headers: dict[bytes, bytes] = {name.lower(): value for name, value in pairs}
+    if len(headers) != len(pairs):
+        headers = {}
+        for raw, value in pairs:
+            name = raw.lower()
+            if name in headers:
+                value = headers[name] + (b"; " if name == b"cookie" else b", ") + value
+            headers[name] = value
     told = scope.get(ATTRIBUTES)
     return Request(
         method=scope["method"],

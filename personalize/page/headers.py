@@ -173,18 +173,21 @@ def personalized(
     return kept
 
 
-def request_scope(scope: MutableMapping[str, Any], names: Iterable[bytes]) -> dict[str, Any]:
-    """A shallow copy of an HTTP scope for a page that may be rewritten: without what could make the app answer
-    304 or 206 about bytes the visitor never had, and without ways of sending a file past us. `names` are those of
-    its headers, in lower case. The scope that came in is not changed, and the copy's header list is its own."""
-    copy = dict(scope)
-    if _CONDITIONAL.isdisjoint(names):
-        copy["headers"] = list(scope.get("headers", ()))
-    else:
-        copy["headers"] = [pair for pair in scope["headers"] if pair[0].lower() not in _CONDITIONAL]
+def request_scope(scope: MutableMapping[str, Any], names: Iterable[bytes]) -> MutableMapping[str, Any]:
+    """The HTTP scope for a page that may be rewritten: without what could make the app answer 304 or 206 about bytes
+    the visitor never had, and without ways of sending a file past us. `names` are those of its headers, in lower case.
+    Where there is something to take away it is a shallow copy, and the scope that came in is not changed; most
+    requests have nothing of the kind, and theirs is the scope itself."""
     extensions = scope.get("extensions")
-    if extensions and not _BY_FILE.isdisjoint(extensions):
-        copy["extensions"] = {name: value for name, value in extensions.items() if name not in _BY_FILE}
+    conditional = not _CONDITIONAL.isdisjoint(names)
+    by_file = extensions is not None and not _BY_FILE.isdisjoint(extensions)
+    if not conditional and not by_file:
+        return scope
+    copy = dict(scope)
+    if conditional:
+        copy["headers"] = [pair for pair in scope["headers"] if pair[0].lower() not in _CONDITIONAL]
+    if by_file:
+        copy["extensions"] = {name: value for name, value in scope["extensions"].items() if name not in _BY_FILE}
     return copy
 
 

@@ -207,10 +207,11 @@ def test_the_scope_for_a_page_has_no_conditions() -> None:
     assert scope["extensions"] is extensions and len(extensions) == 3
 
 
-def test_a_scope_without_extensions_is_copied_too() -> None:
-    """Extensions are optional, and headers may be any iterable."""
-    copy = request_scope({"type": "http", "headers": iter([(b"a", b"b")])}, [b"a"])
-    assert copy == {"type": "http", "headers": [(b"a", b"b")]}
+def test_a_scope_with_nothing_to_take_away_is_the_servers_own() -> None:
+    """Most requests have no conditions and no ways past us: their scope is not copied. Extensions are optional."""
+    for more in ({}, {"extensions": {}}, {"extensions": {"http.response.push": {}}}):
+        scope = {"type": "http", "headers": [(b"a", b"b")], **more}
+        assert request_scope(scope, [b"a"]) is scope
 
 
 def test_what_the_app_left_in_its_scope_comes_back() -> None:
