@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,9 @@ def resident() -> float:
 
 async def measure(urls: int) -> list[tuple[int, float, float]]:
     """(URLs so far, resident MiB, MiB of remembered pages) ten times on the way."""
-    wrapped = PersonalizeMiddleware(app, config())
+    folder = tempfile.TemporaryDirectory()
+    os.environ["PERSONALIZE_SECRET"] = "a secret for this benchmark alone"
+    wrapped = PersonalizeMiddleware(app, config(f"sqlite:///{folder.name}/log.db"))
     await wrapped.start()
 
     async def send(message: Message) -> None:
@@ -51,6 +55,7 @@ async def measure(urls: int) -> list[tuple[int, float, float]]:
             await wrapped.watcher.history.log.flush()
             rows.append((number, resident(), wrapped.engine.shapes.used / 2**20))
     await wrapped.close()
+    folder.cleanup()
     return rows
 
 
