@@ -135,7 +135,7 @@ def report(file: Path, as_json: bool) -> None:
     else:
         from rich.console import Console
 
-        Console().print(table(rows))
+        Console(width=_width()).print(table(rows))
 
 
 main.add_command(import_events)
@@ -239,6 +239,11 @@ def _refuse(error: ConfigError, file: Path) -> None:
     sys.exit(1)
 
 
+def _width() -> int | None:
+    """The terminal's own; into a pipe or a file nothing is cut to a screen's width."""
+    return None if sys.stdout.isatty() else 300
+
+
 # --- drawing -------------------------------------------------------------------------------------------
 
 
@@ -247,8 +252,7 @@ def _draw(told: Explanation, segments: tuple[str, ...]) -> None:
     from rich.markup import escape
     from rich.tree import Tree
 
-    # Into a pipe or a file nothing is cut to a screen's width.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 300)
+    console = Console(highlight=False, width=_width())
     root = Tree(f"[bold]{escape(told.path)}[/]")
     _grow(root, told.identity)
     if not told.slots:

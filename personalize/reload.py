@@ -142,7 +142,7 @@ class Watcher:
         self.observer.changed(
             "config",
             "live",
-            f"{config.file}, revision {self.revision}, {len(config.slots)} slots; the id cookie is __Host-{cookie}, "
+            f"{config.file}, revision {self.revision}, slots: {len(config.slots)}; the id cookie is __Host-{cookie}, "
             f"and {cookie} without Secure over plain http on localhost",
         )
 

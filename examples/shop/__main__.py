@@ -112,7 +112,7 @@ def main() -> None:
         for name in NEEDED:
             __import__(name)
     except ImportError as error:
-        parser.exit(1, f"The demo needs {error.name}. Install it with: pip install 'personalize[demo]'\n")
+        parser.exit(1, f"The demo needs {error.name}. In this checkout: pip install -e '.[demo]'\n")
     if is_taken(arguments.port):
         parser.exit(1, f"Port {arguments.port} is taken. Try another: --port {arguments.port + 1}\n")
     serve(arguments.port)

@@ -86,7 +86,7 @@ def table(rows: Sequence[ExposureRow]) -> Table:
 
     drawn = Table(title="What was shown", caption=None if rows else "Nothing yet.")
     for title in ("slot", "experience", "variant", "group"):
-        drawn.add_column(title)
+        drawn.add_column(title, overflow="fold")  # a name cut short can't be told from another
     for title in ("exposures", "visitors", "fallbacks"):
         drawn.add_column(title, justify="right")
     before = ""

@@ -106,7 +106,7 @@ class PostgresStore:
 
     def __init__(self, url: str, *, patience: float = _PATIENCE, readers: int = 4) -> None:
         if find_spec("asyncpg") is None:
-            raise ValueError('a log in PostgreSQL needs a driver: pip install "personalize[postgres]"')
+            raise ValueError('a log in PostgreSQL needs a driver: install the extra [postgres]')
         scheme, _, rest = url.partition("://")
         parts = urlsplit(url)
         self.where = f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"

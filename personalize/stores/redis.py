@@ -29,7 +29,7 @@ class RedisHotState:
 
     def __init__(self, url: str, *, patience: float = _PATIENCE, connections: int = 4) -> None:
         if find_spec("redis") is None:
-            raise ValueError('hot state in Redis needs a client: pip install "personalize[redis]"')
+            raise ValueError('hot state in Redis needs a client: install the extra [redis]')
         from redis.asyncio import Redis
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff

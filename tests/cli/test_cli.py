@@ -171,3 +171,21 @@ def test_explain_refuses_a_cookie_without_a_value(file: Path) -> None:
     """A cookie that would be read by nobody is a slip, and said so."""
     code, text = run("explain", str(file), "/shop/kettle", "--cookie", "consent")
     assert code == 2 and "NAME=VALUE" in text
+
+
+def test_a_report_in_a_pipe_keeps_whole_names(file: Path) -> None:
+    """Names that begin alike can be told apart and searched for."""
+    names = ("a-rather-long-name-of-an-experience-for-winter", "a-rather-long-name-of-an-experience-for-wind")
+    both = "".join(f'      - {{id: {n}, when: {{path: "/shop/{n[-4:]}"}}, show: {{html: x}}}}\n' for n in names)
+    file.write_text(CONFIG.replace("      - id: winter\n", f"{both}      - id: winter\n"))
+
+    async def visit() -> None:
+        app = PersonalizeMiddleware(Answer(b"<p data-slot=hero>x</p>"), file)
+        for name in names:
+            await call(app, f"/shop/{name[-4:]}", cookies={"consent": "granted"}, scheme="https")
+        await app.close()
+
+    asyncio.run(visit())
+    command = [sys.executable, "-m", "personalize", "report", str(file)]
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert all(name in out for name in names)

@@ -55,7 +55,7 @@ def test_a_missing_driver_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """Without its extra a store is refused with what to install."""
     monkeypatch.setattr("personalize.stores.postgres.find_spec", lambda name: None)
     monkeypatch.setattr("personalize.stores.redis.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"pip install"):
+    with pytest.raises(ValueError, match=r"install the extra"):
         open_store(url, tmp_path) if module == "asyncpg" else open_hot_state(url, tmp_path)
 
 
