@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ..model import Profile
-from .fold import VISIT_GAP
+from .visits import VISIT_GAP
 
 _NOBODY: Final = Profile("")
 

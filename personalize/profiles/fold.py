@@ -17,8 +17,7 @@ from typing import Any, Final
 from ..model import ERASED, WITHDRAWN, Catalogue, Event, Profile
 from .erasing import erase
 from .provenance import provenance_of
-
-VISIT_GAP: Final = 1800.0  # seconds without an event that end a visit (the web's own convention)
+from .visits import be_active
 
 # What one visitor may take up. Beyond it the oldest goes.
 _VIEWS: Final = 200
@@ -40,14 +39,15 @@ _NO_ACTIVITY: Final = frozenset({"User Identified", "Segment Entered", WITHDRAWN
 
 def apply_event(profile: Profile, event: Event, products: Catalogue) -> None:
     """Fold one event into its visitor's profile, in place. `products` gives the price of an item that was put into
-    the cart without one. Events must come in the log's order; their times need not be in order."""
+    the cart without one. Events come in the log's order. Their times need not be in order: what arrives late takes its
+    own place among views, visits and orders, and neither empties a newer cart nor overrules what was said since."""
     profile.version = event.seq
     if event.name == ERASED:
         erase(profile, event.time)
     if event.time <= profile.erased:  # also an old event that is sent or imported again
         return
     if event.name not in _NO_ACTIVITY:
-        _be_active(profile, event.time)
+        be_active(profile, event.time)
     name = _text(event.name)
     _put(profile.happened, name, max(event.time, profile.happened.get(name, 0.0)), _HAPPENED)
     special = _FOLDS.get(event.name)
@@ -55,17 +55,7 @@ def apply_event(profile: Profile, event: Event, products: Catalogue) -> None:
         special(profile, event, products)
 
 
-# --- visits and views ----------------------------------------------------------------------------------
-
-
-def _be_active(profile: Profile, time: float) -> None:
-    if not profile.visits:
-        profile.visits, profile.first_seen, profile.last_seen = 1, time, time
-        return
-    if time - profile.last_seen > VISIT_GAP:
-        profile.visits += 1
-    profile.first_seen = min(profile.first_seen, time)
-    profile.last_seen = max(profile.last_seen, time)
+# --- views --------------------------------------------------------------------------------------------
 
 
 def _viewed(profile: Profile, event: Event, products: Catalogue) -> None:
@@ -84,8 +74,9 @@ def _viewed(profile: Profile, event: Event, products: Catalogue) -> None:
 
 
 def _added(profile: Profile, event: Event, products: Catalogue) -> None:
+    """What was put into the cart before the last order is not in it any more."""
     item = _item(event.properties)
-    if not item:
+    if not item or event.time < profile.happened.get("Order Completed", -math.inf):
         return
     before, price = profile.cart.get(item, (0, 0.0))
     product = products.get(item)
@@ -107,17 +98,20 @@ def _removed(profile: Profile, event: Event, products: Catalogue) -> None:
 
 
 def _ordered(profile: Profile, event: Event, products: Catalogue) -> None:
-    """An order without products is the cart as it stands here in the log."""
+    """An order without products is the cart as it stands here in the log. One that arrives after newer additions was
+    made of another cart, and leaves this one alone."""
+    late = event.time < profile.happened.get("Product Added", -math.inf)
     products_given = event.properties.get("products", event.properties.get("items"))
     lines = list(_lines(products_given))
-    if products_given is None:
+    if products_given is None and not late:
         lines = [(item, quantity, price) for item, (quantity, price) in profile.cart.items()]
     revenue = _money(event.properties.get("revenue"), _money(event.properties.get("total"), math.nan))
     if math.isnan(revenue):
         revenue = round(sum(quantity * price for _, quantity, price in lines), 2)
     items = tuple(dict.fromkeys(item for item, _, _ in lines))[:_ITEMS_OF_AN_ORDER]
     _insert(profile.orders, (event.time, revenue, items), _ORDERS)
-    profile.cart.clear()
+    if not late:
+        profile.cart.clear()
 
 
 def _lines(products: object) -> Iterator[tuple[str, int, float]]:
@@ -136,6 +130,9 @@ def _identified(profile: Profile, event: Event, products: Catalogue) -> None:
     traits = event.properties.get("traits")
     provenance = provenance_of(event)
     for name, value in traits.items() if isinstance(traits, Mapping) else ():
+        known = profile.provenance.get(name)
+        if known is not None and known.time > event.time:  # an old file that was imported today
+            continue
         if value is None:
             profile.traits.pop(name, None)
             profile.provenance.pop(name, None)
@@ -161,7 +158,8 @@ def _shown(profile: Profile, event: Event, products: Catalogue) -> None:
 
 
 def _page_viewed(profile: Profile, event: Event, products: Catalogue) -> None:
-    profile.gpc = event.properties.get("gpc") is True
+    if event.time >= profile.happened["Page Viewed"]:
+        profile.gpc = event.properties.get("gpc") is True
     _viewed(profile, event, products)
     _shown(profile, event, products)
 

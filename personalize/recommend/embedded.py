@@ -67,9 +67,9 @@ class Embedded:
 
     def _learn_views(self, event: Event, items: list[str]) -> list[str]:
         """Returns the items that are new to the visit: a page loaded again is no second vote."""
-        last, seen = self._visits.pop(event.visitor, (0.0, []))
-        if event.time - last > _VISIT_GAP:
-            seen = []
+        last, seen = self._visits.pop(event.visitor, (event.time, []))
+        if abs(event.time - last) > _VISIT_GAP:  # also one of long ago that is imported now
+            last, seen = event.time, []
         new = [item for item in items if item not in seen]
         for item in new:
             self._viewed.add(item, seen[-_MOST_OF_A_VISIT:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -37,14 +38,49 @@ def viewed(time: float, path: str = "/") -> tuple[str, float, dict[str, Any]]:
         ([0, 1801], 2),
         ([0, 1500, 3000, 4500], 1),
         ([0, 1801, 3602, 9000], 4),
-        ([9000, 5.0], 1),
+        ([9000, 5.0], 2),
+        ([9000, 5.0, 10.0], 2),
+        ([3000, 0, 1500], 1),
     ],
 )
 def test_a_visit_ends_after_thirty_minutes_of_silence(times: list[float], visits: int) -> None:
-    """More than 30 minutes without an event begin a new visit; an event that arrives late does not."""
+    """More than 30 minutes without an event begin a new visit; one that arrives late takes its own place."""
     profile = fold(*map(viewed, times))
     assert profile.visits == visits
     assert (profile.first_seen, profile.last_seen) == ((min(times), max(times)) if times else (0.0, 0.0))
+
+
+def counted_in_order(times: list[float]) -> int:
+    """The definition: runs of sorted times without a gap of more than 30 minutes."""
+    ordered = sorted(times)
+    return sum(later - earlier > 1800 for earlier, later in itertools.pairwise(ordered)) + bool(times)
+
+
+TIMES = st.lists(st.integers(0, 40).map(lambda n: 450.0 * n + n % 3), max_size=30)
+
+
+@given(TIMES)
+def test_visits_are_a_function_of_the_times_alone(times: list[float]) -> None:
+    """In whatever order events arrive, the visits are those of the same events in the order of their times."""
+    profile = fold(*map(viewed, times))
+    assert profile.visits == counted_in_order(times)
+    assert fold(*map(viewed, sorted(times))).earlier_visits == profile.earlier_visits
+
+
+def test_a_fold_that_counts_forward_only_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted bug: an event that arrives late is passed over."""
+    monkeypatch.setattr("personalize.profiles.visits._be_active_late", lambda profile, time: None)
+    with pytest.raises(AssertionError):
+        test_visits_are_a_function_of_the_times_alone()
+
+
+def test_visits_are_remembered_one_by_one_up_to_a_bound() -> None:
+    """Of a thousand visits each counts; the newest hundred stay known, and what is older than those counts no more."""
+    times = [10_000.0 * n for n in range(1000)]
+    profile = fold(*map(viewed, times))
+    assert (profile.visits, len(profile.earlier_visits)) == (1000, 100)
+    again = fold(*map(viewed, [*times, 5_000.0, 5_001.0, 990_5000.0]))
+    assert (again.visits, again.first_seen, len(again.earlier_visits)) == (1001, 0.0, 100)
 
 
 def test_what_is_said_about_a_visitor_is_no_visit() -> None:
@@ -128,6 +164,27 @@ def test_traits() -> None:
         ("User Identified", 3.0, {"traits": "none"}),
     )
     assert profile.traits == {"tier": "silver", "likes": ["tea"]}
+
+
+def test_an_older_file_overrules_nothing() -> None:
+    """A trait that was said later stays when an older file arrives, and an old page view does not take back Sec-GPC."""
+    profile = fold(
+        ("User Identified", 5.0, {"traits": {"tier": "gold"}}),
+        ("User Identified", 1.0, {"traits": {"tier": "none", "city": "İzmir"}}),
+        ("Page Viewed", 6.0, {"path": "/", "gpc": True}),
+        ("Page Viewed", 2.0, {"path": "/"}),
+    )
+    assert (profile.traits, profile.gpc) == ({"tier": "gold", "city": "İzmir"}, True)
+
+
+def test_an_old_order_leaves_the_cart_of_today_alone() -> None:
+    """An order from last year that is imported today counts, and empties no newer cart; what was put into the cart
+    before an order is not in it after the order."""
+    added = ("Product Added", 100.0, {"product_id": "soap"})
+    assert fold(added, ("Order Completed", 50.0, {"revenue": 9})).cart == {"soap": (1, 4.0)}
+    late = fold(added, ("Order Completed", 50.0, {}))
+    assert (late.orders, late.cart) == ([(50.0, 0.0, ())], {"soap": (1, 4.0)})
+    assert fold(("Order Completed", 150.0, {"revenue": 9}), added).cart == {}
 
 
 def test_exposures() -> None:

@@ -85,6 +85,19 @@ def test_related_is_what_is_viewed_in_the_same_visits() -> None:
     assert engine.recommend("related", 1, items=["d"]) == ["c"]
 
 
+def test_views_of_long_ago_are_no_part_of_the_visit_under_way() -> None:
+    """Somebody's old views that are imported while they are here belong together, and not to what is seen now."""
+    engine = Embedded(shop("now", "now2", "old", "old2", "z"))
+    log = Log(engine)
+    for number in range(20):
+        log.view(f"v{number}", "now", time=NOW)
+        log.view(f"v{number}", "old", "old2", time=NOW - 300 * DAY)
+        log.view(f"v{number}", "now", "now2", time=NOW + 60)
+    assert engine.recommend("related", 1, items=["old"]) == ["old2"]
+    assert engine.recommend("related", 1, items=["now"]) == ["now2"]
+
+
+
 def test_a_universally_liked_item_is_not_related_to_everything() -> None:
     """What everybody looks at points to nothing in particular, so a rarer companion comes first."""
     engine = Embedded(shop("a", "b", "hit", *(f"n{i}" for i in range(50))))
