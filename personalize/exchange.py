@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import PageError
 from .events import exposure_of
 from .model import Ask, Fill, Profile, Request, Visitor
-from .page import WAIT, Splicer, WaitType
+from .page import WAIT, Piece, Splicer, WaitType
 from .page.charset import choose, encode, undecided
 from .page.codings import decoder, encoder
 from .page.headers import judge, personalized
@@ -279,7 +279,7 @@ class Exchange:
         if not more:
             await self._emit(self._splice(b"", False), False)
 
-    def _splice(self, data: bytes, more: bool) -> list[bytes]:
+    def _splice(self, data: bytes, more: bool) -> list[Piece]:
         """What may leave once `data` is there. After a mistake of ours, the page's own bytes from there on."""
         assert self._splicer is not None
         if self._gave_up:
@@ -291,7 +291,7 @@ class Exchange:
             self.engine.observer.failed("page", error)
             return self._splicer.rest()
 
-    async def _emit(self, pieces: list[bytes], more: bool) -> None:
+    async def _emit(self, pieces: list[Piece], more: bool) -> None:
         """Send what may leave; where a slot waits for its content, what is before it leaves first."""
         splicer = self._splicer
         assert splicer is not None

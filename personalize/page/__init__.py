@@ -2,6 +2,6 @@
 
 from .rules import PageRules, SlotTarget, compile_rules
 from .shapes import Shapes
-from .splicer import WAIT, Splicer, WaitType
+from .splicer import WAIT, Piece, Splicer, WaitType
 
-__all__ = ["WAIT", "PageRules", "Shapes", "SlotTarget", "Splicer", "WaitType", "compile_rules"]
+__all__ = ["WAIT", "PageRules", "Piece", "Shapes", "SlotTarget", "Splicer", "WaitType", "compile_rules"]

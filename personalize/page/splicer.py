@@ -29,6 +29,8 @@ class WaitType(Enum):
 WAIT: Final = WaitType.WAIT
 """What `fill` returns for a slot whose content is not known yet."""
 
+Piece = bytes | memoryview
+
 _ALL = 1 << 62
 
 
@@ -40,7 +42,9 @@ class Splicer:
     are never scanned. A slot inside a slot that was replaced is gone and is not asked for.
 
     With `shapes`, pages of the same `route` (any hashable value; pages in different encodings need different routes
-    or rules) are compared with those seen before, and learned.
+    or rules) are compared with those seen before, and learned. Where such a page came, `shape` tells which, and
+    `parts` is the page as it has been joined so far, in the order of the shape's cuts: what stands before a slot (a
+    memoryview), then its fill (bytes) or the page's own (a memoryview), and at last the tail.
     """
 
     def __init__(
@@ -54,6 +58,8 @@ class Splicer:
         self.waiting: str | None = None
         self.found: list[str] = []
         self.gave_up: str | None = None  # why the rest of the page passes untouched, if it does
+        self.shape: Shape | Fitted | None = None
+        self.parts: list[Piece] = []
         self._rules = rules
         self._fill = fill
         self._shapes = shapes
@@ -73,7 +79,7 @@ class Splicer:
         self._gone: Span | None = None  # the last that was replaced
         self._closed: set[Node] = set()  # elements that were replaced, or whose end tag was written
 
-    def feed(self, chunk: bytes, more: bool) -> list[bytes]:
+    def feed(self, chunk: bytes, more: bool) -> list[Piece]:
         """Take the next bytes of the page; gives what may leave now, in order. `more` is False with the last ones.
 
         While `waiting` names a slot, call again with b"" once its fill is known; chunks fed meanwhile are queued.
@@ -83,32 +89,44 @@ class Splicer:
         if not self._fed and self._following is None and self._scanner is None and self._shapes is not None:
             shape = self._shapes.begins(self._key, chunk) if more else self._shapes.find(self._key, chunk)
             if shape is not None:
-                self._fed = len(chunk)
-                return self._join(shape, chunk)
+                return self._known_page(shape, chunk)
             self._following = self._shapes.follow(self._key) if more else []
         if chunk:
             self._pieces.append(chunk)
         if not self._joined and (not self._following or not self._follow(chunk, more)):
             self._scan(chunk, more)
         self._fed += len(chunk)
+        if self.shape is not None and self.waiting is not None:
+            return self._join(self.shape)
         return self._advance()
 
     # --- where the slots are --------------------------------------------------------------------------
 
-    def _join(self, shape: Shape | Fitted, page: bytes) -> list[bytes]:
-        """A page that was seen before, as far as its slots go: the pieces between its spans joined with the fills."""
+    def _known_page(self, shape: Shape | Fitted, page: bytes) -> list[Piece]:
+        """A page that was seen before, as far as its slots go."""
         self._joined = True
         self._known = _ALL
+        self._fed = len(page)
+        self._pieces.append(page)
         if shape.cuts is None:
             self._spans = shape.spans
-            self._pieces.append(page)
             return self._advance()
-        ask = self._fill
-        parts: list[bytes | memoryview] = []
-        changed = False
-        for before, slot, inner, index in shape.cuts:
+        self.shape = shape
+        return self._join(shape)
+
+    def _join(self, shape: Shape | Fitted) -> list[Piece]:
+        """The pieces between the shape's slots with the fills, from where a slot had to wait on."""
+        ask, parts = self._fill, self.parts
+        begun = len(parts)
+        before_left = begun & 1  # what stands before the slot that was waited for has left already
+        changed = begun > 0
+        assert shape.cuts is not None
+        for before, slot, inner, index in shape.cuts[begun >> 1 :]:
             fill = ask(slot)
-            parts.append(before)
+            if before_left:
+                before_left = 0
+            else:
+                parts.append(before)
             if fill is None:
                 parts.append(inner)
             elif isinstance(fill, bytes):
@@ -116,14 +134,16 @@ class Splicer:
                 changed = True
             else:
                 self.waiting = slot
-                self._pieces.append(page)
-                self._spans, self._next = shape.spans, index
-                self._out = self._head = self._spans[index].start
-                return [b"".join(parts)]
+                self._out = self._head = shape.spans[index].start
+                return parts[begun:]
             self.found.append(slot)
-        self._out = len(page)
         parts.append(shape.tail)
-        return [b"".join(parts)] if changed else [page]
+        self.waiting = None
+        page = self._pieces.popleft()
+        self._out, self._head = len(page), 0
+        if not self._pieces:
+            return parts[begun:] if changed else [page]
+        return parts[begun:] + self._advance()  # and what came while a slot waited
 
     def _follow(self, chunk: bytes, more: bool) -> bool:
         """Go on comparing; False if the page is none of the shapes, and has to be read."""
@@ -178,16 +198,16 @@ class Splicer:
 
     # --- what leaves ----------------------------------------------------------------------------------
 
-    def rest(self) -> list[bytes]:
+    def rest(self) -> list[Piece]:
         """What was fed and has not left, for a caller that gives up: the page's own bytes from here on."""
         head, self._head = self._head, 0
-        pieces = [piece[head:] if at == 0 else piece for at, piece in enumerate(self._pieces)]
+        pieces: list[Piece] = [piece[head:] if at == 0 else piece for at, piece in enumerate(self._pieces)]
         self._pieces.clear()
         self.waiting = None
         return pieces
 
-    def _advance(self) -> list[bytes]:
-        out: list[bytes] = []
+    def _advance(self) -> list[Piece]:
+        out: list[Piece] = []
         spans, known = self._spans, self._known
         safe = self._scanner.safe if self._scanner is not None else min(known, self._fed)
         self.waiting = None
@@ -228,7 +248,7 @@ class Splicer:
                     self._inside = self._next
             self._next += 1
 
-    def _move(self, upto: int, out: list[bytes] | None) -> None:
+    def _move(self, upto: int, out: list[Piece] | None) -> None:
         """Let the page's bytes up to an offset leave into `out`, or drop them."""
         pieces = self._pieces
         while self._out < upto and pieces:

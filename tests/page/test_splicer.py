@@ -108,6 +108,47 @@ def test_a_page_waits_at_a_slot_whose_fill_is_not_known(size: int, known: bool) 
     assert out == PAGE.replace(b"old <i>a</i>", b"A").replace(b"old b", b"B")
 
 
+@pytest.mark.parametrize("waits", [[], ["a"], ["b"], ["a", "b"]])
+def test_the_parts_of_a_known_page_are_told_in_the_order_of_its_slots(waits: list[str]) -> None:
+    """Of a page that came before, with or without waiting: before a slot, the slot, ..., the tail; fills are bytes."""
+    shapes, fills = Shapes(), {"a": b"A", "b": None}
+    for known in (False, True):
+        late = set(waits)
+        splicer = Splicer(RULES, lambda s: WAIT if s in late else fills[s], shapes=shapes)  # noqa: B023
+        out = b"".join(splicer.feed(PAGE, False))
+        while splicer.waiting is not None:
+            late.discard(splicer.waiting)
+            out += b"".join(splicer.feed(b"", False))
+        assert out == PAGE.replace(b"old <i>a</i>", b"A")
+        assert (splicer.shape is not None) is known
+    start, middle, end = PAGE.replace(b"old <i>a</i>", b"|").replace(b"old b", b"|").split(b"|")
+    assert splicer.parts == [start, b"A", middle, b"old b", end]
+    assert [type(part) is bytes for part in splicer.parts] == [False, True, False, False, False]
+
+
+@pytest.mark.parametrize("waits", [(), ("a",)])
+def test_a_known_page_can_be_given_up_without_losing_a_byte(waits: tuple[str, ...]) -> None:
+    """Where a fill cannot be made, what has not left of a page that came before can still be had."""
+    shapes = Shapes()
+    for known in (False, True):
+        late = set(waits)
+
+        def fill(slot: str) -> bytes:
+            if slot in late:  # noqa: B023
+                return WAIT
+            raise RuntimeError("a mistake of ours")
+
+        if not known:
+            feed(Splicer(RULES, lambda s: b"!", shapes=shapes), PAGE)
+            continue
+        splicer = Splicer(RULES, fill, shapes=shapes)
+        left = b"".join(splicer.feed(PAGE, False)) if waits else b""
+        late.clear()
+        with pytest.raises(RuntimeError):
+            splicer.feed(b"" if waits else PAGE, False)
+        assert left + b"".join(splicer.rest()) == PAGE
+
+
 def test_bytes_before_a_slot_leave_at_once() -> None:
     """A chunk of plain content passes as the same object; only an unfinished tag is held back."""
     splicer = Splicer(RULES, lambda slot: b"A")
