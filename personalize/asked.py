@@ -244,11 +244,13 @@ async def _fills(engine: Engine, asked: Asked, choices: list[Choice], now: float
 
 
 def _slot(engine: Engine, choice: Choice, fill: Fill) -> dict[str, Any]:
-    """`html` None is the page's own markup; `parts` are what the template was made of, for who draws it anew."""
+    """`html` None is the page's own markup; `parts` are what the template was made of, for who draws it anew, `levels`
+    what a multivariate experiment drew each part as."""
     return {
         "slot": choice.slot,
         "experience": choice.experience,
         "variant": choice.variant,
+        "levels": dict(choice.levels),
         "experiment": choice.experiment,
         "held": choice.held,
         "reason": choice.reason,

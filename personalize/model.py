@@ -166,7 +166,8 @@ class Profile:
     exposures: dict[str, list[float]] = field(default_factory=dict)  # "slot/experience" -> times shown
     happened: dict[str, float] = field(default_factory=dict)  # event name -> last time
     remembered: dict[str, float] = field(default_factory=dict)  # segment -> last time its condition held
-    assignments: dict[str, str] = field(default_factory=dict)  # experiment's key -> the variant it was seen as
+    # Experiment's key -> the variant it was seen as; "key/part" -> the level of a part that is drawn on its own.
+    assignments: dict[str, str] = field(default_factory=dict)
     provenance: dict[str, Provenance] = field(default_factory=dict)  # trait -> where it is from; the same keys
     gpc: bool = False  # the browser objected to selling and sharing (Sec-GPC: 1) on the last page
     withdrawn: float = float("-inf")  # consent was withdrawn then: no longer to be exported
@@ -240,6 +241,7 @@ class Choice:
     why: str = ""  # the visitor's sentence
     exclude: tuple[str, ...] = ()
     reason: str = "default"  # experience | default | consent | bot | holdout
+    levels: Mapping[str, str] = field(default_factory=dict)  # of a multivariate experiment: each part's level
 
 
 @dataclass(frozen=True, slots=True)

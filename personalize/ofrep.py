@@ -3,9 +3,10 @@ https://github.com/open-feature/protocol). Pure: a plan in, answers out.
 
 A flag's key is one of
 - an experiment's key: the value is the visitor's variant;
+- "key/part" of a multivariate experiment: the value is that part's level;
 - a slot's name: the value is the id of the experience it shows;
 - "slot/experience": whether it is shown, true or false.
-Where nothing is shown, or the visitor is held out, the first two carry no value: then the default in the code counts.
+Where nothing is shown, or the visitor is held out, only the last carries a value: else the default in the code counts.
 """
 
 from __future__ import annotations
@@ -40,10 +41,12 @@ def _of_slot(config: Config, choice: Choice) -> Iterator[Flag]:
     for experience in config.slots[choice.slot].experiences:
         chosen = experience.id == shown
         yield _flag(f"{choice.slot}/{experience.id}", choice, chosen, "on" if chosen else "off", chosen)
-        if experience.experiment is not None:
-            yield _flag(
-                experience.experiment.key, choice, variant if chosen else None, variant if chosen else "", chosen
-            )
+        test = experience.experiment
+        if test is not None:
+            yield _flag(test.key, choice, variant if chosen else None, variant if chosen else "", chosen)
+            for part in test.parts:
+                level = choice.levels.get(part, "") if chosen else ""
+                yield _flag(f"{test.key}/{part}", choice, level or None, level, chosen)
 
 
 def _flag(key: str, choice: Choice, value: str | bool | None, variant: str, chosen: bool = True) -> Flag:

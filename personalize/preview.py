@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_plus, urlsplit, urlunsplit
 from weakref import WeakKeyDictionary
 
+from .config.mixes import Levels, fitting
 from .config.models import Config, Experience, Slot
 from .engine import Engine, Route
 from .exchange import Exchange, Message, Send
@@ -107,10 +108,21 @@ def _shown(experience: Experience, variant: str) -> Experience:
     always: dict[str, Any] = dict.fromkeys(("schedule", "cap", "cool_down", "delay", "expire", "holdout"))
     test = experience.experiment
     if test is not None:
-        even = [each.model_copy(update={"range": None, "weight": 1.0}) for each in test.variants]
-        open_: dict[str, Any] = {"coverage": 1.0, "namespace": None, "filters": [], "requires": [], "variants": even}
-        always["experiment"] = test.model_copy(update={**open_, "force": variant or test.force})
+        open_: dict[str, Any] = {"coverage": 1.0, "namespace": None, "filters": [], "requires": []}
+        if test.parts:
+            named = fitting(test.levels, variant or test.force or "")
+            drawn = {part: [level for level in of if _may_be(named, part, level.id)] for part, of in test.parts.items()}
+            open_ |= {"parts": drawn, "force": None}
+        else:
+            even = [each.model_copy(update={"range": None, "weight": 1.0}) for each in test.variants]
+            open_ |= {"variants": even, "force": variant or test.force}
+        always["experiment"] = test.model_copy(update=open_)
     return experience.model_copy(update={**always, "status": "live", "when": "everyone"})
+
+
+def _may_be(named: list[Levels], part: str, level: str) -> bool:
+    """Whether a part may be drawn as a level: those that a preview names are not drawn."""
+    return not named or any((part, level) in levels for levels in named)
 
 
 _compiled: WeakKeyDictionary[Engine, OrderedDict[object, tuple[Config, Route]]] = WeakKeyDictionary()

@@ -37,7 +37,8 @@ DEVICES = ("mobile", "tablet", "desktop", "bot")  # a test holds this against wh
     "variants",
     multiple=True,
     metavar="EXPERIENCE=VARIANT",
-    help="Show this experience (and variant), whatever its status and rules say. May be repeated.",
+    help="Show this experience (and variant, or parts: PART=LEVEL,...), whatever its status and rules say. May be"
+    " repeated.",
 )
 @click.option(
     "--with",
@@ -105,13 +106,16 @@ def _variant(config: Config, text: str) -> tuple[str, str]:
     key = named(config, name, "--variant")
     slot, _, id_ = key.partition("/")
     test = next(e.experiment for e in config.slots[slot].experiences if e.id == id_)
-    there = [v.id for v in test.variants] if test is not None else []
-    if (variant or there) and variant not in there:
-        said = (
-            f"{key} has no variants"
-            if not there
-            else f"{key} has the variants {', '.join(there)}: write {name}=VARIANT"
-        )
+    if test is not None and test.parts:
+        from .config.mixes import fitting
+
+        if not fitting(test.levels, variant):
+            there = [f"{part}={'|'.join(levels)}" for part, levels in test.levels.items()]
+            said = f"{key} draws {', '.join(there)}: write {name}=PART=LEVEL,..."
+            raise click.BadParameter(said, param_hint="--variant")
+    elif variant not in (test.names if test is not None else [""]):
+        there = test.names if test is not None else []
+        said = f"{key} has the variants {', '.join(there)}: write {name}=VARIANT" if there else f"{key} has no variants"
         raise click.BadParameter(said, param_hint="--variant")
     return key, variant
 

@@ -158,13 +158,14 @@ def _word(tree: Tree, path: Path, what: str, known: tuple[str, ...]) -> None:
 
 
 def _parts(tree: Tree, content: Shown) -> None:
-    groups = _mapping(tree.get(("parts",)))
     for variable, text in _mapping(content.raw.get("parts")).items():
-        found = _PART.fullmatch(text) if isinstance(text, str) else None
-        if found is None:
-            continue
+        _part(tree, (*content.path, "parts", variable), text)
+
+
+def _part(tree: Tree, where: Path, text: Any) -> None:
+    groups = _mapping(tree.get(("parts",)))
+    if found := _PART.fullmatch(text) if isinstance(text, str) else None:
         group, name = found.groups()
-        where = (*content.path, "parts", variable)
         if group in groups and name not in _mapping(groups[group]):
             hint = did_you_mean(name, _mapping(groups[group]), "there are")
             tree.report("PZ305", where, f"there is no part {quoted(name)} in {group}", hint)
@@ -182,7 +183,8 @@ def check_experiences(tree: Tree) -> None:
     for path, experience in tree.each("slots", "*", "experiences", "*"):
         if not isinstance(experience, Mapping):
             continue
-        if "show" in experience and "experiment" in experience:
+        test = _mapping(experience.get("experiment"))
+        if "show" in experience and "experiment" in experience and "parts" not in test:
             hint = "an experiment's variants say what is shown"
             tree.report("PZ208", (*path, "show"), "show and experiment cannot both stand here", hint, at="key")
         elif "show" not in experience and "experiment" not in experience:
@@ -193,7 +195,23 @@ def check_experiences(tree: Tree) -> None:
                 _word(tree, (*path, "exclude", i), "exclusion", EXCLUSIONS)
     for path, experiment in tree.each("slots", "*", "experiences", "*", "experiment"):
         check_experiment(tree, path, _mapping(experiment))
+        if "parts" in _mapping(experiment):
+            _drawn(tree, path)
     check_requirements(tree)
+
+
+def _drawn(tree: Tree, path: Path) -> None:
+    """The parts that an experiment draws, and the template that they stand in."""
+    for name, levels in _mapping(tree.get((*path, "parts"))).items():
+        for i, level in enumerate(_list(levels)):
+            _part(tree, (*path, "parts", name, i, "part"), _mapping(level).get("part"))
+    shown = tree.get((*path[:-1], "show"))
+    if shown is not None and (not isinstance(shown, Mapping) or "html" in shown):
+        message = "the parts of an experiment cannot stand in this"
+        tree.report("PZ208", (*path[:-1], "show"), message, "show a template, or parts that it adds", at="key")
+    elif not isinstance(_mapping(shown).get("template") or tree.get((*path[:2], "template")), str):
+        where = (*path, "parts") if shown is None else (*path[:-1], "show")
+        _needs_template(tree, where, "the parts of an experiment need a template to stand in")
 
 
 def check_goals(tree: Tree) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .mixes import check_mix, check_named, parts_of
 from .problems import did_you_mean, quoted
 from .tree import Path, Tree
 
@@ -14,6 +15,11 @@ _EXPERIMENTS = ("slots", "*", "experiences", "*", "experiment")
 def check_experiment(tree: Tree, path: Path, experiment: Mapping[str, Any]) -> None:
     """Report what is wrong inside one experiment, which stands at `path`."""
     variants = _list(experiment.get("variants"))
+    if "parts" in experiment:
+        check_mix(tree, path, experiment, _mapping(tree.get((*path[:-1], "show"))))
+    elif "variants" not in experiment:
+        hint = "give it variants, or parts that combine"
+        tree.report("PZ208", (*path, "variants"), "this experiment compares nothing", hint, at="key")
     for i, variant in enumerate(variants):
         ways = [key for key in ("show", "parts", "html") if key in _mapping(variant)]
         where = (*path, "variants", i)
@@ -27,9 +33,10 @@ def check_experiment(tree: Tree, path: Path, experiment: Mapping[str, Any]) -> N
     if weights and not any(weights):
         tree.report("PZ205", (*path, "variants"), "the variants' weights are all 0", "give one of them more")
     _ranges(tree, path, experiment, variants)
-    names = _names(experiment)
     forced = experiment.get("force")
-    if isinstance(forced, str) and forced not in names:
+    if isinstance(forced, str) and parts_of(experiment):
+        check_named(tree, (*path, "force"), forced, experiment, whole=True)
+    elif isinstance(forced, str) and forced not in (names := _names(experiment)):
         hint = did_you_mean(forced, names, "there are")
         tree.report("PZ324", (*path, "force"), f"there is no variant {quoted(forced)}", hint)
 
@@ -82,7 +89,9 @@ def check_requirements(tree: Tree) -> None:
             continue
         names = _names(known[key])
         for i, name in enumerate(_list(_mapping(wanted).get("variants"))):
-            if isinstance(name, str) and name not in names:
+            if isinstance(name, str) and parts_of(known[key]):
+                check_named(tree, (*path, "variants", i), name, known[key], whole=False)
+            elif isinstance(name, str) and name not in names:
                 hint = did_you_mean(name, names, "there are")
                 message = f"the experiment {quoted(key)} has no variant {quoted(name)}"
                 tree.report("PZ324", (*path, "variants", i), message, hint)

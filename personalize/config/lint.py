@@ -131,6 +131,7 @@ def _unused(config: Config, tree: Tree) -> Iterator[Problem]:
             if name not in used:
                 yield _warn(tree, "PZ402", (kind, name), f'no experience uses the {kind[:-1]} "{name}"')
     texts = {text for _, content in _contents(config) for text in content.parts.values()}
+    texts |= {text for path, experience in _experiences(config) for _, text in _levels(path, experience)}
     for group, parts in config.parts.items():
         for name in parts:
             if f"{group}.{name}" not in texts:
@@ -167,6 +168,13 @@ def _contents_of(path: Path, experience: Experience) -> Iterator[tuple[Path, Con
         for i, variant in enumerate(experience.experiment.variants):
             where: Path = (*path, "experiment", "variants", i)
             yield ((*where, "show") if variant.show is not None else where), variant.content
+
+
+def _levels(path: Path, experience: Experience) -> Iterator[tuple[Path, str]]:
+    """The texts that an experiment draws its parts from."""
+    for part, levels in (experience.experiment.parts if experience.experiment is not None else {}).items():
+        for i, level in enumerate(levels):
+            yield (*path, "experiment", "parts", part, i, "part"), level.part
 
 
 # --- over ----------------------------------------------------------------------------------------------
@@ -222,6 +230,8 @@ def _copy(config: Config) -> Iterator[tuple[Path, str]]:
             for name, value in values.items():
                 if isinstance(value, str):
                     yield (*path, key, name), value
+    for path, experience in _experiences(config):
+        yield from _levels(path, experience)
     for group, parts in config.parts.items():
         for name, part in parts.items():
             if isinstance(part, str):

@@ -21,6 +21,7 @@ from .content import CONTENT_WORDS as CONTENT_WORDS
 from .content import PAGE as PAGE
 from .content import Content as Content
 from .members import Members as Members
+from .mixes import combinations, name_of
 from .site import ConsentRules as ConsentRules
 from .site import Cookie as Cookie
 from .site import Limits as Limits
@@ -137,6 +138,7 @@ class ExperienceHoldout(Model):
 
 # --- slots ---------------------------------------------------------------------------------------------
 
+
 class Match(Model):
     """Where a slot is, and what is done there: a path pattern, and an element by CSS selector or a comment pair. With
     neither, both [data-slot=NAME] and <!-- slot:NAME --> are looked for."""
@@ -209,6 +211,14 @@ class Variant(Model):
         return Content(kind="template", parts=self.parts or {})
 
 
+class Level(Model):
+    """One of the things that a drawn part can be."""
+
+    id: str = Field(description="The level's name, such as points.")
+    part: str = Field(description="The name of a part, such as headlines.points, or plain text; empty for none.")
+    weight: float = Field(default=1, ge=0, description="Its share, relative to the other levels' weights.")
+
+
 class Namespace(Model):
     """Experiments that share a namespace and have ranges apart never meet in one visitor."""
 
@@ -242,7 +252,8 @@ class Promote(Model):
 
 
 class Experiment(Model):
-    """Variants that share an experience's visitors, each visitor always in the same one."""
+    """Variants that share an experience's visitors, each visitor always in the same one; or parts, each drawn on its
+    own, that combine in the template of what the experience shows."""
 
     key: str = Field(
         description="Visitors are split by this and their id. Keep it while it runs; a new key splits anew."
@@ -265,7 +276,24 @@ class Experiment(Model):
     goal: str | None = Field(default=None, description="The goal it is measured by.")
     guardrails: list[str] = Field(default=[], description="Goals that must not suffer.")
     promote: Promote | None = Field(default=None, description="When the best variant wins for good.")
-    variants: list[Variant] = Field(min_length=2, description="What is compared; the first is the control.")
+    variants: list[Variant] = Field(default=[], min_length=2, description="What is compared; the first is the control.")
+    parts: dict[str, Annotated[list[Level], Field(min_length=2)]] = Field(
+        default={},
+        min_length=1,
+        description="In place of variants: a template's variables, each with what it can be; the first is the control.",
+    )
+
+    @property
+    def names(self) -> list[str]:
+        """What a visitor can be in it: the variants, or the combinations of its parts, such as "headline=points"."""
+        if not self.parts:
+            return [variant.id for variant in self.variants]
+        return [name_of(levels) for levels in combinations(self.levels)]
+
+    @property
+    def levels(self) -> dict[str, list[str]]:
+        """The ids of each part's levels."""
+        return {part: [level.id for level in levels] for part, levels in self.parts.items()}
 
 
 class Experience(Model):

@@ -22,9 +22,14 @@ def json_schema() -> dict[str, Any]:
     _plain(raw)
     definitions["Content"] = _content(definitions["Content"])
     definitions["Segment"]["anyOf"] = [{"required": [key]} for key in ("all", "any", "not")]
-    definitions["Experience"]["oneOf"] = [{"required": [key]} for key in ("show", "experiment")]
+    definitions["Experience"]["anyOf"] = [{"required": [key]} for key in ("show", "experiment")]
+    of_variants = {"experiment": {"required": ["variants"]}}
+    definitions["Experience"]["not"] = {"required": ["show", "experiment"], "properties": of_variants}
+    definitions["Experiment"]["oneOf"] = [{"required": [key]} for key in ("variants", "parts")]
     definitions["Variant"]["oneOf"] = [{"required": [key]} for key in ("show", "parts", "html")]
     definitions["Experience"]["properties"]["id"] |= _NAME
+    definitions["Level"]["properties"]["id"] |= _NAME
+    definitions["Experiment"]["properties"]["parts"]["propertyNames"] = {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}
     definitions["Experience"]["properties"]["exclude"]["items"] = {"enum": list(EXCLUSIONS)}
     for kind in ("slots", "segments", "sources"):
         raw["properties"][kind]["propertyNames"] = dict(_NAME)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..conditions import Rule, SegmentRules, compile_rule
+from ..config.mixes import combinations, fitting, name_of
 from ..config.models import PAGE, Content
 from ..model import Choice
 from .experiments import Split
 from .gates import CapGate, CoolDownGate, Gate, ScheduleGate, SignalGate
+from .mixes import Mix
 from .schedule import compile_schedule
 from .signals import signal_of
 from .slot import CompiledExperience, CompiledSlot
@@ -34,7 +36,7 @@ class SlotCompiler:
         self.of_profile: list[tuple[int, Gate]] = []
         self.always = 0  # bits of the gates that are open for everybody
         self.aged: list[tuple[int, Callable[[Mapping[str, Any]], bool]]] = []
-        self.splits: list[Split] = []
+        self.splits: list[Split | Mix] = []
         self.holdouts: list[tuple[int, float, str]] = []  # bit, percent, salt
 
     def slot(self, name: str) -> CompiledSlot:
@@ -124,7 +126,7 @@ class SlotCompiler:
         asked.append((bit, question))
         return bit
 
-    def _place(self, split: Split) -> int:
+    def _place(self, split: Split | Mix) -> int:
         self.splits.append(split)
         return len(self.splits) - 1
 
@@ -143,11 +145,10 @@ def _holdout(slot: str, experience: Experience) -> tuple[float, str] | None:
 
 def _choices(name: str, slot: Slot, experience: Experience, *, held: bool) -> tuple[Choice, ...]:
     test = experience.experiment
-    shown: list[tuple[str | None, Content]] = [(None, experience.show or PAGE)]
-    if test is not None:
-        shown = [(variant.id, variant.content) for variant in test.variants]
-        if test.force is not None:
-            shown = [variant for variant in shown if variant[0] == test.force] * len(shown)
+    shown = list(_shown(experience))
+    if test is not None and test.force is not None:
+        forced = name_of(fitting(test.levels, test.force)[0]) if test.parts else test.force
+        shown = [each for each in shown if each[0] == forced] * len(shown)
     return tuple(
         Choice(
             slot=name,
@@ -161,9 +162,26 @@ def _choices(name: str, slot: Slot, experience: Experience, *, held: bool) -> tu
             why=experience.why,
             exclude=tuple(experience.exclude),
             reason="holdout" if held else "experience",
+            levels=levels,
         )
-        for variant, content in shown
+        for variant, content, levels in shown
     )
+
+
+def _shown(experience: Experience) -> Iterator[tuple[str | None, Content, Mapping[str, str]]]:
+    """Each variant or combination of parts, what it shows, and the parts' levels; one without an experiment."""
+    test = experience.experiment
+    if test is None:
+        yield None, experience.show or PAGE, {}
+    elif not test.parts:
+        for variant in test.variants:
+            yield variant.id, variant.content, {}
+    else:
+        around = experience.show or Content(kind="template")
+        texts = {(part, level.id): level.part for part, levels in test.parts.items() for level in levels}
+        for levels in combinations(test.levels):
+            drawn = {part: texts[part, id] for part, id in levels}
+            yield name_of(levels), around.model_copy(update={"parts": {**around.parts, **drawn}}), dict(levels)
 
 
 def _filled(content: Content, slot: Slot) -> Content:

@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .mixes import Mix
 
 Range = tuple[float, float]
 
@@ -106,7 +110,7 @@ class Split:
     version: int = 2
     namespace: tuple[str, float, float] | None = None
     filters: tuple[tuple[str, tuple[Range, ...]], ...] = ()  # they take the namespace's place
-    requires: tuple[tuple[Split, frozenset[str]], ...] = ()
+    requires: tuple[tuple[Split | Mix, frozenset[str]], ...] = ()
     sticky: bool = True
 
     @property

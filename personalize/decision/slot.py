@@ -10,14 +10,15 @@ from ..conditions import Rule
 from ..model import Choice, Mark
 from .experiments import Split
 from .gates import Gate
+from .mixes import Mix
 
 Facts = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledExperience:
-    """An experience with its gates. `choices` has one entry per variant, or a single one without an experiment; `held`
-    the same for a held-out visitor.
+    """An experience with its gates. `choices` has one entry per variant or combination of parts, or a single one where
+    there is no experiment; `held` the same for a held-out visitor.
 
     `apart` is the bit of its own holdout, 0 without one, and `holdout` its percent and salt.
     `needs` has a bit for each of its gates among the answers that the decider gathers; `test` is the condition, or None
@@ -29,7 +30,7 @@ class CompiledExperience:
     mark: Mark
     rule: Rule
     gates: tuple[Gate, ...]
-    split: Split | None
+    split: Split | Mix | None
     choices: tuple[Choice, ...]
     held: tuple[Choice, ...]
     needs: int

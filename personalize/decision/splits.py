@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..config.mixes import fitting, name_of
 from .experiments import Split, bucket_ranges, shares
+from .mixes import Mix
 
 if TYPE_CHECKING:
     from ..config.models import Config, Experiment
@@ -21,7 +24,7 @@ def experiments_by_key(config: Config) -> Mapping[str, Experiment]:
     return found
 
 
-def compile_split(test: Experiment, others: Mapping[str, Experiment], below: tuple[str, ...] = ()) -> Split:
+def compile_split(test: Experiment, others: Mapping[str, Experiment], below: tuple[str, ...] = ()) -> Split | Mix:
     """The split of one experiment; `others` are all by key. Raises ValueError for one that requires itself in the end
     or an experiment that does not exist."""
     if test.key in below:
@@ -30,11 +33,12 @@ def compile_split(test: Experiment, others: Mapping[str, Experiment], below: tup
     for wanted in test.requires:
         if wanted.experiment not in others:
             raise ValueError(f'there is no experiment "{wanted.experiment}"')
-        other = compile_split(others[wanted.experiment], others, (*below, test.key))
-        requires.append((other, frozenset(wanted.variants)))
+        required = others[wanted.experiment]
+        other = compile_split(required, others, (*below, test.key))
+        requires.append((other, frozenset(name for text in wanted.variants for name in _named(required, text))))
     own = [variant.range for variant in test.variants if variant.range is not None]
     weights = shares([variant.weight for variant in test.variants])
-    return Split(
+    split = Split(
         key=test.key,
         names=tuple(variant.id for variant in test.variants),
         ranges=tuple(own or bucket_ranges(len(test.variants), test.coverage, weights)),
@@ -45,3 +49,27 @@ def compile_split(test: Experiment, others: Mapping[str, Experiment], below: tup
         requires=tuple(requires),
         sticky=test.sticky,
     )
+    return _mix(test, split) if test.parts else split
+
+
+def _mix(test: Experiment, split: Split) -> Mix:
+    """`split` has the experiment's own settings, and no variants."""
+    parts = tuple(
+        Split(
+            key=f"{test.key}/{part}",
+            names=tuple(level.id for level in levels),
+            ranges=tuple(bucket_ranges(len(levels), 1.0, shares([level.weight for level in levels]))),
+            seed=f"{split.seed}/{part}",
+            sticky=split.sticky,
+        )
+        for part, levels in test.parts.items()
+    )
+    entry = replace(split, names=("in",), ranges=tuple(bucket_ranges(1, test.coverage)), sticky=False)
+    return Mix(entry, parts, tuple(test.names))
+
+
+def _named(test: Experiment, text: str) -> list[str]:
+    """The names of what a visitor can be in an experiment that a requirement's text stands for."""
+    if not test.parts:
+        return [text]
+    return [name_of(levels) for levels in fitting(test.levels, text)]

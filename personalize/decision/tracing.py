@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..conditions import SegmentRules
 from ..model import Choice, Profile, Step
-from .experiments import hash_unit, is_held_out
+from .experiments import Split, hash_unit, is_held_out
+from .mixes import Mix
 from .slot import CompiledExperience, CompiledSlot
 
 if TYPE_CHECKING:
@@ -93,7 +95,14 @@ def _experiment(experience: CompiledExperience, id: str | None, profile: Profile
         return Step(what, False, f"{split.explain(id, kept)}: not in it")
     name, shown = split.names[arm], experience.choices[arm].variant
     forced = f", forced to {shown}" if experience.choices[arm].experiment is None else ""
-    return Step(what, True, f"{split.explain(id, kept)}: {name}{forced}")
+    inner = tuple(_level(split.key, part, id, kept) for part in split.parts) if isinstance(split, Mix) else ()
+    return Step(what, True, f"{split.explain(id, kept)}: {name}{forced}", inner)
+
+
+def _level(key: str, part: Split, id: str, kept: Mapping[str, str]) -> Step:
+    """What one part of a multivariate experiment was drawn as."""
+    level = part.names[part.assign(id, kept)]
+    return Step(f"{part.key.removeprefix(f'{key}/')} is {level}", True, part.explain(id, kept))
 
 
 def _shown(choice: Choice) -> str:

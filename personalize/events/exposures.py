@@ -22,9 +22,10 @@ def exposure_of(choice: Choice, how: FillState) -> dict[str, Any]:
     """An experience was shown; or, with `held`, would have been shown to a visitor who is held out, which is
     written down in the same way so that the two groups stay comparable.
 
-    It answers: what (slot, experience, variant, experiment), how it was made (`how`), and why (reason).
+    It answers: what (slot, experience, variant, experiment, and the `levels` of parts that were drawn on their own),
+    how it was made (`how`), and why (reason).
     """
-    return {
+    told: dict[str, Any] = {
         "slot": choice.slot,
         "experience": choice.experience,
         "variant": choice.variant,
@@ -33,6 +34,9 @@ def exposure_of(choice: Choice, how: FillState) -> dict[str, Any]:
         "reason": choice.reason,
         "how": how,
     }
+    if choice.levels:
+        told["levels"] = dict(choice.levels)
+    return told
 
 
 def make_page_view(id_: str, path: str, visitor: str, now: float, shown: list[dict[str, Any]]) -> Event:

@@ -146,7 +146,12 @@ def _shown(profile: Profile, event: Event, products: Catalogue) -> None:
     A fallback does not: the experience was not seen."""
     for shown in event.exposures:
         experiment, variant = _text(shown.get("experiment")), _text(shown.get("variant"))
-        if experiment and variant:  # also where the content failed: the visitor was drawn
+        levels = shown.get("levels")
+        if experiment and isinstance(levels, Mapping) and levels:  # each part is assigned on its own
+            for part, level in levels.items():
+                if _text(part) and _text(level):
+                    _put(profile.assignments, f"{experiment}/{_text(part)}", _text(level), _ASSIGNMENTS)
+        elif experiment and variant:  # also where the content failed: the visitor was drawn
             _put(profile.assignments, experiment, variant, _ASSIGNMENTS)
         slot, experience = _text(shown.get("slot")), _text(shown.get("experience"))
         if not slot or not experience or shown.get("how") == "fallback":

@@ -126,7 +126,7 @@ async def test_b33_a_server_asks_for_a_visitor_by_id_and_attributes(app: Any, st
     assert status == 200 and told["visitor"] == "u:ann" and told["recorded"] is False
     assert told["slots"] == [
         {
-            "slot": "hero", "experience": "gold", "variant": None, "experiment": None, "held": False,
+            "slot": "hero", "experience": "gold", "variant": None, "levels": {}, "experiment": None, "held": False,
             "reason": "experience", "why": "You have a gold card.", "html": "<h1>Gold for you</h1>", "state": "inline",
             "parts": {"headline": "Gold for you"},
         }
