@@ -73,8 +73,8 @@ class Store(Protocol):
     async def read(self, after: int = 0, limit: int = 1000) -> list[Event]:
         """Events with seq > after, in order, at most `limit`."""
 
-    async def of_visitor(self, visitor: str) -> list[Event]:
-        """All events of one visitor, in order."""
+    async def of_visitor(self, visitor: str, after: int = 0, limit: int | None = None) -> list[Event]:
+        """Events of one visitor with seq > after, in order, at most `limit` (None: all)."""
 
     async def last(self) -> int:
         """The highest seq, 0 for an empty log."""
@@ -97,6 +97,23 @@ class TrimmingStore(Protocol):
     async def trim(self, after: int, upto: int, before: Mapping[str, float]) -> int:
         """Of the events with after < seq <= upto, remove those whose name is in `before` and whose time is earlier than
         what stands there. Returns how many. Their seqs are not given again. Raises StoreError."""
+
+
+class KeepingStore(Protocol):
+    """What a Store can do besides, so that folds need not begin with the whole log: it keeps values beside the log, in
+    groups. A group stands at a number that only its own writers understand, mostly the seq of the last event that its
+    values know. Keys have at most 500 characters."""
+
+    async def kept(self, group: str, keys: Sequence[str] | None = None) -> tuple[int, dict[str, bytes]]:
+        """Where the group stands (0 at first), and the values that it has of `keys` (None: all), both as they were at
+        one moment. Raises StoreError."""
+
+    async def keep(
+        self, group: str, before: int, upto: int, values: Mapping[str, bytes | None], *, alone: bool = False
+    ) -> bool:
+        """In one transaction: where the group stands at `before`, put the values (None removes one; with `alone` all
+        others go, too) and let it stand at `upto`. False, and nothing changed, where it stands elsewhere: somebody else
+        was faster. Raises StoreError."""
 
 
 class HotState(Protocol):

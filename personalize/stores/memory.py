@@ -23,6 +23,7 @@ class MemoryStore:
         self._last = 0  # the newest row's seq; the oldest row's is _last - len(_rows) + 1
         self._ids: set[str] = set()
         self._of_visitor: dict[str, deque[int]] = {}
+        self._kept: dict[str, tuple[int, dict[str, bytes]]] = {}
 
     async def open(self) -> None:
         self._closed = False
@@ -53,11 +54,12 @@ class MemoryStore:
         )
         return list(islice(kept, limit))
 
-    async def of_visitor(self, visitor: str) -> list[Event]:
+    async def of_visitor(self, visitor: str, after: int = 0, limit: int | None = None) -> list[Event]:
         self._check()
         first = self._last - len(self._rows) + 1
-        theirs = self._of_visitor.get(visitor, ())
-        return [event_of(seq, row) for seq in theirs if (row := self._rows[seq - first]) is not None]
+        theirs = (seq for seq in self._of_visitor.get(visitor, ()) if seq > after)
+        kept = (event_of(seq, row) for seq in theirs if (row := self._rows[seq - first]) is not None)
+        return list(islice(kept, limit))
 
     async def last(self) -> int:
         self._check()
@@ -71,6 +73,30 @@ class MemoryStore:
     async def trim(self, after: int, upto: int, before: Mapping[str, float]) -> int:
         events = await self.read(after, upto - after)
         return self._remove([e for e in events if e.seq <= upto and e.time < before.get(e.name, -math.inf)])
+
+    async def kept(self, group: str, keys: Sequence[str] | None = None) -> tuple[int, dict[str, bytes]]:
+        self._check()
+        stands, values = self._kept.get(group, (0, {}))
+        return stands, dict(values) if keys is None else {key: values[key] for key in keys if key in values}
+
+    async def keep(
+        self, group: str, before: int, upto: int, values: Mapping[str, bytes | None], *, alone: bool = False
+    ) -> bool:
+        """Of the values of a group, too, the newest `limit` are kept."""
+        self._check()
+        stands, kept = self._kept.get(group, (0, {}))
+        if stands != before:
+            return False
+        if alone:
+            kept = {}
+        for key, value in values.items():
+            kept.pop(key, None)
+            if value is not None:
+                kept[key] = value
+        for key in list(islice(kept, max(0, len(kept) - self._limit))):
+            del kept[key]
+        self._kept[group] = (upto, kept)
+        return True
 
     async def close(self) -> None:
         """What was stored stays until the object goes, as a file would."""

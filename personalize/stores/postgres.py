@@ -76,13 +76,44 @@ _STEPS: Final = (
         RETURN NEXT;
     END $$;
     """,
+    """
+    -- Of a log that was lost, what was kept beside it is worth nothing.
+    DROP TABLE IF EXISTS personalize_stands, personalize_kept;
+    DROP FUNCTION IF EXISTS personalize_keep(text, bigint, bigint, text[], bytea[], text[], boolean);
+    CREATE TABLE personalize_stands (grp text COLLATE "C" PRIMARY KEY, upto bigint NOT NULL);
+    CREATE TABLE personalize_kept (
+        grp text COLLATE "C", key text COLLATE "C", value bytea NOT NULL, PRIMARY KEY (grp, key)
+    );
+    CREATE FUNCTION personalize_keep(
+        of_group text, before bigint, upto_now bigint, keys text[], given bytea[], gone text[], alone boolean
+    ) RETURNS boolean LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off SET jit = off
+        SET lock_timeout = '1500ms' AS $$
+    DECLARE
+        stands bigint;
+    BEGIN
+        INSERT INTO personalize_stands VALUES (of_group, 0) ON CONFLICT DO NOTHING;
+        SELECT upto INTO STRICT stands FROM personalize_stands WHERE grp = of_group FOR UPDATE;
+        IF stands <> before THEN
+            RETURN false;
+        END IF;
+        IF alone THEN
+            DELETE FROM personalize_kept WHERE grp = of_group;
+        END IF;
+        DELETE FROM personalize_kept WHERE grp = of_group AND key = ANY (gone);
+        INSERT INTO personalize_kept SELECT of_group, k, v FROM unnest(keys, given) AS put (k, v)
+            ON CONFLICT (grp, key) DO UPDATE SET value = excluded.value;
+        UPDATE personalize_stands SET upto = upto_now WHERE grp = of_group;
+        RETURN true;
+    END $$;
+    """,
 )
 _APPEND: Final = "SELECT * FROM personalize_append($1::text[], $2::text[], $3::float8[], $4::text[], $5::text[])"
 _COLUMNS: Final = "SELECT seq, id, name, time, visitor, properties FROM personalize_events"
 _READ: Final = f"{_COLUMNS} WHERE seq > $1 ORDER BY seq LIMIT $2"
-_OF_VISITOR: Final = (
-    f"{_COLUMNS} WHERE hashtextextended(visitor, 0) = hashtextextended($1, 0) AND visitor = $1 ORDER BY seq"
-)
+_OF_VISITOR: Final = f"""
+    {_COLUMNS} WHERE hashtextextended(visitor, 0) = hashtextextended($1, 0) AND visitor = $1 AND seq > $2
+    ORDER BY seq LIMIT $3
+"""
 _FORGET: Final = """
     DELETE FROM personalize_events WHERE hashtextextended(visitor, 0) = hashtextextended($1, 0) AND visitor = $1
     AND seq IS DISTINCT FROM (
@@ -96,6 +127,11 @@ _TRIM: Final = """
         WHERE e.seq > $1 AND e.seq <= $2 AND e.name = kept.name AND e.time < kept.since RETURNING 1
     ) SELECT count(*) FROM gone
 """
+# One statement sees one moment.
+_STANDS: Final = "(SELECT coalesce((SELECT upto FROM personalize_stands WHERE grp = $1), 0) AS upto) AS stands"
+_KEPT: Final = f"SELECT upto, key, value FROM {_STANDS} LEFT JOIN personalize_kept ON grp = $1"
+_KEPT_OF: Final = f"{_KEPT} AND key = ANY ($2::text[])"
+_KEEP: Final = "SELECT personalize_keep($1, $2, $3, $4::text[], $5::bytea[], $6::text[], $7)"
 _LAST: Final = "SELECT newest FROM personalize_log"
 _VERSION: Final = "SELECT version FROM personalize_log"
 
@@ -135,8 +171,8 @@ class PostgresStore:
     async def read(self, after: int = 0, limit: int = 1000) -> list[Event]:
         return _events(await self._ask(self._reader, _READ, after, limit))
 
-    async def of_visitor(self, visitor: str) -> list[Event]:
-        return _events(await self._ask(self._reader, _OF_VISITOR, *_escaped((visitor,))))
+    async def of_visitor(self, visitor: str, after: int = 0, limit: int | None = None) -> list[Event]:
+        return _events(await self._ask(self._reader, _OF_VISITOR, *_escaped((visitor,)), after, limit))
 
     async def last(self) -> int:
         ((newest,),) = await self._ask(self._reader, _LAST)
@@ -149,6 +185,20 @@ class PostgresStore:
         limits = (_escaped(list(before)), list(before.values()))
         ((count,),) = await self._ask(self._writer, _TRIM, after, upto, *limits)
         return int(count)
+
+    async def kept(self, group: str, keys: Sequence[str] | None = None) -> tuple[int, dict[str, bytes]]:
+        told = (group,) if keys is None else (group, _escaped(keys))
+        rows = await self._ask(self._reader, _KEPT if keys is None else _KEPT_OF, *told)
+        return rows[0][0], {_plain(key): value for _, key, value in rows if key is not None}
+
+    async def keep(
+        self, group: str, before: int, upto: int, values: Mapping[str, bytes | None], *, alone: bool = False
+    ) -> bool:
+        put = {key: value for key, value in values.items() if value is not None}
+        gone = [key for key, value in values.items() if value is None]
+        told = (group, before, upto, _escaped(list(put)), list(put.values()), _escaped(gone), alone)
+        ((done,),) = await self._ask(self._writer, _KEEP, *told)
+        return bool(done)
 
     async def close(self) -> None:
         self._closed = True

@@ -23,7 +23,7 @@ _encode: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 def row_of(event: Event) -> Row:
     """The columns of an event. Total: whatever JSON cannot say becomes text or null, so that one strange
     event never takes the rest of its batch with it."""
-    return _text(event.id), _text(event.name), _finite(event.time), _text(event.visitor), _json(event.properties)
+    return text_of(event.id), text_of(event.name), _finite(event.time), text_of(event.visitor), _json(event.properties)
 
 
 def event_of(seq: int, row: Row) -> Event:
@@ -81,7 +81,7 @@ def _plain(value: Any, depth: int) -> Any:
     return str(value)
 
 
-def _text(value: str) -> str:
+def text_of(value: str) -> str:
     """UTF-8 has no lone surrogates; they become question marks (JSON can escape them, columns cannot)."""
     return value.encode("utf-8", "replace").decode("utf-8")
 

@@ -25,7 +25,7 @@ from ..errors import StoreError
 from ..model import ERASED, Event
 from ..protocols import Observer
 from .lane import Lane, is_damage
-from .rows import event_of, row_of
+from .rows import event_of, row_of, text_of
 
 try:
     import fcntl
@@ -42,6 +42,10 @@ _STEPS: Final[tuple[tuple[str, ...], ...]] = (
         # An index entry ends with the row's own seq, so this one is on (visitor, seq).
         "CREATE INDEX events_of_visitor ON events (visitor)",
     ),
+    (
+        "CREATE TABLE stands (grp TEXT PRIMARY KEY, upto INTEGER NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE kept (grp TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (grp, key))",
+    ),
 )
 _INSERT: Final = "INSERT INTO events (id, name, time, visitor, properties) VALUES (?, ?, ?, ?, ?)"
 # With a look-up of its own, since ON CONFLICT would use up a seq for what it leaves out.
@@ -53,6 +57,7 @@ _FORGET: Final = (
     "DELETE FROM events WHERE visitor = ? AND seq IS NOT (SELECT max(seq) FROM events WHERE visitor = ? AND name = ?)"
 )
 _TRIM: Final = "DELETE FROM events WHERE seq > ? AND seq <= ? AND name = ? AND time < ?"
+_AT_ONCE: Final = 500  # keys in one query
 _COLUMNS: Final = "SELECT seq, id, name, time, visitor, properties FROM events"
 
 
@@ -85,9 +90,11 @@ class SqliteStore:
         self._check()
         return await self._reader.run(lambda db: _events(db, "WHERE seq > ? ORDER BY seq LIMIT ?", after, limit))
 
-    async def of_visitor(self, visitor: str) -> list[Event]:
+    async def of_visitor(self, visitor: str, after: int = 0, limit: int | None = None) -> list[Event]:
         self._check()
-        return await self._reader.run(lambda db: _events(db, "WHERE visitor = ? ORDER BY seq", visitor))
+        most = -1 if limit is None else limit
+        where = "WHERE visitor = ? AND seq > ? ORDER BY seq LIMIT ?"
+        return await self._reader.run(lambda db: _events(db, where, text_of(visitor), after, most))
 
     async def last(self) -> int:
         self._check()
@@ -95,13 +102,23 @@ class SqliteStore:
 
     async def forget(self, visitor: str) -> int:
         self._check()
-        return await self._writer.run(lambda db: _remove(db, _FORGET, visitor, visitor, ERASED))
+        return await self._writer.run(lambda db: _remove(db, _FORGET, text_of(visitor), text_of(visitor), ERASED))
 
     async def trim(self, after: int, upto: int, before: Mapping[str, float]) -> int:
         self._check()
         return await self._writer.run(
             lambda db: sum(_remove(db, _TRIM, after, upto, name, time) for name, time in before.items())
         )
+
+    async def kept(self, group: str, keys: Sequence[str] | None = None) -> tuple[int, dict[str, bytes]]:
+        self._check()
+        return await self._reader.run(lambda db: _kept(db, group, keys))
+
+    async def keep(
+        self, group: str, before: int, upto: int, values: Mapping[str, bytes | None], *, alone: bool = False
+    ) -> bool:
+        self._check()
+        return await self._writer.run(lambda db: _keep(db, group, before, upto, values, alone))
 
     async def close(self) -> None:
         self._closed = True
@@ -235,6 +252,43 @@ def _remove(db: sqlite3.Connection, statement: str, *values: object) -> int:
 
 def _events(db: sqlite3.Connection, where: str, *values: object) -> list[Event]:
     return [event_of(seq, row) for seq, *row in db.execute(f"{_COLUMNS} {where}", values)]
+
+
+def _kept(db: sqlite3.Connection, group: str, keys: Sequence[str] | None) -> tuple[int, dict[str, bytes]]:
+    if keys is None:
+        chosen: list[tuple[str, tuple[str, ...]]] = [("SELECT key, value FROM kept WHERE grp = ?", (group,))]
+    else:
+        texts = [text_of(key) for key in keys]
+        parts = [texts[at : at + _AT_ONCE] for at in range(0, len(texts), _AT_ONCE)]
+        query = "SELECT key, value FROM kept WHERE grp = ? AND key IN ({})"
+        chosen = [(query.format(", ".join("?" * len(part))), (group, *part)) for part in parts]
+    db.execute("BEGIN")  # so that everything is read as of one moment
+    try:
+        found = {key: value for query, told in chosen for key, value in db.execute(query, told)}
+        return _stands(db, group), found
+    finally:
+        db.execute("COMMIT")
+
+
+def _keep(
+    db: sqlite3.Connection, group: str, before: int, upto: int, values: Mapping[str, bytes | None], alone: bool
+) -> bool:
+    with _transaction(db):
+        if _stands(db, group) != before:
+            return False
+        if alone:
+            db.execute("DELETE FROM kept WHERE grp = ?", (group,))
+        gone = [(group, text_of(key)) for key, value in values.items() if value is None]
+        db.executemany("DELETE FROM kept WHERE grp = ? AND key = ?", gone)
+        put = [(group, text_of(key), value) for key, value in values.items() if value is not None]
+        db.executemany("INSERT INTO kept VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", put)
+        db.execute("INSERT INTO stands VALUES (?, ?) ON CONFLICT DO UPDATE SET upto = excluded.upto", (group, upto))
+        return True
+
+
+def _stands(db: sqlite3.Connection, group: str) -> int:
+    found = db.execute("SELECT upto FROM stands WHERE grp = ?", (group,)).fetchone()
+    return found[0] if found is not None else 0
 
 
 def _last(db: sqlite3.Connection) -> int:

@@ -26,9 +26,10 @@ from .asgi import (
     read_body,
 )  # fmt: skip
 from .hot_states import HOT_STATE_LAWS
+from .keeping import KEEPING_LAWS
 from .stores import STORE_LAWS
 
 __all__ = [
-    "HOT_STATE_LAWS", "HTML", "STORE_LAWS", "Answer", "App", "BrokenRule", "HeaderPairs", "Message", "Receive",
-    "Response", "Scope", "Send", "Sent", "call", "read_body",
+    "HOT_STATE_LAWS", "HTML", "KEEPING_LAWS", "STORE_LAWS", "Answer", "App", "BrokenRule", "HeaderPairs", "Message",
+    "Receive", "Response", "Scope", "Send", "Sent", "call", "read_body",
 ]  # fmt: skip

@@ -217,6 +217,18 @@ async def what_is_trimmed_is_gone_and_nothing_else(store: Store) -> None:
     assert new == 1 and last > seqs["e59"]
 
 
+async def a_visitors_events_come_in_pieces(store: Store) -> None:
+    """`of_visitor` pages through one visitor's events by `after` and `limit`, as `read` does through everybody's."""
+    await store.open()
+    await store.append([_event(f"e{n}", ("ann", "bob")[n % 3 == 0]) for n in range(30)])
+    everything = await store.of_visitor("ann")
+    seen: list[Event] = []
+    while page := await store.of_visitor("ann", seen[-1].seq if seen else 0, 7):
+        assert len(page) <= 7
+        seen += page
+    assert seen == everything and len(seen) == 20
+
+
 STORE_LAWS: tuple[Callable[[Store], Awaitable[None]], ...] = (
     an_empty_log_has_nothing,
     what_is_appended_is_read_back_in_order,
@@ -224,6 +236,7 @@ STORE_LAWS: tuple[Callable[[Store], Awaitable[None]], ...] = (
     appending_tells_where_the_new_events_stand,
     reading_goes_on_after_a_seq,
     a_visitors_events_are_theirs_alone,
+    a_visitors_events_come_in_pieces,
     appending_nothing_is_fine,
     calls_at_the_same_time_lose_nothing,
     a_closed_store_says_so,

@@ -173,8 +173,8 @@ async def test_who_is_joined_during_a_load_is_loaded_again() -> None:
     class Slow(MemoryStore):
         gate = asyncio.Event()
 
-        async def of_visitor(self, visitor: str) -> list[Event]:
-            found = await super().of_visitor(visitor)
+        async def of_visitor(self, visitor: str, after: int = 0, limit: int | None = None) -> list[Event]:
+            found = await super().of_visitor(visitor, after, limit)
             await self.gate.wait()
             return found
 

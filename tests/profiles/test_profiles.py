@@ -26,10 +26,10 @@ class GatedStore(MemoryStore):
         self.reads = 0
         self.fails = False
 
-    async def of_visitor(self, visitor: str) -> list[Event]:
+    async def of_visitor(self, visitor: str, after: int = 0, limit: int | None = None) -> list[Event]:
         self.reads += 1
         await self.before.wait()
-        events = await super().of_visitor(visitor)
+        events = await super().of_visitor(visitor, after, limit)
         self.looked.set()
         await self.after.wait()
         if self.fails:

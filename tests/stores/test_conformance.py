@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import string
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from personalize.model import Event
 from personalize.protocols import Store
 from personalize.stores import MemoryStore, open_store
-from personalize.testing import STORE_LAWS
+from personalize.testing import KEEPING_LAWS, STORE_LAWS
 
 STORES = ("memory", "sqlite", "postgresql")
 
@@ -29,6 +30,16 @@ def url(request: pytest.FixtureRequest) -> str:
 @pytest.mark.parametrize("law", STORE_LAWS, ids=lambda law: law.__name__)
 async def test_a_store_keeps_the_law(law: Callable[[Store], Awaitable[None]], url: str, tmp_path: Path) -> None:
     """Every store does what personalize.testing asks of stores."""
+    store = open_store(url, tmp_path)
+    await law(store)
+    await store.close()
+
+
+@pytest.mark.parametrize("law", KEEPING_LAWS, ids=lambda law: law.__name__)
+async def test_a_store_keeps_values_beside_the_log(
+    law: Callable[[Any], Awaitable[None]], url: str, tmp_path: Path
+) -> None:
+    """Every store of ours does what personalize.testing asks of those that keep values."""
     store = open_store(url, tmp_path)
     await law(store)
     await store.close()
@@ -57,16 +68,55 @@ class Gapped(MemoryStore):
 class Shared(MemoryStore):
     """Planted bug: visitors whose ids differ in case are one."""
 
-    async def of_visitor(self, visitor: str) -> list[Event]:
-        everything = await self.read(0, 10_000)
-        return [event for event in everything if event.visitor.lower() == visitor.lower()]
+    async def of_visitor(self, visitor: str, after: int = 0, limit: int | None = None) -> list[Event]:
+        everything = await self.read(after, 10_000)
+        return [event for event in everything if event.visitor.lower() == visitor.lower()][:limit]
 
 
-@pytest.mark.parametrize("broken", [Forgetful, Gapped, Shared])
+class LastWins(MemoryStore):
+    """Planted bug: a group may be written by who does not know where it stands."""
+
+    async def keep(
+        self, group: str, before: int, upto: int, values: Mapping[str, bytes | None], *, alone: bool = False
+    ) -> bool:
+        return await super().keep(group, (await self.kept(group))[0], upto, values, alone=alone)
+
+
+class HalfDone(MemoryStore):
+    """Planted bug: values are written though the group stands elsewhere."""
+
+    async def keep(
+        self, group: str, before: int, upto: int, values: Mapping[str, bytes | None], *, alone: bool = False
+    ) -> bool:
+        done = await super().keep(group, before, upto, values, alone=alone)
+        if not done:
+            stands, _ = await self.kept(group)
+            await super().keep(group, stands, stands, values, alone=alone)
+        return done
+
+
+class Heap(MemoryStore):
+    """Planted bug: all groups are one."""
+
+    async def kept(self, group: str, keys: Sequence[str] | None = None) -> tuple[int, dict[str, bytes]]:
+        everything = [value for _, values in self._kept.values() for value in values.items()]
+        return (await super().kept(group))[0], {k: v for k, v in everything if keys is None or k in keys}
+
+
+class Additive(MemoryStore):
+    """Planted bug: what is not named stays, also where the new values should be alone."""
+
+    async def keep(
+        self, group: str, before: int, upto: int, values: Mapping[str, bytes | None], *, alone: bool = False
+    ) -> bool:
+        return await super().keep(group, before, upto, values)
+
+
+@pytest.mark.parametrize("broken", [Forgetful, Gapped, Shared, LastWins, HalfDone, Heap, Additive])
 async def test_the_laws_catch_a_broken_store(broken: type[MemoryStore]) -> None:
     """A store with a planted bug breaks at least one law."""
     caught = []
-    for law in STORE_LAWS:
+    for law in (*STORE_LAWS, *KEEPING_LAWS):
         try:
             await law(broken())
         except AssertionError:

@@ -182,13 +182,33 @@ async def test_a_log_made_anew_goes_on_beyond_the_old_one(postgres: str) -> None
     """When the tables were dropped under a running worker, the new log's seqs lie beyond all old ones."""
     store = PostgresStore(postgres)
     await store.append(batch("a", 10))
+    assert await store.keep("folds", 0, 10, {"a": b"1"})
     await sql(postgres, "DROP TABLE personalize_events, personalize_log; DROP FUNCTION personalize_append")
     with pytest.raises(StoreError):
         await store.append(batch("b"))
     assert (await store.append(batch("b")))[0] == 5
     found = [event for event in await store.read() if event.id.startswith("b")]
     assert len(found) == 5 and found[0].seq > 10
+    assert await store.kept("folds") == (0, {})  # what was kept stood for the old log
     await store.close()
+
+
+async def test_tables_of_the_first_version_are_brought_up_to_date(postgres: str) -> None:
+    """A worker that finds the tables of an older version changes them at its first connection; events stay."""
+    old = PostgresStore(postgres)
+    await old.append(batch("a", 10))
+    await old.close()
+    await sql(
+        postgres,
+        "DROP TABLE personalize_stands, personalize_kept; DROP FUNCTION personalize_keep;"
+        "UPDATE personalize_log SET version = 1",
+    )
+    workers = [PostgresStore(postgres) for _ in range(4)]
+    assert sum(await asyncio.gather(*(worker.keep("folds", 0, 10, {"a": b"1"}) for worker in workers))) == 1
+    assert await workers[0].kept("folds") == (10, {"a": b"1"})
+    assert len(await workers[1].read()) == 10
+    for worker in workers:
+        await worker.close()
 
 
 # --- a server that is slow, gone, and back -----------------------------------------------------------------

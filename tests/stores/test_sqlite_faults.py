@@ -307,3 +307,36 @@ async def test_many_processes_open_a_new_file_at_once(tmp_path: Path) -> None:
     await store.open()
     assert sorted(await ids(store)) == [f"w{n}" for n in range(6)]
     await store.close()
+
+
+FIRST_VERSION = """
+    PRAGMA application_id={application};
+    CREATE TABLE events (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
+        time REAL NOT NULL, visitor TEXT NOT NULL, properties TEXT NOT NULL);
+    CREATE INDEX events_of_visitor ON events (visitor);
+    INSERT INTO events VALUES (7, 'old', 'Page Viewed', 5.0, 'ann', '{{"path":"/"}}');
+    PRAGMA user_version=1;
+"""
+
+
+async def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    """Workers that start together on an old file change it once; its events stay, and values can be kept."""
+    path = tmp_path / "log.db"
+    await _make(path)
+    with closing(sqlite3.connect(path)) as db:
+        application = db.execute("PRAGMA application_id").fetchone()[0]
+    remove(path)
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(FIRST_VERSION.format(application=application))
+    code = (
+        "import asyncio, sys; from pathlib import Path; from personalize.stores import SqliteStore\n"
+        "async def main():\n"
+        "    s = SqliteStore(Path(sys.argv[1])); await s.open()\n"
+        "    assert await s.keep(sys.argv[2], 0, 7, {'a': b'1'})\n"
+        "asyncio.run(main())"
+    )
+    assert run_at_once(code, path, 4) == [0] * 4
+    store = SqliteStore(path)
+    assert [(e.seq, e.id, e.properties) for e in await store.read()] == [(7, "old", {"path": "/"})]
+    assert [await store.kept(f"w{n}") for n in range(4)] == [(7, {"a": b"1"})] * 4
+    await store.close()
