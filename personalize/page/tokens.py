@@ -69,11 +69,20 @@ _SVG = (
 # As many whole tokens of plain HTML content as there are. It stops before whatever changes how the rest is read:
 # foreign content, templates, raw text that does not end here, and tokens that are not complete.
 _TAG_END = _PLAIN_ATTRS + rb"(?:>|" + _MORE_ATTRS + rb"/?>)"
+# Nearly all tags: a name that is none of _STOPS already by its first letters, and attributes like ` name="value"`.
+# What is left of a tag that has others is read from there: after a quote, or where the name has ended.
+_PLAIN_TAG = (
+    rb"[a-zA-Z0-9-]*+(?:[ \n][a-zA-Z0-9:_-]++=\"[^\"]*+\")*+"
+    rb"(?:>|(?:(?<=\")|(?=[\t\n\f\r /]))" + _PLAIN_ATTRS + _MORE_ATTRS + rb"/?>)"
+)
+_FIRST_LETTERS = (
+    rb"[a-hj-loqru-wyzA-HJ-LOQRU-WYZ]", rb"[pP](?![lL])", rb"[sS](?![cCtTvV])", rb"[tT](?![eEiI])", rb"[iI](?![fF])",
+)  # fmt: skip
 CONTENT = re.compile(
     rb"(?:[^<]*+<(?:"
-    rb"/[a-zA-Z][a-zA-Z0-9]*+>"
-    rb"|(?:[abd-hj-loqru-wyzABD-HJ-LOQRU-WYZ]|(?!(?i:" + _STOPS + rb")[\t\n\f\r />])[a-zA-Z])[^\t\n\f\r />]*+"
-    + _TAG_END + rb"|/" + _NAME + _TAG_END +
+    rb"/[a-zA-Z][a-zA-Z0-9]*+>|"
+    + b"".join(letters + _PLAIN_TAG + rb"|" for letters in _FIRST_LETTERS) +
+    rb"(?!(?i:" + _STOPS + rb")[\t\n\f\r />])" + _NAME + _TAG_END + rb"|/" + _NAME + _TAG_END +
     rb"|" + _COMMENT +
     rb"|" + b"|".join(_raw_element(n) for n in sorted(RAW - {b"plaintext"})) + rb"|" + _SVG +
     rb"|" + _BOGUS +
