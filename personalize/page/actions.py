@@ -85,12 +85,12 @@ def _nothing(fill: bytes) -> bytes:
 
 def in_order(spans: list[Span]) -> list[Span]:
     """Spans of one start tag as they come in the page: where two begin together, what is inserted comes first."""
-    return sorted(spans, key=lambda span: (span.start, span.end != span.start))
+    return sorted(spans, key=lambda span: (span.start, span.end != span.start)) if len(spans) > 1 else spans
 
 
 def in_order_of_ends(spans: list[Span]) -> list[Span]:
     """Spans that one token has ended: from the inside out."""
-    return sorted(spans, key=lambda span: (span.start, -span.origin, span.kind == "after"))
+    return sorted(spans, key=lambda span: (span.start, -span.origin, span.kind == "after")) if len(spans) > 1 else spans
 
 
 def is_end_of(node: Node, name: bytes) -> bool:

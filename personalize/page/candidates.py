@@ -29,9 +29,7 @@ class Candidates:
         rules = self._rules
         if rules is None:
             return
-        wanted = [name for name, slot in rules.comments.items() if slot in slots]
-        wanted += [quick.needle for quick, slot in rules.quick or () if slot in slots]
-        self._needles = tuple(dict.fromkeys(wanted))
+        self._needles = tuple({needle for slot in slots for needle in rules.needles[slot]})
         self._goal = -1
 
     def look_in(self, buf: bytes) -> None:
@@ -44,35 +42,48 @@ class Candidates:
         """Index of the next candidate from `pos` on; NEVER if there is none."""
         if self._goal >= pos:
             return self._goal
-        best = self._spelled(pos) if self._needles else NEVER
+        best, found = NEVER, self._found
         for needle in self._needles:
-            at = self._found.get(needle, -1)
+            at = found.get(needle, -1)
             if at < pos:
-                at = self._found[needle] = self._find(needle, pos)
+                at = found[needle] = self._find(needle, pos, len(self._buf))
+            if at < best:
+                best = at
+        if self._needles:
+            at = found.get(b"", -1)
+            if at < pos:  # none before `best` is as good to know as where the next one stands
+                at = found[b""] = min(self._spelled(pos, min(best, len(self._buf))), best)
             if at < best:
                 best = at
         self._goal = best
         return best
 
-    def _find(self, needle: bytes, pos: int) -> int:
+    def between(self, start: int, stop: int) -> bool:
+        """Whether a candidate stands between two places."""
+        found = self._found
+        for needle in self._needles:
+            at = found.get(needle, -1)
+            if at < start:
+                at = self._find(needle, start, stop)
+            if at < stop:
+                return True
+        return self._spelled(start, stop) < stop
+
+    def _find(self, needle: bytes, pos: int, stop: int) -> int:
         buf = self._buf
-        at = buf.find(needle, pos)
+        at = buf.find(needle, pos, stop)
         while at >= 0:
             end = at + len(needle)
             if (at == 0 or buf[at - 1] in _BEFORE) and (end == len(buf) or buf[end] in _AFTER):
                 return at
-            at = buf.find(needle, at + 1)
+            at = buf.find(needle, at + 1, stop)
         return NEVER
 
-    def _spelled(self, pos: int) -> int:
+    def _spelled(self, pos: int, stop: int) -> int:
         """A value may be spelled with character references: the next one that stands where a value could."""
-        at = self._found.get(b"", -1)
-        if at < pos:
-            at = NEVER
-            for found in _SPELLED.finditer(self._buf, pos):
-                equals = self._buf.rfind(b"=", max(pos, found.start() - _REACH), found.start())
-                if equals >= pos and _IN_VALUE.fullmatch(self._buf, equals, found.start()):
-                    at = found.start()
-                    break
-            self._found[b""] = at
-        return at
+        buf = self._buf
+        for found in _SPELLED.finditer(buf, pos, stop):
+            equals = buf.rfind(b"=", max(pos, found.start() - _REACH), found.start())
+            if equals >= pos and _IN_VALUE.fullmatch(buf, equals, found.start()):
+                return found.start()
+        return NEVER

@@ -21,6 +21,8 @@ _MARKER = re.compile(rb"<!--[\t\n\f\r ]*+(/?)(?i:slot):([^\t\n\f\r <>]+?)[\t\n\f
 # Start tags that may end what is open before them.
 CLOSING = ENDS_P | TABLE_PARTS | frozenset(b"option optgroup button rb rtc rp rt select".split())
 
+_NOWHERE = Place()  # a start tag alone decides
+
 Closed = tuple[tuple[Node, bytes], ...]  # what a start tag ended, with its end tag
 
 
@@ -59,10 +61,16 @@ class Places:
         rules = self._rules
         assert rules is not None and rules.quick is not None
         self._cancel_pairs(self._at + self._pos)
-        attrs = attributes(raw, rules.charset)
-        nowhere = Place()
-        found = (s for q, s in rules.quick if s in self._wanted and q.test(name, attrs, nowhere, 0))
-        return [slot for slot in dict.fromkeys(found) if self._acts[slot].fits(name, raw)]
+        wanted, spelled, place = self._wanted, b"&" in raw, _NOWHERE
+        attrs: dict[bytes, bytes] | None = None
+        found = []
+        for quick, slot in rules.quick:
+            if slot in wanted and slot not in found and (quick.needle in raw or spelled):
+                if attrs is None:
+                    attrs = attributes(raw, rules.charset)
+                if quick.test(name, attrs, place, 0) and self._acts[slot].fits(name, raw):
+                    found.append(slot)
+        return found
 
     def _chosen(self, node: Node, name: bytes) -> list[str]:
         assert self._rules is not None
@@ -95,14 +103,15 @@ class Places:
         spans: list[Span] = []
         for slot in slots:
             act = self._acts[slot]
-            spans += act.begin(slot, name, raw, self._at + pos, self._at + end)
-            if not act.all:
+            begun = act.begin(slot, name, raw, self._at + pos, self._at + end)
+            if act.beside:
+                for span in begun:
+                    span.closing = closed
+            spans += begun
+            if not act.all and slot in self._wanted:
                 self._wanted.discard(slot)
-        for span in spans:
-            if self._acts[span.slot].beside:
-                span.closing = closed
+                self._aim()
         self.spans += in_order([span for span in spans if not span.late])
-        self._aim()
         return [span for span in spans if span.ended < 0]
 
     def _end(self, spans: Iterable[Span], inner: int, outer: int, known: int) -> None:

@@ -36,7 +36,7 @@ class PageRules:
     bits: tuple[tuple[int, str], ...]
     steps: tuple[Step, ...]
     quick: tuple[tuple[Quick, str], ...] | None
-    needles: tuple[bytes, ...]
+    needles: dict[str, frozenset[bytes]]  # by slot: bytes that each of its markers holds
     charset: str
     reads: frozenset[bytes] = frozenset()  # attributes that a selector looks at
 
@@ -80,10 +80,11 @@ def compile_rules(targets: Sequence[SlotTarget], charset: str = "utf-8") -> Page
                 all_quick = False
             else:
                 quick.extend((q, target.slot) for q in quicks)
-    needles = dict.fromkeys((*comments, *(q.needle for q, _ in quick)))
+    marks = [*comments.items(), *((q.needle, slot) for q, slot in quick)]
+    needles = {name: frozenset(mark for mark, slot in marks if slot == name) for name in acts}
     return PageRules(
         tuple(acts), acts, comments, tuple(bits), tuple(selectors.steps), tuple(quick) if all_quick else None,
-        tuple(needles), charset, frozenset(selectors.reads),
+        needles, charset, frozenset(selectors.reads),
     )  # fmt: skip
 
 

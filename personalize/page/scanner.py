@@ -264,8 +264,12 @@ class Scanner(Places):
         found = well_formed_end(self._buf, end, end + TOKEN_LIMIT, name)
         if found is None:
             return False
-        others = self._wanted.difference(slot for slot in slots if not self._acts[slot].all)
-        if (others or self._pairs) and self._candidates.next(end) < found[0]:
+        once = [slot for slot in slots if not self._acts[slot].all]
+        self._wanted.difference_update(once)
+        self._aim()
+        if self._candidates.between(end, found[0]):
+            self._wanted.update(once)
+            self._aim()
             return False
         inner, outer = found
         self._end(self._begin(slots, name, raw, pos, end), self._at + inner, self._at + outer, self._at + outer)

@@ -138,8 +138,8 @@ class _Compound:
 
     def test(self) -> Test:
         tests = self._tests
-        if len(tests) == 1:
-            return tests[0]
+        if len(tests) < 2:
+            return tests[0] if tests else _any
         return lambda name, attrs, place, mask: all(t(name, attrs, place, mask) for t in tests)
 
     def read(self, tree: Any) -> None:
@@ -178,7 +178,6 @@ class _Compound:
         if tree.namespace not in (None, "*"):
             raise ValueError(f"the CSS selector {self._text!r} names a namespace, which is not supported")
         if tree.element is None:
-            self._tests.append(lambda name, attrs, place, mask: True)
             return
         wanted = self.type = self._selectors.encode(tree.element).lower()
         self._tests.append(lambda name, attrs, place, mask: name == wanted)
@@ -225,6 +224,10 @@ class _Compound:
         else:
             self._tests.append(lambda name, attrs, place, mask: _nth(place.types[name], a, b))
         self.placed = True
+
+
+def _any(name: bytes, attrs: Attributes, place: Place, mask: int) -> bool:
+    return True
 
 
 def _nth(index: int, a: int, b: int) -> bool:
