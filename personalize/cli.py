@@ -1,4 +1,4 @@
-"""The command line: check · schema · explain · report; import, export and identity are beside what they do."""
+"""The command line: check · schema · explain; import, export and identity are beside what they do."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from .imports.command import import_events
 from .people.commands import export, identity
 from .previewing import preview
 from .replaying import replay
+from .reporting import report
 from .switch import history, pause, resume
 from .upkeep.commands import copy_store, rebuild
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from .config import Config
     from .errors import ConfigError
     from .explain import Explanation
-    from .reports import ExposureRow
 
 FILE = click.argument("file", type=click.Path(path_type=Path), default="personalize.yaml")
 
@@ -115,29 +115,6 @@ def explain(
         _draw(told, segments)
 
 
-@main.command()
-@FILE
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-def report(file: Path, as_json: bool) -> None:
-    """Count what was shown: exposures and visitors per slot, experience and variant, from the log."""
-    from .errors import ConfigError, StoreError
-    from .reports import as_json as to_json
-    from .reports import table
-
-    try:
-        rows = asyncio.run(_report(file))
-    except ConfigError as error:
-        _refuse(error, file)
-    except StoreError as error:
-        raise click.ClickException(str(error))
-    if as_json:
-        click.echo(json.dumps(to_json(rows), indent=2, ensure_ascii=False))
-    else:
-        from rich.console import Console
-
-        Console(width=_width()).print(table(rows))
-
-
 main.add_command(import_events)
 main.add_command(import_command)
 main.add_command(export)
@@ -146,7 +123,7 @@ main.add_command(copy_store)
 main.add_command(rebuild)
 
 
-for command in (pause, resume, history, preview, replay):
+for command in (report, pause, resume, history, preview, replay):
     main.add_command(command)
 
 
@@ -195,26 +172,6 @@ async def _explain(
         return await explain_request(watcher.engine, read_url(url, pairs, cookies), now, segments)
     finally:
         await watcher.close()
-
-
-async def _report(file: Path) -> list[ExposureRow]:
-    from .config import load_config
-    from .reports import ExposureReport
-    from .stores import open_store
-
-    config = load_config(file, products=False)
-    store = open_store(config.store, config.base)
-    await store.open()
-    counted = ExposureReport()
-    try:
-        after = 0
-        while events := await store.read(after, 5000):
-            for event in events:
-                counted.apply(event)
-            after = events[-1].seq
-    finally:
-        await store.close()
-    return list(counted.rows())
 
 
 def _moment(text: str, timezone: str) -> float:

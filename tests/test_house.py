@@ -24,6 +24,7 @@ ROOF = {
     "preview": {"engine", "exchange", "explain", "routes", "visit"},
     "previewing": {"preview"},
     "replay": {"engine", "routes"},
+    "reporting": set(),
     "replaying": {"engine", "history", "observe", "replay"},
     "membership": {"engine"},
     "me": {"engine", "membership", "visit"},
@@ -41,7 +42,7 @@ ROOF = {
     "checked": set(),
     "reload": {"changes", "checked", "engine", "history"},
     "middleware": {"preview", "observe", "own", "engine", "reload", "routes", "visit", "exchange", "explain"},
-    "cli": {"checked", "flags", "imports", "people", "previewing", "replaying", "switch",
+    "cli": {"checked", "flags", "imports", "people", "previewing", "replaying", "reporting", "switch",
             "upkeep", "observe", "engine", "explain", "history", "reload", "visit"},
     "testing": set(), "__main__": {"cli"}, "__init__": {"middleware"},
 }  # fmt: skip

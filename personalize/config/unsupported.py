@@ -13,8 +13,7 @@ _EXPERIMENT = (*_EXPERIENCE, "experiment")
 # where the key stands -> what it waits for ("has no effect until ...")
 NOT_YET: dict[tuple[str, ...], str] = {
     (*_EXPERIMENT, "promote"): "winners are promoted by their results",
-    (*_EXPERIMENT, "guardrails"): "reports measure goals",
-    (*_EXPERIMENT, "goal"): "reports measure goals",
+    (*_EXPERIMENT, "guardrails"): "reports measure guardrails",
     (*_EXPERIMENT, "iteration"): "reports compare iterations",
     ("segments", "*", "value"): "segments are ranked by value",
     ("catalogue", "url"): "product lists are fetched; use file",

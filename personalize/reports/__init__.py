@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from .effect_tables import effects_as_json, effects_table
+from .effects import EffectReport, Effects, Tested, experiments_in
 from .exposures import ExposureReport, ExposureRow, as_json, table
 
-__all__ = ["ExposureReport", "ExposureRow", "as_json", "table"]
+__all__ = [
+    "EffectReport", "Effects", "ExposureReport", "ExposureRow", "Tested",
+    "as_json", "effects_as_json", "effects_table", "experiments_in", "table",
+]  # fmt: skip

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from personalize.cli import main
+from personalize.model import Event
 from personalize.testing import call
 
 MIX = """
@@ -171,3 +172,27 @@ async def test_b27_who_is_held_out_is_written_down_with_levels(site: Any, browse
     (view,) = await stored(app, "Page Viewed")
     (shown,) = view.properties["shown"]
     assert shown["held"] and shown["levels"].keys() == {"headline", "offer"} and shown["experiment"] == "hero-mix"
+
+
+async def test_b27_the_report_tells_each_parts_effect(site: Any, browser: Any, tmp_path: Path) -> None:
+    """Who saw the star bought, whatever the headline: the report says so of the offer, and nothing of the headline."""
+    app = await site(MIX, TEMPLATE)
+    for _ in range(60):
+        visitor = browser(app)
+        _, offer = levels_on((await visitor.get()).body)
+        if offer == "star":
+            id_ = (await app.watcher.history.store.read())[-1].visitor
+            bought = Event(f"order-{id_}", "Order Completed", time.time(), id_, {"revenue": 20})
+            app.watcher.history.record(bought)
+    await app.watcher.history.log.flush()
+    told = await command("report", str(tmp_path / "personalize.yaml"), "--json")
+    (effects,) = json.loads(told.output)["experiments"]
+    rows = {(row["part"], row["level"]): row for row in effects["levels"]}
+    star = rows["offer", "star"]
+    assert star["share"]["estimate"] == 1.0 and rows["offer", "none"]["share"]["estimate"] == 0.0
+    assert star["lift"]["low"] > 0.5 and star["value"] == 20 * star["reached"]
+    assert rows["headline", "low"]["lift"]["low"] < 0 < rows["headline", "low"]["lift"]["high"]
+    assert rows["headline", "points"]["lift"] is None, "the control"
+    assert effects["combinations"]["possible"] == 4 and len(effects["combinations"]["seen"]) == 4
+    drawn = await command("report", str(tmp_path / "personalize.yaml"))
+    assert "What hero-mix did" in drawn.output and re.search(r"star .*\+100\.00 pp", drawn.output)

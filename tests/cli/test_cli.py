@@ -145,7 +145,7 @@ def test_report_counts_what_was_shown(file: Path) -> None:
 
     asyncio.run(visit())
     code, text = run("report", str(file), "--json")
-    rows = json.loads(text)
+    rows = json.loads(text)["shown"]
     assert code == 0 and sum(row["exposures"] for row in rows) == 5
     assert {(row["slot"], row["experience"]) for row in rows} == {("hero", "split")}
     code, text = run("report", str(file))

@@ -1,0 +1,87 @@
+"""The command `report`: what was shown, and what it did, from the log."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from .errors import ConfigError, StoreError
+
+if TYPE_CHECKING:
+    from .model import Event
+    from .protocols import Store
+    from .reports import EffectReport, ExposureRow
+
+_BATCH: Final = 5000
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path), default="personalize.yaml")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def report(file: Path, as_json: bool) -> None:
+    """Count what was shown, and what the experiments did for their goals, from the log.
+
+    Exposures and visitors per slot, experience and variant; then for each experiment that was seen its variants, or
+    each of its parts, against the control, with intervals.
+    """
+    from .config import render
+    from .reports import as_json as rows_as_json
+    from .reports import effects_as_json, effects_table, table
+
+    try:
+        rows, effects = asyncio.run(_report(file))
+    except ConfigError as error:
+        render(error.problems, "text", file, None)
+        sys.exit(1)
+    except StoreError as error:
+        raise click.ClickException(str(error))
+    if as_json:
+        told = {"shown": rows_as_json(rows), "experiments": effects_as_json(effects)}
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        return
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else 300)
+    console.print(table(rows))
+    for each in effects:
+        console.print(effects_table(each))
+
+
+async def _report(file: Path) -> tuple[list[ExposureRow], list[EffectReport]]:
+    from .config import load_config
+    from .profiles import Identity
+    from .reports import Effects, ExposureReport, experiments_in
+    from .stores import open_store
+
+    config = load_config(file, products=False)
+    tested = experiments_in(config)
+    store = open_store(config.store, config.base)
+    await store.open()
+    shown, identity = ExposureReport(), Identity()
+    effects = Effects(tested, identity.person)
+    try:
+        async for event in _events(store):
+            shown.apply(event)
+            if tested:
+                identity.apply(event)
+        if tested:
+            # Once more, when it is known whose every id is: somebody may have bought after logging in.
+            async for event in _events(store):
+                effects.apply(event)
+    finally:
+        await store.close()
+    return list(shown.rows()), effects.reports()
+
+
+async def _events(store: Store) -> AsyncIterator[Event]:
+    after = 0
+    while events := await store.read(after, _BATCH):
+        for event in events:
+            yield event
+        after = events[-1].seq
