@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,8 +14,9 @@ from .decision import Case, Decider
 from .errors import ConfigError
 from .history import History
 from .lists import listings
-from .model import Ask, Choice, Fill, Plan, Problem, Profile, Request, Step, Visitor
-from .page import PageRules, Shapes, SlotTarget, compile_rules
+from .model import Ask, Choice, Fill, Plan, Problem, Profile, Request, Shown, Step, Visitor
+from .page import PageRules, Shapes, SlotTarget, compile_rules, page_key
+from .page.charset import encode
 from .plugins import make_plugin
 from .profiles import PROFILE_FACTS, behaviour_holds
 from .protocols import Observer, Source
@@ -40,25 +41,35 @@ class Route:
     behaviours: tuple[Behaviour, ...]
     segments: frozenset[str]
     capped: bool  # somebody may be shown something only so often here
+    page_key: Hashable  # under which its pages are known
 
 
 class Prepared:
     """What a plan shows wherever it is shown. Plans are remembered by `decision`, so this is made once for many
     requests; it is shared and never written to, but for `shown`, which depends on nothing else."""
 
-    __slots__ = ("choices", "fills", "open", "plan", "shown")
+    __slots__ = ("_encoded", "choices", "fills", "open", "plan", "shown")
 
     def __init__(self, plan: Plan, fills: dict[str, Fill]) -> None:
         self.plan = plan
         self.choices = {choice.slot: choice for choice in plan.choices}
         self.fills = fills  # of the slots whose content is always the same
         self.open = tuple(choice for choice in plan.choices if choice.slot not in fills)
-        self.shown: list[dict[str, Any]] | None = None  # the exposures of a page on which every slot was found
+        self.shown: Shown | None = None  # the exposures of a page on which every slot was found
+        self._encoded: dict[str, dict[str, bytes | None]] = {}
+
+    def encoded(self, codec: str) -> Mapping[str, bytes | None]:
+        """`fills` in a page's encoding, in one dict for all pages."""
+        known = self._encoded.get(codec)
+        if known is None:
+            known = {slot: None if f.html is None else encode(f.html, codec) for slot, f in self.fills.items()}
+            self._encoded[codec] = known
+        return known
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decision:
-    """A plan, with what it was made from."""
+    """A plan, with what it was made from. Never written to; not frozen, for one is made for every page."""
 
     plan: Plan
     facts: Mapping[str, Any]
@@ -143,9 +154,11 @@ class Engine:
         watched = self.segments.remembering
         reads = decider.reads | self._read_by_sources(names) | self.segments.reads(watched)
         behaviours = {**decider.behaviours, **self.segments.behaviours(watched)}
+        rules = compile_rules([target for name in names for target in self._targets[name]])
         return Route(
             slots=names,
-            rules=compile_rules([target for name in names for target in self._targets[name]]),
+            rules=rules,
+            page_key=page_key(names, rules),
             decider=decider,
             request_facts=tuple((f, self.visitors.reader(f)) for f in sorted(reads & self.visitors.facts)),
             profile_facts=tuple((f, PROFILE_FACTS[f]) for f in sorted(reads & PROFILE_FACTS.keys())),

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from .errors import PageError
 from .events import exposure_of
-from .model import Ask, Fill, Profile, Request, Visitor
+from .model import Ask, Fill, Profile, Request, Shown, Visitor
 from .page import WAIT, Piece, Splicer, WaitType
 from .page.charset import choose, encode, undecided
 from .page.codings import decoder, encoder
@@ -41,11 +41,21 @@ class Exchange:
     """The mutable state of one response. `ended` is called once, with `found` and `shown()` as they really were;
     `before_end`, where somebody sets it, is waited for just before the last byte of a page leaves."""
 
-    __slots__ = (
-        "_asks", "_budget", "_charset", "_decoder", "_early", "_encoder", "_ended", "_fills", "_first", "_gave_up",
-        "_headers", "_held", "_pass", "_prepared", "_send", "_splicer", "_verdict", "before_end", "engine", "found",
-        "is_page", "method", "needs_length", "route", "status", "visitor",
-    )  # fmt: skip
+    # What most responses never change stands here, once: an exchange is made for every page.
+    before_end: Callable[[Exchange], Awaitable[None]] | None = None
+    is_page = False
+    needs_length = False  # HTTP/1.0
+    status = 0
+    _charset = "utf-8"
+    _decoder: Decoder | None = None
+    _early: list[Message] | None = None  # what came after the start before Rule 1 was satisfied
+    _encoder: Encoder | None = None
+    _first = b""  # the body's bytes of these, decoded
+    _gave_up = False
+    _held: Message | None = None
+    _pass = False  # Rule 4
+    _splicer: Splicer | None = None
+    _verdict: Verdict | None = None
 
     def __init__(
         self,
@@ -62,30 +72,15 @@ class Exchange:
         self.engine = engine
         self.route = route
         self.visitor = visitor
-        self.status = 0
-        self.needs_length = False  # HTTP/1.0
         self.method = request.method
-        self.is_page = False
-        self.found: list[str] = []
-        self.before_end: Callable[[Exchange], Awaitable[None]] | None = None
+        self.found: Sequence[str] = ()
         self._send = send
         self._ended = ended
-        self._headers: list[tuple[bytes, bytes]] = []  # the app's
         self._budget = engine.config.site.budget
-        self._held: Message | None = None
-        self._early: list[Message] = []  # what came after the start before Rule 1 was satisfied
-        self._first = b""  # the body's bytes of these, decoded
-        self._pass = False  # Rule 4
-        self._verdict: Verdict | None = None
-        self._splicer: Splicer | None = None
-        self._gave_up = False
-        self._charset = "utf-8"
-        self._decoder: Decoder | None = None
-        self._encoder: Encoder | None = None
         self._prepared = prepared = engine.prepare(decision.plan)
-        self._asks: dict[str, Ask] = {}
         self._fills: Mapping[str, Fill | asyncio.Future[Fill]] = prepared.fills
         if prepared.open:
+            self._asks: dict[str, Ask] = {}
             self._fills = fills = dict[str, Fill | asyncio.Future[Fill]](prepared.fills)
             for choice in prepared.open:
                 self._asks[choice.slot], fills[choice.slot] = engine.begin(choice, request, decision, profile, now)
@@ -93,16 +88,20 @@ class Exchange:
     # --- what the app calls --------------------------------------------------------------------------
 
     async def send(self, message: Message) -> None:
+        kind = message["type"]
         if self._pass:
             await self._send(message)
-            if message["type"] == "http.response.body" and not message.get("more_body", False):
+            if kind == "http.response.body" and not message.get("more_body", False):
                 self._end()
-        elif message["type"] == "http.response.start":
+        elif kind == "http.response.body":
+            if self._early is None and self._held is not None and (out := self._seen(message)) is not None:
+                await self._whole(self._held, message, out)
+            else:
+                await self._body(message)
+        elif kind == "http.response.start":
             await self._start(message)
-        elif message["type"] == "http.response.body":
-            await self._body(message)
         elif self._held is not None:
-            self._early.append(message)
+            self._early = [*(self._early or ()), message]
         else:
             await self._send(message)
 
@@ -128,16 +127,16 @@ class Exchange:
         except Exception as error:  # the visitor has the page; what could not be recorded is said
             self.engine.observer.failed("record", error)
 
-    def shown(self) -> list[dict[str, Any]]:
+    def shown(self) -> Shown:
         """The exposures on the page as it was sent, in its order."""
         prepared = self._prepared
         if prepared.shown is not None and len(self.found) == len(prepared.choices):
             return prepared.shown
-        exposures = [
+        exposures = Shown(
             exposure_of(choice, self._sent(slot).state)
             for slot in self.found
             if (choice := prepared.choices[slot]).experience is not None
-        ]
+        )
         if not prepared.open and len(self.found) == len(prepared.choices):
             prepared.shown = exposures
         return exposures
@@ -175,8 +174,8 @@ class Exchange:
         """The start leaves, and after it what came early; body messages only where nothing is changed."""
         self._held = None
         await self._send(start)
-        early, self._early = self._early, []
-        for message in early:
+        early, self._early = self._early, None
+        for message in early or ():
             if self._pass:
                 await self.send(message)
             elif message["type"] != "http.response.body":
@@ -199,7 +198,7 @@ class Exchange:
         assert self._held is not None and self._verdict is not None
         start, verdict = self._held, self._verdict
         more: bool = message.get("more_body", False)
-        self._early.append(message)
+        self._early = [*(self._early or ()), message]
         pieces: Iterator[bytes] = iter(())
         rest: bytes | None = None
         if verdict.coding == "identity":
@@ -225,7 +224,7 @@ class Exchange:
         self._splicer = Splicer(self.route.rules, self._fill, shapes=self.engine.shapes, route=self.route.slots)
         self.is_page = True
         if not more and rest is None:
-            await self._whole(start, message, body)
+            await self._read_whole(start, message, body)
             return
         if self._decoder is not None:
             self._encoder = encoder(verdict.coding)
@@ -238,7 +237,37 @@ class Exchange:
         told = self.needs_length and any(name.lower() == b"content-length" for name, _ in self._headers)
         return told and len(self._first) < _WHOLE
 
-    async def _whole(self, start: Message, message: Message, body: bytes) -> None:
+    def _seen(self, message: Message) -> bytes | None:
+        """Rule 2 for a page that was seen before and whose fills are all there: compared and joined, nothing read.
+        None: the long way, which finds the same."""
+        verdict, body = self._verdict, message.get("body", b"")
+        if message.get("more_body", False) or verdict is None or not verdict.plain:
+            return None
+        shape = self.engine.shapes.find(self.route.page_key, body)
+        codec = choose(verdict.charset, body) if shape is not None else None
+        if shape is None or codec is None or (fills := self._encoded(codec)) is None:
+            return None
+        joined = shape.fill(fills, lasting=not self._prepared.open)
+        if joined is None:
+            return None
+        self.is_page = True
+        out, self.found = joined
+        return out
+
+    def _encoded(self, codec: str) -> Mapping[str, bytes | None] | None:
+        """All fills in the page's encoding; None while one is waited for."""
+        if not self._prepared.open:
+            return self._prepared.encoded(codec)
+        fills: dict[str, bytes | None] = {}
+        for slot, fill in self._fills.items():
+            if isinstance(fill, asyncio.Future):
+                if not fill.done():
+                    return None
+                fill = fill.result()
+            fills[slot] = None if fill.html is None else encode(fill.html, codec)
+        return fills
+
+    async def _read_whole(self, start: Message, message: Message, body: bytes) -> None:
         """Rule 2: the page is known to its end, so its head can tell the truth."""
         splicer = self._splicer
         assert splicer is not None and self._verdict is not None
@@ -258,6 +287,9 @@ class Exchange:
             return
         if self._decoder is not None:
             out = encoder(self._verdict.coding).encode(out, end=self._decoder.complete)
+        await self._whole(start, message, out)
+
+    async def _whole(self, start: Message, message: Message, out: bytes) -> None:
         if self.before_end is not None:
             await self._tell_before_end(self.before_end)
         await self._release(self._personal(start, length=len(out)))

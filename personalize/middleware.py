@@ -125,14 +125,17 @@ class PersonalizeMiddleware:
 
     async def _http(self, match: Match[Route], scope: Scope, receive: Receive, send: Send) -> None:
         route = match.route if scope["method"] in ("GET", "HEAD") else None
+        watcher = self._watcher
         try:
-            if not isinstance(scope["headers"], list | tuple):
+            if not isinstance(scope["headers"], (list, tuple)):
                 scope["headers"] = list(scope["headers"])  # any iterable may come, and we and the app both read it
-            if not self._watcher.started:
-                await self._watcher.start(patience=0.25)
-            visit = self._visit(self._watcher.engine, match, scope, self._clock(), self.observer)
+            if not watcher.started:
+                await watcher.start(patience=0.25)
+            visit = self._visit(watcher.engine, match, scope, self._clock(), self.observer)
             if route is not None:
-                exchange = await visit.decide(route, send)
+                if not visit.recalled(route):
+                    await visit.recall(route)
+                exchange = visit.decide(route, send)
                 exchange.needs_length = scope.get("http_version") == "1.0"
         except Exception as error:  # a visitor never sees our mistakes: the plain page is served
             self.observer.failed("decide", error)

@@ -6,7 +6,7 @@ seconds (float), money is in the site's one currency.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
@@ -57,10 +57,11 @@ class Problem:
 # --- the request and who makes it ----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
     """What the door read from an ASGI scope. Header names are lower case; of repeated headers the values
-    are joined with b", " (cookies with b"; ")."""
+    are joined with b", " (cookies with b"; "). Never written to; not frozen, since one is made for every page and
+    Python takes five times as long to make a frozen one."""
 
     method: str
     path: str
@@ -121,10 +122,24 @@ class Provenance:
 # --- what happened: one log ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+class Shown(list[dict[str, Any]]):
+    """The exposures on a page (see events.exposure_of) as one list that the page views of many visitors carry. Made of
+    texts, booleans and None alone, and never changed; so what readers make of it, they may keep in it: `text`, the
+    list as JSON, and `known`, what a fold reads in it."""
+
+    __slots__ = ("known", "text")
+
+    def __init__(self, exposures: Iterable[dict[str, Any]]) -> None:
+        super().__init__(exposures)
+        self.text: str | None = None
+        self.known: Any = None
+
+
+@dataclass(slots=True)
 class Event:
     """One line of the log. `name` is canonical (Segment's ecommerce names; ours are "Page Viewed",
-    "Experience Viewed", "Segment Entered"). `seq` is the log's own order, 0 until stored."""
+    "Experience Viewed", "Segment Entered"). `seq` is the log's own order, 0 until stored. Never written to; not frozen
+    for the reason that Request is not."""
 
     id: str
     name: str

@@ -44,12 +44,20 @@ class Visit:
         if self.visitor.fresh and self.visitor.set_cookie and not self.visitor.set_cookie.startswith(b"__Host-"):
             observer.changed("id cookie over plain http", "insecure", "on localhost only: unprefixed and not Secure")
 
-    async def decide(self, route: Route, send: Send) -> Exchange:
-        """Make the plan and start its content; the exchange carries both to the response."""
-        await self.read_profile()
+    async def recall(self, route: Route) -> None:
+        """What is known of the visitor: from memory, and from where it takes time."""
+        if not self._in_memory():
+            await self._load_profile()
         if route.capped and self.visitor.id is not None:
             shown = await self.engine.history.hot.recall(self.visitor.id)
             self.profile = with_just_shown(self.profile, self.visitor.id, shown)
+
+    def recalled(self, route: Route) -> bool:
+        """Whether all that `recall` would find is in memory, and was taken from there."""
+        return self._in_memory() and not (route.capped and self.visitor.id is not None)
+
+    def decide(self, route: Route, send: Send) -> Exchange:
+        """Make the plan and start its content; the exchange carries both to the response."""
         decision = self.engine.decide(route, self.request, self.visitor, self.profile, self.now)
         self.entered = decision.entered
         if _EXPLAIN in self.request.headers:
@@ -114,25 +122,35 @@ class Visit:
 
     async def read_profile(self) -> None:
         """From memory, or from the log for as long as a page may wait for it."""
+        if not self._in_memory():
+            await self._load_profile()
+
+    def _in_memory(self) -> bool:
+        """Whether the profile needs no reading: it is in memory, or there is none."""
         visitor = self.visitor
         if visitor.id is None:
-            return
-        self.profile = self.engine.history.profile(visitor.id)
-        if self.profile is None and not visitor.fresh:
-            # A task of its own: the page walks away from a slow log, others may wait for the same profile.
-            loading = asyncio.ensure_future(self.engine.history.load(visitor.id))
-            done, _ = await asyncio.wait((loading,), timeout=_PROFILE_PATIENCE)
-            if done:
-                self.profile = loading.result()
-        if visitor.consent.gpc and self.profile is not None:
-            self.profile = first_party(self.profile)
+            return True
+        profile = self.engine.history.profile(visitor.id)
+        if profile is None:
+            return visitor.fresh
+        self.profile = first_party(profile) if visitor.consent.gpc else profile
+        return True
+
+    async def _load_profile(self) -> None:
+        assert self.visitor.id is not None
+        # A task of its own: the page walks away from a slow log, others may wait for the same profile.
+        loading = asyncio.ensure_future(self.engine.history.load(self.visitor.id))
+        done, _ = await asyncio.wait((loading,), timeout=_PROFILE_PATIENCE)
+        profile = loading.result() if done else None
+        if profile is not None:
+            self.profile = first_party(profile) if self.visitor.consent.gpc else profile
 
 
 def read_request(scope: Mapping[str, Any], params: Mapping[str, str]) -> Request:
     """The scope's request as a value. Repeated headers are joined as HTTP says (RFC 9110 5.3, 6265 5.4)."""
     pairs = scope["headers"]
-    headers: dict[bytes, bytes] = {name.lower(): value for name, value in pairs}
-    if len(headers) != len(pairs):
+    headers: dict[bytes, bytes] = dict(pairs)
+    if len(headers) != len(pairs) or not b"".join(headers).islower():  # ASGI wants names in lower case; not all servers
         headers = {}
         for raw, value in pairs:
             name = raw.lower()
@@ -151,12 +169,18 @@ def read_request(scope: Mapping[str, Any], params: Mapping[str, str]) -> Request
     )
 
 
-_ids = (uuid.uuid4().hex, itertools.count(), os.getpid())
+_process = uuid.uuid4().hex
+_count = itertools.count()
 
 
 def _new_id() -> str:
     """An event id no other process makes: random per process, then counted, which costs no system call."""
-    global _ids
-    if _ids[2] != os.getpid():  # forked since
-        _ids = (uuid.uuid4().hex, itertools.count(), os.getpid())
-    return f"{_ids[0]}-{next(_ids[1])}"
+    return f"{_process}-{next(_count)}"
+
+
+def _another_process() -> None:
+    global _process
+    _process = uuid.uuid4().hex
+
+
+os.register_at_fork(after_in_child=_another_process)

@@ -25,10 +25,10 @@ _VISITORS = 8_192  # remembered assignments of one route
 Assignment = tuple[bool, int, tuple[int, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Case:
-    """One visitor asking for one page at one moment. `facts` are nested by first word and hold what the decider
-    `reads`, with the visitor's memberships under "segments"; `now` is in Unix seconds."""
+    """One visitor asking for one page at one moment; never written to. `facts` are nested by first word and hold what
+    the decider `reads`, with the visitor's memberships under "segments"; `now` is in Unix seconds."""
 
     facts: Mapping[str, Any]
     visitor: Visitor

@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from ..model import Event
+from ..model import Event, Shown
 
 _DEPTH: Final = 20
 _SMALL: Final = 1 << 63
 _LEAVES: Final = frozenset({str, bool, type(None)})
-_remembered: dict[int, list[Any]] = {}  # shared lists of exposures that were looked at, by identity
-_MOST: Final = 4096
 
 
 def is_plain(event: Event) -> bool:
@@ -25,22 +23,10 @@ def is_plain(event: Event) -> bool:
         and math.isfinite(event.time)
         and event.properties.__class__ is dict
         and all(
-            _is_shared(value) if key == "shown" else key.__class__ is str and _is_plain(value, _DEPTH)
+            value.__class__ is Shown or (key.__class__ is str and _is_plain(value, _DEPTH))
             for key, value in event.properties.items()
         )
     )
-
-
-def _is_shared(value: Any) -> bool:
-    """The exposures of a plan are one list that many page views carry; it is looked at once."""
-    if _remembered.get(id(value)) is value:
-        return True
-    if value.__class__ is not list or not _is_plain(value, _DEPTH):
-        return False
-    if len(_remembered) >= _MOST:
-        _remembered.clear()
-    _remembered[id(value)] = value
-    return True
 
 
 def _is_plain(value: Any, depth: int) -> bool:

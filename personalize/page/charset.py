@@ -90,10 +90,8 @@ def choose(header_charset: str | None, first: bytes) -> str | None:
     """The Python codec for what goes into a page, from the charset of its Content-Type and its first bytes
     (up to 1024 matter, decoded from any content coding). None: the page cannot be scanned and passes as it is.
     A label nobody knows counts as absent. Method: WHATWG HTML 13.2.3.2, encoding sniffing, steps 1 to 5."""
-    if first.startswith(b"\xef\xbb\xbf"):
-        return "utf-8"
-    if first.startswith((b"\xfe\xff", b"\xff\xfe")):
-        return None
+    if first.startswith(_BOMS):
+        return "utf-8" if first.startswith(b"\xef") else None
     if header_charset is not None and (codec := codec_of(header_charset)) is not None:
         return None if codec == "-" else codec
     if first.startswith((b"<\0?\0x\0", b"\0<\0?\0x")):
@@ -120,6 +118,7 @@ def encode(html: str, codec: str) -> bytes:
     return html.encode(codec, "xmlcharrefreplace")
 
 
+@lru_cache(maxsize=256)
 def codec_of(label: str) -> str | None:
     """The Python codec for an encoding's label; "-" for one whose bytes cannot be scanned, None for no label."""
     return _CODECS.get(label.strip("\t\n\f\r ").lower())

@@ -51,7 +51,7 @@ class Verdict:
     """May a response be rewritten? `reason` is a short word for operators; `charset` is the Content-Type header's
     label as it was written; `coding` is identity, gzip, deflate, br or zstd. With `sniff` the type is unknown:
     the response counts as the app's own, head included, unless a slot is found in it. An `xml` page is one that must
-    stay well-formed."""
+    stay well-formed. `plain` is HTML as such, in no coding."""
 
     rewrite: bool
     reason: str
@@ -59,6 +59,7 @@ class Verdict:
     coding: str = "identity"
     sniff: bool = False
     xml: bool = False
+    plain: bool = False
 
 
 def content_type(value: str) -> tuple[str, str | None]:
@@ -129,7 +130,9 @@ def _judge_type(types: tuple[bytes, ...], codings: tuple[bytes, ...], nosniff: b
     if not available(coding):
         return Verdict(False, "unknown coding")
     reason = "html" if essence else "no content type"
-    return Verdict(True, reason, charset, coding, sniff=not essence, xml=essence == "application/xhtml+xml")
+    xml = essence == "application/xhtml+xml"
+    plain = bool(essence) and not xml and coding == "identity"
+    return Verdict(True, reason, charset, coding, sniff=not essence, xml=xml, plain=plain)
 
 
 def personalized(

@@ -16,8 +16,10 @@ from itertools import islice
 from . import templates
 from .rules import PageRules
 from .spans import Span, stand_apart
-from .templates import Fitted, Template
+from .templates import Fills, Fitted, Template, join_parts
 
+_MOST_JOINS = 16  # sets of fills whose pieces a shape keeps
+_JOINS = _MOST_JOINS * 400  # bytes they take
 _OVERHEAD = 600  # bytes beside the page itself: the objects of a shape and its place in the tables
 _PER_SPAN = 400
 _MAX_ROUTES = 4096
@@ -29,11 +31,16 @@ _NEAREST = 4  # shapes, and templates, that such a page is compared with
 _PATIENCE = 16  # pages learned without one coming again before a route learns ever more rarely
 
 
+def page_key(route: Hashable, rules: PageRules) -> Hashable:
+    """Under what pages are known: what one set of rules found in a page says nothing of another's."""
+    return route, rules
+
+
 class Shape:
     """A page and its slots. `cuts` is (bytes before the slot, its name, its own bytes, its index in `spans`), where
     every slot stands once, apart from the others, and its fill is written as it is; None where one does not."""
 
-    __slots__ = ("cuts", "kept", "key", "page", "size", "spans", "tail")
+    __slots__ = ("_joins", "cuts", "kept", "key", "page", "size", "spans", "tail")
 
     def __init__(self, key: Hashable, page: bytes, spans: Sequence[Span]) -> None:
         self.key, self.page, self.spans = key, page, list(spans)
@@ -49,6 +56,23 @@ class Shape:
                     cuts.append((view[last : span.start], span.slot, view[span.start : span.end], index))
                     last = span.end
         self.tail = view[last:]
+        self._joins: dict[int, tuple[Fills, list[bytes | memoryview], list[str]]] = {}
+
+    def fill(self, fills: Fills, *, lasting: bool = False) -> tuple[bytes, list[str]] | None:
+        """The page with its slots filled, and their names in the page's order; None where that takes more than joining.
+        `fills` that are `lasting`, the same dict for many pages and never changed, are joined as the last time."""
+        if self.cuts is None:
+            return None
+        if lasting:
+            known = self._joins.get(id(fills))
+            if known is not None and known[0] is fills:
+                return b"".join(known[1]), known[2]
+        parts, found = join_parts(self.cuts, self.tail, fills)
+        if lasting and self.kept:
+            if len(self._joins) >= _MOST_JOINS:
+                self._joins.clear()
+            self._joins[id(fills)] = fills, parts, found
+        return b"".join(parts), found
 
 
 class _Route:
@@ -196,6 +220,8 @@ class Shapes:
             self._once_used -= shape.size
             self._again[shape] = None
             shape.kept = True
+            shape.size += _JOINS
+            self.used += _JOINS
             while self.used - self._once_used > self.limit * 3 // 4:
                 self._drop(next(iter(self._again)))
         route = self._routes.get(shape.key)

@@ -15,7 +15,7 @@ from typing import Final
 from .open_elements import Node
 from .rules import PageRules
 from .scanner import Scanner
-from .shapes import Shape, Shapes
+from .shapes import Shape, Shapes, page_key
 from .spans import Span
 from .templates import Fitted
 
@@ -63,7 +63,7 @@ class Splicer:
         self._rules = rules
         self._fill = fill
         self._shapes = shapes
-        self._key = (route, rules)
+        self._key = page_key(route, rules)
         self._scanner: Scanner | None = None
         self._following: list[Shape] | None = None  # shapes that equal the page so far
         self._joined = False  # the page, or all of it that matters, was known when it came

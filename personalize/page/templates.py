@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from bisect import bisect_left
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from .holes import Hole, Probe
 from .rules import PageRules
@@ -24,6 +24,22 @@ _OVERHEAD = 800  # bytes beside what is constant: the objects of a template and 
 _PER_HOLE = 400
 _PER_SPAN = 400
 _OFFSETS = ("origin", "start", "end", "opened", "ended")
+
+
+Fills = Mapping[str, bytes | None]  # slot -> what is written there; None keeps the page's own
+Cuts = Sequence[tuple[memoryview, str, memoryview, int]]
+
+
+def join_parts(cuts: Cuts, tail: memoryview, fills: Fills) -> tuple[list[bytes | memoryview], list[str]]:
+    """The pieces of a page with its slots filled, and the slots' names in the page's order."""
+    parts: list[bytes | memoryview] = []
+    found: list[str] = []
+    for before, slot, inner, _ in cuts:
+        fill = fills[slot]
+        parts += (before, inner if fill is None else fill)
+        found.append(slot)
+    parts.append(tail)
+    return parts, found
 
 
 class Template:
@@ -89,6 +105,13 @@ class Fitted:
                 cuts.append((view[last:start], slot, view[start:end], index))
                 last = end
             self.tail = view[last:]
+
+    def fill(self, fills: Fills, *, lasting: bool = False) -> tuple[bytes, list[str]] | None:
+        """As Shape.fill; a page with holes is joined anew each time."""
+        if self.cuts is None:
+            return None
+        parts, found = join_parts(self.cuts, self.tail, fills)
+        return b"".join(parts), found
 
     @property
     def spans(self) -> list[Span]:

@@ -10,14 +10,17 @@ import json
 import math
 import sys
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
-from ..model import ERASED, WITHDRAWN, Catalogue, Event, Profile
+from ..model import ERASED, WITHDRAWN, Catalogue, Event, Profile, Shown
 from .erasing import erase
 from .provenance import provenance_of
 from .visits import be_active
+
+# Experiments (or "experiment/part") with what was drawn, and the keys of the exposures that were seen.
+_Exposures = tuple[tuple[tuple[str, str], ...], tuple[str, ...]]
 
 # What one visitor may take up. Beyond it the oldest goes.
 _VIEWS: Final = 200
@@ -144,22 +147,47 @@ def _identified(profile: Profile, event: Event, products: Catalogue) -> None:
 def _shown(profile: Profile, event: Event, products: Catalogue) -> None:
     """A held-out visitor's would-have-been exposure counts alike, so that caps stop both groups at the same point.
     A fallback does not: the experience was not seen."""
-    for shown in event.exposures:
+    shown = event.properties.get("shown")
+    if shown.__class__ is not Shown:
+        read = _read_exposures(event.exposures)
+    elif (read := shown.known) is None:
+        read = shown.known = _read_exposures(event.exposures)
+    assigned, keys = read
+    for experiment, variant in assigned:
+        _put(profile.assignments, experiment, variant, _ASSIGNMENTS)
+    time, exposures = event.time, profile.exposures
+    for key in keys:
+        times = exposures.pop(key, None)
+        if times is None:
+            times = []
+        elif time < times[-1]:
+            _insert(times, time, TIMES_OF_AN_EXPOSURE, time_of=float)
+            exposures[key] = times
+            continue
+        times.append(time)
+        if len(times) > TIMES_OF_AN_EXPOSURE:
+            del times[0]
+        exposures[key] = times  # the newest key
+    while len(exposures) > _EXPOSURES:
+        del exposures[next(iter(exposures))]
+
+
+def _read_exposures(exposures: Sequence[Mapping[str, Any]]) -> _Exposures:
+    assigned: list[tuple[str, str]] = []
+    keys: list[str] = []
+    for shown in exposures:
         experiment, variant = _text(shown.get("experiment")), _text(shown.get("variant"))
         levels = shown.get("levels")
         if experiment and isinstance(levels, Mapping) and levels:  # each part is assigned on its own
             for part, level in levels.items():
                 if _text(part) and _text(level):
-                    _put(profile.assignments, f"{experiment}/{_text(part)}", _text(level), _ASSIGNMENTS)
+                    assigned.append((f"{experiment}/{_text(part)}", _text(level)))
         elif experiment and variant:  # also where the content failed: the visitor was drawn
-            _put(profile.assignments, experiment, variant, _ASSIGNMENTS)
+            assigned.append((experiment, variant))
         slot, experience = _text(shown.get("slot")), _text(shown.get("experience"))
-        if not slot or not experience or shown.get("how") == "fallback":
-            continue
-        key = sys.intern(f"{slot}/{experience}")
-        times = profile.exposures.get(key, [])
-        _insert(times, event.time, TIMES_OF_AN_EXPOSURE, time_of=float)
-        _put(profile.exposures, key, times, _EXPOSURES)
+        if slot and experience and shown.get("how") != "fallback":
+            keys.append(sys.intern(f"{slot}/{experience}"))
+    return tuple(assigned), tuple(keys)
 
 
 def _page_viewed(profile: Profile, event: Event, products: Catalogue) -> None:
@@ -214,7 +242,10 @@ def _put(kept: dict[str, Any], key: str, value: Any, most: int) -> None:
 
 
 def _item(properties: Mapping[str, Any]) -> str:
-    return next((item for name in ("product_id", "item", "sku") if (item := _text(properties.get(name)))), "")
+    for name in ("product_id", "item", "sku"):
+        if name in properties and (item := _text(properties[name])):
+            return item
+    return ""
 
 
 def _text(value: object) -> str:

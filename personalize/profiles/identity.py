@@ -27,6 +27,7 @@ from ..model import ERASED, Event
 SIGNED_OUT: Final = "Signed Out"
 UNLINKED: Final = "Identity Unlinked"
 MERGED: Final = "Identity Merged"
+_NOBODY: Final[frozenset[str]] = frozenset()
 _MOST_CONFLICTS: Final = 1000  # the newest are kept
 _LONGEST: Final = 200  # characters of an id
 _OWN_ID: Final = re.compile(r"[0-9a-f]{32}")  # as a browser's cookie holds it
@@ -98,6 +99,8 @@ class Identity:
 
     def apply(self, event: Event) -> frozenset[str]:
         """Take one stored event; returns the persons that are now made of other timelines than before."""
+        if "$via" not in event.properties and event.name != SIGNED_OUT and event.name != ERASED:
+            return _NOBODY  # most events: the site's own, which tell of no other id
         changed: set[str] = set()
         if event.name == SIGNED_OUT and not event.visitor.startswith("u:"):
             self._cut(event.visitor, event.seq, changed)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..model import Event
+from ..model import Event, Shown
 
 Row = tuple[str, str, float, str, str]  # id, name, time, visitor, properties as JSON
 
@@ -15,8 +15,6 @@ _DEPTH: Final = 20
 _BITS: Final = 14_000  # Python refuses to write integers above 4,300 digits
 
 
-_written: dict[int, tuple[list[Any], str]] = {}
-_MOST_WRITTEN: Final = 4096
 _encode: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
@@ -44,24 +42,14 @@ def _properties(text: str) -> dict[str, Any]:
 def _json(properties: Mapping[str, Any]) -> str:
     try:
         shown = properties.get("shown")
-        if shown.__class__ is list and len(properties) == 2 and "path" in properties:
-            return f'{{"path":{_encode(properties["path"])},"shown":{_shown(shown)}}}'
+        if shown.__class__ is Shown and len(properties) == 2 and "path" in properties:
+            if shown.text is None:
+                shown.text = _encode(shown)
+            return f'{{"path":{_encode(properties["path"])},"shown":{shown.text}}}'
         # The plain way first: nearly every event takes it, and it runs in C.
         return json.dumps(properties, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError):
         return json.dumps(_plain(properties, _DEPTH), allow_nan=False, separators=(",", ":"))
-
-
-def _shown(exposures: list[Any]) -> str:
-    """The exposures of a plan are one list that many page views carry: written once, remembered by identity."""
-    known = _written.get(id(exposures))
-    if known is not None and known[0] is exposures:
-        return known[1]
-    text = _encode(exposures)
-    if len(_written) >= _MOST_WRITTEN:
-        _written.clear()
-    _written[id(exposures)] = (exposures, text)
-    return text
 
 
 def _plain(value: Any, depth: int) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 
@@ -25,7 +26,15 @@ async def test_an_example_fills_its_slot(
     module, _, name = where.partition(":")
     app = getattr(importlib.import_module(module), name)
     sent = [*headers.items(), (b"cookie", b"consent=granted")]
-    response = await call(app, "/", query=query.encode(), headers=sent, scheme="https")
+    with _its_own_settings(module) if needs == "django" else nullcontext():
+        response = await call(app, "/", query=query.encode(), headers=sent, scheme="https")
     assert response.status == 200 and text in response.text
     if hasattr(app, "close"):  # FastAPI keeps the middleware inside
         await app.close()
+
+
+def _its_own_settings(module: str) -> AbstractContextManager[object]:
+    """Django's settings are one for a process, in which other tests have other sites."""
+    from django.test import override_settings
+
+    return override_settings(ROOT_URLCONF=module, ALLOWED_HOSTS=["*"])

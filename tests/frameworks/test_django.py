@@ -35,16 +35,15 @@ def site() -> Any:
 
     urls.urlpatterns = [path("page", view), path("other", view), path("stream/page", streamed)]
     sys.modules[urls.__name__] = urls
-    settings.configure(
-        ROOT_URLCONF=urls.__name__,
-        ALLOWED_HOSTS=["*"],
-        SECRET_KEY="only a test",
-        MIDDLEWARE=["django.middleware.http.ConditionalGetMiddleware", "django.middleware.common.CommonMiddleware"],
-    )
-    django.setup()
+    if not settings.configured:  # once in a process, and other tests have sites of their own
+        settings.configure(SECRET_KEY="only a test")
     from django.core.asgi import get_asgi_application
+    from django.test import override_settings
 
-    return get_asgi_application()
+    django.setup()
+    middleware = ["django.middleware.http.ConditionalGetMiddleware", "django.middleware.common.CommonMiddleware"]
+    with override_settings(ROOT_URLCONF=urls.__name__, ALLOWED_HOSTS=["*"], MIDDLEWARE=middleware):
+        yield get_asgi_application()
 
 
 async def test_django(site: Any, wrap: Any, shows: Any) -> None:
