@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from .errors import StoreError
-from .events import EventLog, Retention
+from .events import EventLog, Retention, Snapshots
 from .lists import Lists
 from .model import OPERATOR, Catalogue, Event, Product, Profile
 from .pauses import Pauses
 from .profiles import Profiles
-from .protocols import Fold, HotState, Observer, Store
+from .protocols import Fold, HotState, Observer, SavedFold, Store
 from .recommend import Embedded, ProofCounts
-from .stores import MemoryHotState, open_hot_state, open_store
+from .stores import MemoryHotState, MemoryStore, open_hot_state, open_store
 
+_LOOK: Final = 1.0  # seconds between two looks whether a snapshot is due
 _NOT_LISTED: Final[frozenset[str]] = frozenset()
 
 
@@ -42,11 +44,20 @@ class History:
         self.pauses = Pauses()
         self.lists = Lists(observer)
         self.folds: tuple[Fold, ...] = (self.pauses, self.profiles, self.recommender, self.proof)
-        self.log = EventLog(store, observer, folds=self.folds)
+        learned: dict[str, SavedFold] = {"recommend": self.recommender, "proof": self.proof}
+        self.snapshots = Snapshots(None if isinstance(store, MemoryStore) else store, learned, observer)
+        self.log = EventLog(
+            store,
+            observer,
+            folds=(self.pauses, self.profiles, self.snapshots),
+            restore=self.snapshots.restore,
+            save=partial(self.snapshots.save_if_due, closing=True),
+        )
         self.hot: HotState = hot or MemoryHotState()
         self.retention = Retention(store, observer, keep or {})
         self._starting: asyncio.Task[None] | None = None
         self._trimming: asyncio.Task[None] | None = None
+        self._saving: asyncio.Task[None] | None = None
 
     @classmethod
     def at(
@@ -68,6 +79,7 @@ class History:
         if self._starting is None or self._starting.get_loop() is not loop:
             self._starting = loop.create_task(self._start(), name="personalize history")
             self._trimming = loop.create_task(self.retention.follow(), name="personalize retention")
+            self._saving = loop.create_task(self._keep_saving(), name="personalize snapshots")
         self.lists.start()
         return self._starting
 
@@ -78,6 +90,14 @@ class History:
             await self.log.start()
         except Exception as error:  # a site stays up without its log
             self.observer.failed("history", error)
+
+    async def _keep_saving(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK)
+            try:
+                await self.snapshots.save_if_due()
+            except StoreError as error:
+                self.observer.failed("snapshot", error)
 
     async def _recall_pauses(self) -> None:
         """What is paused stays so while a long log is still being replayed."""
@@ -142,9 +162,10 @@ class History:
     async def close(self) -> None:
         self._starting = None
         self.lists.close()
-        if self._trimming is not None:
-            if self._trimming.get_loop() is asyncio.get_running_loop():
-                self._trimming.cancel()
-            self._trimming = None
+        for task in (self._trimming, self._saving):
+            if task is not None and task.get_loop() is asyncio.get_running_loop():
+                task.cancel()
+                await asyncio.wait((task,))
+        self._trimming = self._saving = None
         await self.log.close()
         await self.hot.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Hashable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from .model import Ask, Event, Fragment
@@ -43,6 +43,20 @@ class Fold(Protocol):
 
     def apply(self, event: Event) -> None:
         """Take one stored event (its `seq` is set). The same event is never given twice."""
+
+
+class SavedFold(Fold, Protocol):
+    """A fold whose state can be written down and taken up again, so that it need not begin with the first event."""
+
+    form: int
+    """Another number means that what was saved can't be loaded, or that the same events now teach something else."""
+
+    def save(self) -> Iterator[Any]:
+        """The state in pieces that JSON can say, each about a millisecond's work. No event is applied meanwhile."""
+
+    def load(self, pieces: Iterator[Any]) -> Iterator[None]:
+        """Begin anew with what `save` gave; with nothing, as a new fold. Yields after each piece, and the state
+        changes after the last. Raises LookupError, TypeError or ValueError for what `save` did not give."""
 
 
 class Recommender(Fold, Protocol):

@@ -6,10 +6,12 @@ from .consent import as_allowed, withdrawn
 from .exposures import exposure_of, make_page_view, make_signal, segment_entered
 from .log import EventLog
 from .retention import Retention
+from .snapshots import Snapshots
 
 __all__ = [
     "EventLog",
     "Retention",
+    "Snapshots",
     "as_allowed",
     "exposure_of",
     "make_page_view",

@@ -33,7 +33,8 @@ _LAST_PATIENCE: Final = 3.0  # seconds that closing waits for a store that fails
 class EventLog:
     """All methods are called on one event loop. `interval` (seconds) is the least time between two writes, in
     which events gather, `capacity` how many may wait, `patience` for how many seconds a failing store is tried again
-    before what it refused is dropped."""
+    before what it refused is dropped. `restore` is called once, before the first fold, and tells up to which seq the
+    folds know the log already; `save` before the store is closed. Both may raise StoreError."""
 
     def __init__(
         self,
@@ -44,6 +45,8 @@ class EventLog:
         interval: float = 0.05,
         capacity: int = 20_000,
         patience: float = 30.0,
+        restore: Callable[[], Awaitable[int]] | None = None,
+        save: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._store = store
         self._observer = observer
@@ -51,6 +54,8 @@ class EventLog:
         self._interval = interval
         self._capacity = capacity
         self._patience = patience
+        self._restore = restore
+        self._save = save
         self._queue: deque[Event] = deque()
         self._seq = 0
         self._open = False
@@ -127,10 +132,19 @@ class EventLog:
             await asyncio.wait(self._tasks)
         await self._write()
         async with self._folding:
-            try:
-                await self._store.close()
-            except StoreError as error:
-                self._observer.failed("store.close", error)
+            await self._at_the_end()
+
+    async def _at_the_end(self) -> None:
+        try:
+            if self._save is not None:
+                async with asyncio.timeout(_LAST_PATIENCE):
+                    await self._save()
+        except (StoreError, TimeoutError) as error:  # the next start reads more of the log
+            self._observer.failed("snapshot", error)
+        try:
+            await self._store.close()
+        except StoreError as error:
+            self._observer.failed("store.close", error)
 
     def _here(self) -> asyncio.AbstractEventLoop:
         """The running loop. Tasks and locks that belong to an earlier one are replaced; the queue stays."""
@@ -236,6 +250,9 @@ class EventLog:
         async with self._folding:
             try:
                 await self._ready()
+                if self._restore is not None:
+                    self._seq = max(self._seq, await self._restore())
+                    self._restore = None
                 while not self._stopping.is_set() and (events := await self._store.read(self._seq, _SLICE)):
                     self._fold(events)
                     await asyncio.sleep(0)

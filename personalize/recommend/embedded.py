@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, Final
 
 from ..config.vocabulary import STRATEGIES
-from ..model import Catalogue, Event
+from ..model import ERASED, Catalogue, Event
 from .pairs import Pairs, pointed_to
 from .popularity import Popularity
 from .products import is_available
@@ -21,6 +21,9 @@ _MOST_VISITORS: Final = 50_000  # remembered at once, those longest away are for
 _MOST_ITEMS: Final = 100_000
 _SEEDS: Final = 8  # of the visitor's items, the newest
 _FADE: Final = 0.85  # what one item further back counts
+_OF_A_PIECE: Final = 500  # visitors of a saved piece
+_PARTS: Final = ("_popularity", "_viewed", "_together", "_bought")
+_TABLES: Final = ("_visits", "_buyers")
 _CATEGORY_DEPTH: Final = 600  # places of the ranking searched for a category's own
 
 
@@ -35,14 +38,17 @@ class Embedded:
     other links, then to the last item's category, then to what is popular, then to the catalogue's own order.
     """
 
+    form = 1  # see protocols.SavedFold
+
     def __init__(self, products: Catalogue) -> None:
         self._products = products
         self._popularity = Popularity()
         self._viewed = Pairs()  # in one visit
         self._together = Pairs()  # in one order
         self._bought = Pairs()  # by one buyer
-        self._visits: dict[str, tuple[float, list[str]]] = {}
-        self._buyers: dict[str, list[str]] = {}
+        # Tuples of texts, which the garbage collector need not look into.
+        self._visits: dict[str, tuple[float, tuple[str, ...]]] = {}
+        self._buyers: dict[str, tuple[str, ...]] = {}
         self.revision = 0  # moves with each event that was learned from
 
     # --- learning ------------------------------------------------------------------------------------
@@ -50,6 +56,9 @@ class Embedded:
     def apply(self, event: Event) -> None:
         """Learn from a view, an addition to the cart or an order; other events are passed over."""
         weight = _WEIGHTS.get(event.name)
+        if event.name == ERASED:  # what everybody's behaviour adds up to names nobody, and stays
+            self._visits.pop(event.visitor, None)
+            self._buyers.pop(event.visitor, None)
         items = items_of(event) if weight is not None else []
         if weight is None or not items:
             return
@@ -67,27 +76,55 @@ class Embedded:
 
     def _learn_views(self, event: Event, items: list[str]) -> list[str]:
         """Returns the items that are new to the visit: a page loaded again is no second vote."""
-        last, seen = self._visits.pop(event.visitor, (event.time, []))
+        last, seen = self._visits.pop(event.visitor, (event.time, ()))
         if abs(event.time - last) > _VISIT_GAP:  # also one of long ago that is imported now
-            last, seen = event.time, []
+            last, seen = event.time, ()
         new = [item for item in items if item not in seen]
         for item in new:
-            self._viewed.add(item, seen[-_MOST_OF_A_VISIT:])
-            seen.append(item)
-        self._visits[event.visitor] = (max(last, event.time), seen[-_MOST_OF_A_VISIT:])
+            self._viewed.add(item, seen)
+            seen = (*seen, item)[-_MOST_OF_A_VISIT:]
+        self._visits[event.visitor] = (max(last, event.time), seen)
         _forget_the_longest_away(self._visits)
         return new
 
     def _learn_order(self, visitor: str, items: list[str]) -> None:
         for place, item in enumerate(items):
             self._together.add(item, items[max(0, place - _MOST_OF_A_BUYER) : place])
-        owned = self._buyers.pop(visitor, [])
+        owned = self._buyers.pop(visitor, ())
         for item in items:
             if item not in owned:
-                self._bought.add(item, owned[-_MOST_OF_A_BUYER:])
-                owned.append(item)
-        self._buyers[visitor] = owned[-_MOST_OF_A_BUYER:]
+                self._bought.add(item, owned)
+                owned = (*owned, item)[-_MOST_OF_A_BUYER:]
+        self._buyers[visitor] = owned
         _forget_the_longest_away(self._buyers)
+
+    def save(self) -> Iterator[list[Any]]:
+        """Pieces, each with the name of the part that it is of."""
+        yield ["revision", self.revision]
+        for name in _PARTS:
+            for piece in getattr(self, name).save():
+                yield [name, piece]
+        for name in _TABLES:
+            rows = iter(getattr(self, name).items())
+            while some := list(islice(rows, _OF_A_PIECE)):
+                yield [name, some]
+
+    def load(self, pieces: Iterator[Any]) -> Iterator[None]:
+        """See protocols.SavedFold."""
+        new = Embedded(self._products)
+        for name, piece in pieces:
+            if name == "revision":
+                new.revision = int(piece)
+            elif name in _PARTS:
+                getattr(new, name).take(piece)
+            elif name == "_visits":
+                new._visits.update((visitor, (last, tuple(seen))) for visitor, (last, seen) in piece)
+            elif name == "_buyers":
+                new._buyers.update((visitor, tuple(owned)) for visitor, owned in piece)
+            else:
+                raise ValueError(name)
+            yield
+        self.__dict__.update(new.__dict__)
 
     # --- answering -----------------------------------------------------------------------------------
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from math import sqrt
 from operator import itemgetter
-from typing import Final
+from typing import Any, Final
 
 _KEPT: Final = 42  # neighbours an item keeps at a pruning: what a Python dict holds in 2 KB
 _PRUNED_ABOVE: Final = 84  # so that a newcomer has time to prove itself
@@ -13,6 +14,7 @@ _SHRINK: Final = 10.0  # pairs seen once or twice say little
 _SMALL: Final = 4096  # additions up to which every similarity is of this moment
 _SETTLED_EVERY: Final = 1024  # additions; _SMALL is a multiple
 _MOST_REMEMBERED: Final = 2048  # items whose similar ones are kept at hand
+_OF_A_PIECE: Final = 50  # items with their neighbours
 _BREADTH: Final = 120  # similar items looked at for one answer, over all seeds
 
 Similar = tuple[tuple[float, str], ...]  # (-similarity, item), the most similar first
@@ -85,6 +87,32 @@ class Pairs:
                 self._similar.clear()
             self._similar[item] = found
         return found
+
+
+    # --- written down ----------------------------------------------------------------------------------
+
+    def save(self) -> Iterator[dict[str, Any]]:
+        """In pieces that JSON can say; of roots the numbers that they are of."""
+        yield {"added": self._added, "settled": self._settled is not self._roots}
+        settled = iter(self._settled.items() if self._settled is not self._roots else ())
+        while some := list(islice(settled, 20 * _OF_A_PIECE)):
+            yield {"roots": [[item, round(root * root)] for item, root in some]}
+        items = iter(self._near.items())
+        while near := list(islice(items, _OF_A_PIECE)):
+            yield {"items": [[item, self._units[item], others] for item, others in near]}
+
+    def take(self, piece: Mapping[str, Any]) -> None:
+        """Take one piece of what `save` gave, into new pairs."""
+        if "added" in piece:
+            self._added = piece["added"]
+            if piece["settled"]:
+                self._settled = {}
+        for item, number in piece.get("roots", ()):
+            self._settled[item] = sqrt(number)
+        for item, number, near in piece.get("items", ()):
+            self._near[item] = near
+            self._units[item] = number
+            self._roots[item] = sqrt(number)
 
 
 def pointed_to(seeds: Sequence[tuple[str, float]], by: Sequence[Pairs]) -> list[str]:

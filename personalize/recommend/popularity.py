@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any, Final
 
 HALF_LIFE: Final = 14 * 86_400.0
+_OF_A_PIECE: Final = 3_000  # items
 _LARGEST_EXPONENT: Final = 400.0  # a float holds 2**1023; scores are sums of many weights
 
 
@@ -52,6 +54,22 @@ class Popularity:
         _, item = self._ranking.pop()
         del self._scores[item]
         return item
+
+    def save(self) -> Iterator[dict[str, Any]]:
+        """In pieces that JSON can say."""
+        yield {"zero": self._zero}
+        scores = iter(self._scores.items())
+        while some := list(islice(scores, _OF_A_PIECE)):
+            yield {"scores": some}
+
+    def take(self, piece: Mapping[str, Any]) -> None:
+        """Take one piece of what `save` gave, into a new ranking."""
+        if "zero" in piece:
+            self._zero = piece["zero"]
+        for item, score in piece.get("scores", ()):
+            self._scores[item] = score
+            self._ranking.append((-score, item))
+        self._ranking.sort()  # what was sorted before costs little
 
     def _shift(self, time: float) -> None:
         """Make `time` weigh 1 and scale what is there, once in many years."""

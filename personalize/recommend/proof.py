@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Iterator
+from itertools import islice
 from math import ceil
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from ..config.vocabulary import LONGEST_PROOF
 from ..errors import BadFragment
-from ..model import Ask, Catalogue, Event, Fragment
+from ..model import ERASED, Ask, Catalogue, Event, Fragment
 from .picking import item_of
 from .products import as_mapping
 from .signals import ORDERED, VIEWED, items_of
@@ -23,6 +25,8 @@ _DAY: Final = 86_400.0
 _BUCKET: Final = 300.0  # seconds
 _MOST_BUCKETS: Final = int(LONGEST_PROOF / _BUCKET)
 _MOST_ITEMS: Final = 50_000  # of both metrics together; those longest without an event are forgotten first
+_MOST_OF_ALL: Final = 2_000_000  # buckets: 32 MB
+_OF_A_PIECE: Final = 8_000  # numbers of a saved piece
 _MOST_VISITORS: Final = 100_000  # remembered, so that nobody counts twice in a day
 
 
@@ -31,12 +35,14 @@ class _Tally:
 
     __slots__ = ("before", "starts", "totals")
 
-    def __init__(self) -> None:
-        self.before = 0  # up to the first bucket
-        self.starts: list[int] = []  # bucket numbers, rising
-        self.totals: list[int] = []  # up to and including the bucket
+    def __init__(self, before: int = 0, starts: Iterable[int] = (), totals: Iterable[int] = ()) -> None:
+        self.before = before  # up to the first bucket
+        self.starts = array("q", starts)  # bucket numbers, rising; 16 bytes a bucket with its total
+        self.totals = array("q", totals)  # up to and including the bucket
 
     def add(self, bucket: int) -> None:
+        if self.starts and bucket <= self.starts[-1] - _MOST_BUCKETS:
+            return  # no window that ends after the newest bucket reaches back so far
         place = bisect_left(self.starts, bucket)
         if place == len(self.starts) or self.starts[place] != bucket:
             self.totals.insert(place, self._up_to(place))
@@ -60,12 +66,17 @@ class ProofCounts:
     """A fold: how often each item was bought and viewed over the last 30 days, one visitor counting at most once a
     day for an item, so that reloading a page makes nobody look popular. Bounded in items, buckets and visitors."""
 
+    form = 1  # see protocols.SavedFold
+
     def __init__(self) -> None:
         self._tallies: dict[tuple[str, str], _Tally] = {}
         self._counted: dict[tuple[str, str, str], float] = {}
+        self._buckets = 0  # of all tallies
 
     def apply(self, event: Event) -> None:
         """Count an order's or a view's items; other events are passed over."""
+        if event.name == ERASED:  # how often an item was bought names nobody, and stays
+            self._counted = {who: time for who, time in self._counted.items() if who[2] != event.visitor}
         if event.name not in METRICS.values():
             return
         for item in items_of(event):
@@ -75,8 +86,41 @@ class ProofCounts:
                 continue
             _put_last(self._counted, who, event.time, _MOST_VISITORS)
             tally = self._tallies.pop(who[:2], None) or _Tally()
+            before = len(tally.starts)
             tally.add(int(event.time // _BUCKET))
-            _put_last(self._tallies, who[:2], tally, _MOST_ITEMS)
+            self._tallies[who[:2]] = tally
+            self._buckets += len(tally.starts) - before
+            while len(self._tallies) > _MOST_ITEMS or self._buckets > _MOST_OF_ALL:
+                self._buckets -= len(self._tallies.pop(next(iter(self._tallies))).starts)
+
+    def save(self) -> Iterator[list[Any]]:
+        """Pieces of both tables, the longest without an event first."""
+        piece: list[Any] = []
+        room = _OF_A_PIECE
+        for (name, item), tally in self._tallies.items():
+            piece.append([name, item, tally.before, tally.starts.tolist(), tally.totals.tolist()])
+            room -= 1 + 2 * len(tally.starts)
+            if room < 0:
+                yield ["tallies", piece]
+                piece, room = [], _OF_A_PIECE
+        yield ["tallies", piece]
+        counted = iter(self._counted.items())
+        while some := list(islice(counted, _OF_A_PIECE // 4)):
+            yield ["counted", [[*who, time] for who, time in some]]
+
+    def load(self, pieces: Iterator[Any]) -> Iterator[None]:
+        """See protocols.SavedFold."""
+        new = ProofCounts()
+        for name, rows in pieces:
+            if name == "tallies":
+                new._tallies.update(((metric, item), _Tally(*numbers)) for metric, item, *numbers in rows)
+                new._buckets += sum(len(starts) for *_, starts, _ in rows)
+            elif name == "counted":
+                new._counted.update(((metric, item, visitor), time) for metric, item, visitor, time in rows)
+            else:
+                raise ValueError(name)
+            yield
+        self.__dict__.update(new.__dict__)
 
     def count(self, metric: str, item: str, window: float, now: float) -> int:
         """How often in the last `window` seconds, in whole five minutes that lie inside it: never too many. `metric` is

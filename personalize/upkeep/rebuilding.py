@@ -68,7 +68,7 @@ async def rebuild(
 async def state_of(fold: Fold, visitors: Iterable[str] = ()) -> str:
     """A short text that differs where the state does. Of profiles it is those of `visitors`, for which of them are in
     memory depends on who asked. Raises StoreError."""
-    state: object = fold
+    state: object = [*fold.save()] if hasattr(fold, "save") else fold
     if isinstance(fold, Profiles):
         state = [fold.identity, [await fold.load(visitor) for visitor in visitors]]
     hashed = blake2b(digest_size=8)
