@@ -15,7 +15,7 @@ from .errors import ConfigError
 from .history import History
 from .lists import listings
 from .model import Ask, Choice, Fill, Plan, Problem, Profile, Request, Shown, Step, Visitor
-from .page import PageRules, Shapes, SlotTarget, compile_rules, page_key
+from .page import PageRules, Shapes, SlotTarget, Stitcher, compile_rules, page_key
 from .page.charset import encode
 from .plugins import make_plugin
 from .profiles import PROFILE_FACTS, behaviour_holds
@@ -95,6 +95,7 @@ class Engine:
         self.history = history
         self.observer = observer
         self.shapes = Shapes()
+        self.stitcher = Stitcher(self.shapes)
         self.visitors = VisitorReader(config.site, keys, config.timezone, new_id=new_id)
         self.previews = PreviewTokens(keys)
         self.segments = Segments(config)

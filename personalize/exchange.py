@@ -23,7 +23,8 @@ from .model import Ask, Fill, Profile, Request, Shown, Visitor
 from .page import WAIT, Piece, Splicer, WaitType
 from .page.charset import choose, encode, undecided
 from .page.codings import decoder, encoder
-from .page.headers import judge, personalized
+from .page.headers import compressed, judge, personalized
+from .page.negotiation import PLAIN, Offer, negotiate
 from .page.xhtml import well_formed
 
 if TYPE_CHECKING:
@@ -47,12 +48,14 @@ class Exchange:
     needs_length = False  # HTTP/1.0
     status = 0
     _charset = "utf-8"
+    _compresses = False  # the site wants it, and the app's page is in no coding
     _decoder: Decoder | None = None
     _early: list[Message] | None = None  # what came after the start before Rule 1 was satisfied
     _encoder: Encoder | None = None
     _first = b""  # the body's bytes of these, decoded
     _gave_up = False
     _held: Message | None = None
+    _offer = PLAIN  # the coding that the page leaves in
     _pass = False  # Rule 4
     _splicer: Splicer | None = None
     _verdict: Verdict | None = None
@@ -77,6 +80,9 @@ class Exchange:
         self._send = send
         self._ended = ended
         self._budget = engine.config.site.budget
+        if engine.config.site.compress:
+            self._compresses = True
+            self._offer = negotiate(request.headers.get(b"accept-encoding"))
         self._prepared = prepared = engine.prepare(decision.plan)
         self._fills: Mapping[str, Fill | asyncio.Future[Fill]] = prepared.fills
         if prepared.open:
@@ -95,7 +101,7 @@ class Exchange:
                 self._end()
         elif kind == "http.response.body":
             if self._early is None and self._held is not None and (out := self._seen(message)) is not None:
-                await self._whole(self._held, message, out)
+                await self._whole(self._held, message, *out)
             else:
                 await self._body(message)
         elif kind == "http.response.start":
@@ -154,6 +160,9 @@ class Exchange:
         if not isinstance(message.get("headers", ()), list | tuple):
             message = {**message, "headers": headers}
         self._verdict = verdict = judge(self.method, self.status, headers)
+        if verdict.coded:
+            self._compresses = False
+            self._offer = Offer(verdict.coding, verdict.coding == "gzip")
         if not verdict.rewrite:
             self._pass = True
             await self._send(message)
@@ -163,11 +172,13 @@ class Exchange:
         else:
             self._held = message
 
-    def _personal(self, message: Message, length: int | None) -> Message:
+    def _personal(self, message: Message, length: int | None, coding: str | None = None) -> Message:
         site = self.engine.config.site
         changed = personalized(
             self._headers, length=length, set_cookie=self.visitor.set_cookie, cache_control=site.cache_control
         )
+        if self._compresses:
+            changed = compressed(changed, coding)
         return {**message, "headers": changed}
 
     async def _release(self, start: Message) -> None:
@@ -226,9 +237,9 @@ class Exchange:
         if not more and rest is None:
             await self._read_whole(start, message, body)
             return
-        if self._decoder is not None:
-            self._encoder = encoder(verdict.coding)
-        await self._release(self._personal(start, length=None))
+        if self._offer.coding != "identity":
+            self._encoder = encoder(self._offer.coding)
+        await self._release(self._personal(start, length=None, coding=self._offer.coding))
         await self._emit(self._splice(body, True), True)
         if rest is not None:
             await self._feed(chain((rest,), pieces), more)
@@ -237,9 +248,9 @@ class Exchange:
         told = self.needs_length and any(name.lower() == b"content-length" for name, _ in self._headers)
         return told and len(self._first) < _WHOLE
 
-    def _seen(self, message: Message) -> bytes | None:
-        """Rule 2 for a page that was seen before and whose fills are all there: compared and joined, nothing read.
-        None: the long way, which finds the same."""
+    def _seen(self, message: Message) -> tuple[bytes, str] | None:
+        """Rule 2 for a page that was seen before and whose fills are all there: compared and joined, nothing read. The
+        body and its coding; None: the long way, which finds the same."""
         verdict, body = self._verdict, message.get("body", b"")
         if message.get("more_body", False) or verdict is None or not verdict.plain:
             return None
@@ -247,12 +258,12 @@ class Exchange:
         codec = choose(verdict.charset, body) if shape is not None else None
         if shape is None or codec is None or (fills := self._encoded(codec)) is None:
             return None
-        joined = shape.fill(fills, lasting=not self._prepared.open)
-        if joined is None:
+        filled = shape.fill(fills, lasting=not self._prepared.open)
+        if filled is None:
             return None
         self.is_page = True
-        out, self.found = joined
-        return out
+        pieces, self.found = filled
+        return self.engine.stitcher.compress(self._offer, pieces, shape)
 
     def _encoded(self, codec: str) -> Mapping[str, bytes | None] | None:
         """All fills in the page's encoding; None while one is waited for."""
@@ -279,20 +290,21 @@ class Exchange:
         while splicer.waiting is not None:
             await self._wait_for(splicer.waiting)
             pieces += self._splice(b"", False)
-        out = b"".join(pieces)
-        if self._verdict.xml and not well_formed(out, self._charset):
+        if self._verdict.xml and not well_formed(b"".join(pieces), self._charset):
             self.engine.observer.failed("page", PageError("a fill would break an XHTML page; it passes as it is"))
             self.is_page = False
             await self._same(start)
             return
-        if self._decoder is not None:
-            out = encoder(self._verdict.coding).encode(out, end=self._decoder.complete)
-        await self._whole(start, message, out)
+        shape = None if self._gave_up else splicer.shape
+        if shape is not None:
+            pieces = splicer.parts
+        end = self._decoder is None or self._decoder.complete
+        await self._whole(start, message, *self.engine.stitcher.compress(self._offer, pieces, shape, end=end))
 
-    async def _whole(self, start: Message, message: Message, out: bytes) -> None:
+    async def _whole(self, start: Message, message: Message, out: bytes, coding: str) -> None:
         if self.before_end is not None:
             await self._tell_before_end(self.before_end)
-        await self._release(self._personal(start, length=len(out)))
+        await self._release(self._personal(start, length=len(out), coding=coding))
         await self._send({**message, "body": out})
         self._end()
 
@@ -334,8 +346,9 @@ class Exchange:
         await self._out(b"".join(pieces), more)
 
     async def _out(self, data: bytes, more: bool) -> None:
-        if self._encoder is not None and self._decoder is not None:
-            data = self._encoder.encode(data, end=not more and self._decoder.complete)
+        if self._encoder is not None:
+            whole = self._decoder is None or self._decoder.complete
+            data = self._encoder.encode(data, end=not more and whole)
         if self.before_end is not None and not more:
             await self._tell_before_end(self.before_end)
         if data or not more:

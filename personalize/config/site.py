@@ -72,6 +72,11 @@ class Site(Model):
     cache_control: Literal["no-store", "no-cache"] = Field(
         default="no-store", description="Cache-Control of pages that were personalized."
     )
+    compress: bool = Field(
+        default=False,
+        description="Whether pages that are personalized leave compressed, for browsers that take it. Pages without a"
+        " slot, and what the app compressed itself, stay the app's.",
+    )
     signals: list[Signal] = Field(default=[], description="Events read off the site's own traffic.")
     write_keys: list[str] = Field(
         default=[],

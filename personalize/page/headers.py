@@ -51,7 +51,8 @@ class Verdict:
     """May a response be rewritten? `reason` is a short word for operators; `charset` is the Content-Type header's
     label as it was written; `coding` is identity, gzip, deflate, br or zstd. With `sniff` the type is unknown:
     the response counts as the app's own, head included, unless a slot is found in it. An `xml` page is one that must
-    stay well-formed. `plain` is HTML as such, in no coding."""
+    stay well-formed. `plain` is HTML as such, in no coding. `coded` says that the app named a coding, if only
+    identity."""
 
     rewrite: bool
     reason: str
@@ -60,6 +61,7 @@ class Verdict:
     sniff: bool = False
     xml: bool = False
     plain: bool = False
+    coded: bool = False
 
 
 def content_type(value: str) -> tuple[str, str | None]:
@@ -132,7 +134,7 @@ def _judge_type(types: tuple[bytes, ...], codings: tuple[bytes, ...], nosniff: b
     reason = "html" if essence else "no content type"
     xml = essence == "application/xhtml+xml"
     plain = bool(essence) and not xml and coding == "identity"
-    return Verdict(True, reason, charset, coding, sniff=not essence, xml=xml, plain=plain)
+    return Verdict(True, reason, charset, coding, not essence, xml, plain, coded=bool(codings))
 
 
 def personalized(
@@ -174,6 +176,23 @@ def personalized(
             raise ValueError("a cookie with a line break or NUL is refused")
         kept.append((b"set-cookie", set_cookie))
     return kept
+
+
+def compressed(headers: Pairs, coding: str | None) -> list[tuple[bytes, bytes]]:
+    """The head of a response that we compress for whoever takes it, as a new list: it varies by Accept-Encoding
+    (RFC 9110, 12.5.5) whatever was chosen, and names the coding unless that is identity or, for None, not known."""
+    made = list(headers)
+    varies = [at for at, (name, _) in enumerate(made) if name.lower() == b"vary"]
+    named = {name.strip() for at in varies for name in made[at][1].lower().split(b",")}
+    if b"*" not in named and b"accept-encoding" not in named:
+        if varies:
+            name, value = made[varies[-1]]
+            made[varies[-1]] = (name, value + b", Accept-Encoding" if value.strip() else b"Accept-Encoding")
+        else:
+            made.append((b"vary", b"Accept-Encoding"))
+    if coding is not None and coding != "identity":
+        made.append((b"content-encoding", coding.encode("ascii")))
+    return made
 
 
 def request_scope(scope: MutableMapping[str, Any], names: Iterable[bytes]) -> MutableMapping[str, Any]:

@@ -12,11 +12,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from . import templates
 from .rules import PageRules
 from .spans import Span, stand_apart
-from .templates import Fills, Fitted, Template, join_parts
+from .templates import Filled, Fills, Fitted, Template, join_parts
+
+if TYPE_CHECKING:
+    from .fragments import Fragment
 
 _MOST_JOINS = 16  # sets of fills whose pieces a shape keeps
 _JOINS = _MOST_JOINS * 400  # bytes they take
@@ -40,12 +44,13 @@ class Shape:
     """A page and its slots. `cuts` is (bytes before the slot, its name, its own bytes, its index in `spans`), where
     every slot stands once, apart from the others, and its fill is written as it is; None where one does not."""
 
-    __slots__ = ("_joins", "cuts", "kept", "key", "page", "size", "spans", "tail")
+    __slots__ = ("_joins", "cuts", "fragments", "kept", "key", "page", "size", "spans", "tail")
 
     def __init__(self, key: Hashable, page: bytes, spans: Sequence[Span]) -> None:
         self.key, self.page, self.spans = key, page, list(spans)
         self.size = len(page) + _OVERHEAD + _PER_SPAN * len(spans)
         self.kept = False
+        self.fragments: list[Fragment] | None = None  # of the pieces, kept ones too, where the page left compressed
         view = memoryview(page)
         self.cuts: list[tuple[memoryview, str, memoryview, int]] | None = None
         last = 0
@@ -56,23 +61,23 @@ class Shape:
                     cuts.append((view[last : span.start], span.slot, view[span.start : span.end], index))
                     last = span.end
         self.tail = view[last:]
-        self._joins: dict[int, tuple[Fills, list[bytes | memoryview], list[str]]] = {}
+        self._joins: dict[int, tuple[Fills, Filled]] = {}
 
-    def fill(self, fills: Fills, *, lasting: bool = False) -> tuple[bytes, list[str]] | None:
-        """The page with its slots filled, and their names in the page's order; None where that takes more than joining.
+    def fill(self, fills: Fills, *, lasting: bool = False) -> Filled | None:
+        """The page with its slots filled; None where that takes more than joining, or where there is no slot.
         `fills` that are `lasting`, the same dict for many pages and never changed, are joined as the last time."""
-        if self.cuts is None:
+        if not self.cuts:
             return None
         if lasting:
             known = self._joins.get(id(fills))
             if known is not None and known[0] is fills:
-                return b"".join(known[1]), known[2]
-        parts, found = join_parts(self.cuts, self.tail, fills)
+                return known[1]
+        filled = join_parts(self.cuts, self.tail, fills)
         if lasting and self.kept:
             if len(self._joins) >= _MOST_JOINS:
                 self._joins.clear()
-            self._joins[id(fills)] = fills, parts, found
-        return b"".join(parts), found
+            self._joins[id(fills)] = fills, filled
+        return filled
 
 
 class _Route:
@@ -173,8 +178,7 @@ class Shapes:
         if route.count > _MAX_PER_ROUTE:
             shapes = [s for group in route.by_size.values() for s in group]
             self._drop(next((s for s in shapes if not s.kept), shapes[0]))
-        while self._once and self._once_used > self.limit // 4:
-            self._drop(next(iter(self._once)))
+        self._trim()
 
     def _learn_holes(
         self, route: _Route, key: Hashable, rules: PageRules, page: bytes, spans: Sequence[Span]
@@ -222,11 +226,29 @@ class Shapes:
             shape.kept = True
             shape.size += _JOINS
             self.used += _JOINS
-            while self.used - self._once_used > self.limit * 3 // 4:
-                self._drop(next(iter(self._again)))
+            self._trim()
         route = self._routes.get(shape.key)
         if route is not None:
             route.unpaid = route.seen = 0
+
+    def grow(self, shape: Shape | Template, by: int) -> None:
+        """So many bytes more (or less) are kept with a shape; one that was forgotten meanwhile counts no more."""
+        if shape.kept:
+            self.used += by
+        elif shape in self._once:
+            self.used += by
+            self._once_used += by
+        else:
+            return
+        shape.size += by
+        self._trim()
+
+    def _trim(self) -> None:
+        """Rule 3."""
+        while self._once and self._once_used > self.limit // 4:
+            self._drop(next(iter(self._once)))
+        while self._again and self.used - self._once_used > self.limit * 3 // 4:
+            self._drop(next(iter(self._again)))
 
     def _holds(self, key: Hashable, page: bytes) -> bool:
         route = self._routes.get(key)

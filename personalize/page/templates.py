@@ -10,11 +10,15 @@ from __future__ import annotations
 import copy
 from bisect import bisect_left
 from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from .holes import Hole, Probe
 from .rules import PageRules
 from .scanner import PAIR_LIMIT
 from .spans import Span, stand_apart
+
+if TYPE_CHECKING:
+    from .layouts import TemplateLayout
 
 MAX_HOLES = 32
 # Pages of this many bytes up to the end of their last slot are read to the same end however long single tokens are.
@@ -28,10 +32,11 @@ _OFFSETS = ("origin", "start", "end", "opened", "ended")
 
 Fills = Mapping[str, bytes | None]  # slot -> what is written there; None keeps the page's own
 Cuts = Sequence[tuple[memoryview, str, memoryview, int]]
+Filled = tuple[list[bytes | memoryview], list[str]]  # the pieces of a page, and its slots' names in its order
 
 
-def join_parts(cuts: Cuts, tail: memoryview, fills: Fills) -> tuple[list[bytes | memoryview], list[str]]:
-    """The pieces of a page with its slots filled, and the slots' names in the page's order."""
+def join_parts(cuts: Cuts, tail: memoryview, fills: Fills) -> Filled:
+    """A page with its slots filled: before a slot, its fill (bytes) or the page's own, ..., the tail."""
     parts: list[bytes | memoryview] = []
     found: list[str] = []
     for before, slot, inner, _ in cuts:
@@ -45,7 +50,9 @@ def join_parts(cuts: Cuts, tail: memoryview, fills: Fills) -> tuple[list[bytes |
 class Template:
     """Constant bytes, holes and slots. Offsets are those of the version that was learned."""
 
-    __slots__ = ("_edges", "_first", "_steps", "first_size", "free", "holes", "kept", "key", "model", "size", "spans")
+    __slots__ = (
+        "_first", "_steps", "edges", "first_size", "free", "holes", "kept", "key", "layout", "model", "size", "spans",
+    )  # fmt: skip
 
     def __init__(
         self, key: Hashable, model: bytes, spans: Sequence[Span], holes: Sequence[Hole], free: bool
@@ -53,6 +60,7 @@ class Template:
         """`model` is a version of the page; where what comes after is `free`, it is the page up to there."""
         self.key, self.spans, self.holes, self.free = key, list(spans), tuple(holes), free
         self.kept = False
+        self.layout: TemplateLayout | None = None  # where its pages left compressed
         self.model = model
         self._first = model[: holes[0].start] if holes else model
         self.first_size = len(self._first)
@@ -63,7 +71,7 @@ class Template:
         ]
         self.size = 2 * len(model) + _OVERHEAD + _PER_HOLE * len(holes) + _PER_SPAN * len(spans)
         starts = [hole.start for hole in holes]
-        self._edges = _edges(spans, starts)
+        self.edges = _edges(spans, starts)
 
     def fit(self, page: bytes) -> Fitted | None:
         """The page's slots, if it fits."""
@@ -88,37 +96,34 @@ class Template:
 class Fitted:
     """A page that fits a template. Like a Shape: its slots, and its pieces between them."""
 
-    __slots__ = ("_shifts", "_spans", "cuts", "tail", "template")
+    __slots__ = ("_spans", "cuts", "page", "shifts", "tail", "template")
 
     def __init__(self, template: Template, page: bytes, shifts: list[int]) -> None:
-        self.template = template
-        self._shifts = shifts
+        self.template, self.page = template, page
+        self.shifts = shifts  # how far the page is behind the template before each hole, and after the last
         self._spans: list[Span] | None = None
         self.tail = view = memoryview(page)
         self.cuts: list[tuple[memoryview, str, memoryview, int]] | None = None
-        if template._edges is not None:
+        if template.edges is not None:
             last = 0
             self.cuts = cuts = []
-            for slot, index, start, before, end, inside in template._edges:
+            for slot, index, start, before, end, inside in template.edges:
                 start += shifts[before]
                 end += shifts[inside]
                 cuts.append((view[last:start], slot, view[start:end], index))
                 last = end
             self.tail = view[last:]
 
-    def fill(self, fills: Fills, *, lasting: bool = False) -> tuple[bytes, list[str]] | None:
+    def fill(self, fills: Fills, *, lasting: bool = False) -> Filled | None:
         """As Shape.fill; a page with holes is joined anew each time."""
-        if self.cuts is None:
-            return None
-        parts, found = join_parts(self.cuts, self.tail, fills)
-        return b"".join(parts), found
+        return join_parts(self.cuts, self.tail, fills) if self.cuts else None
 
     @property
     def spans(self) -> list[Span]:
         """The slots' spans in this page."""
         if self._spans is None:
             starts = [hole.start for hole in self.template.holes]
-            self._spans = [_moved(span, starts, self._shifts) for span in self.template.spans]
+            self._spans = [_moved(span, starts, self.shifts) for span in self.template.spans]
         return self._spans
 
 
@@ -160,7 +165,7 @@ def learn(
     done_at = max((s.ended for s in spans), default=len(model) + 1)  # the earliest place where reading may have ended
     at = other = 0  # equal up to here, in the model and in the page
     while True:
-        same = _equal(model, at, page, other)
+        same = equal(model, at, page, other)
         differs = at + same
         if known and known[-1].start <= differs:
             hole: Hole | None = known.pop()
@@ -197,7 +202,7 @@ def _told(span: Span) -> tuple[object, ...]:
     return span.slot, span.pair, span.dead, span.start, span.end, None if span.dead else span.ended
 
 
-def _equal(one: bytes, i: int, two: bytes, j: int) -> int:
+def equal(one: bytes, i: int, two: bytes, j: int) -> int:
     """How many bytes from one[i] and two[j] on are equal."""
     begin, most = i, min(len(one) - i, len(two) - j)
     size = _BLOCK

@@ -174,6 +174,14 @@ async def test_c09_a_page_without_slots_is_the_same(wrap: Any) -> None:
     await same(wrap, PLAIN, headers=[*HTML, *CACHED, (b"etag", b'"1"')], length=True)
 
 
+async def test_c09_a_page_without_slots_is_the_same_each_time(wrap: Any) -> None:
+    """However often it comes, and however well it is known by then."""
+    app = Answer(PLAIN, headers=[*HTML, *CACHED, (b"etag", b'"1"')], length=True)
+    middleware = wrap(app)
+    for _ in range(4):
+        assert (await call(middleware)).messages == (await call(app)).messages
+
+
 async def test_c10_the_default_is_private_too(wrap: Any) -> None:
     """A page where a slot could vary but shows its default must not be cached for everybody."""
     slot = {
