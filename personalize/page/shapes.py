@@ -159,8 +159,9 @@ class Shapes:
         route.seen += 1
         return route.unpaid < _PATIENCE or route.seen & (route.seen - 1) == 0
 
-    def learn(self, key: Hashable, page: bytes, spans: Sequence[Span], rules: PageRules | None = None) -> None:
+    def learn(self, shape: Shape, rules: PageRules | None = None) -> None:
         """Keep a page that was read whole, with all its slots; with the `rules` it was read by, holes are learned."""
+        key, page = shape.key, shape.page
         if len(page) > self.largest or self._holds(key, page):
             return
         route = self._routes.get(key)
@@ -170,8 +171,7 @@ class Shapes:
                 self._forget(next(iter(self._routes)))
         self._routes.move_to_end(key)
         route.unpaid += 1
-        if rules is None or not self._learn_holes(route, key, rules, page, spans):
-            shape = Shape(key, page, spans)
+        if rules is None or not self._learn_holes(route, key, rules, page, shape.spans):
             route.by_size.setdefault(len(page), []).append(shape)
             route.count += 1
             self._add(shape)

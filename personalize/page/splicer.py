@@ -8,7 +8,7 @@ so far do not prove is not known, even where a shape says how it went the last t
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from enum import Enum
 from typing import Final
 
@@ -47,6 +47,24 @@ class Splicer:
     memoryview), then its fill (bytes) or the page's own (a memoryview), and at last the tail.
     """
 
+    # What a page that comes whole never changes stands here, once.
+    waiting: str | None = None
+    gave_up: str | None = None  # why the rest of the page passes untouched, if it does
+    shape: Shape | Fitted | None = None
+    _cut: Shape | Fitted | None = None  # where the page, or all of it that matters, is cut: known when it came, or read
+    _scanner: Scanner | None = None
+    _following: list[Shape] | None = None  # shapes that equal the page so far
+    _learning: list[bytes] | None = None
+    _spans: Sequence[Span] = ()
+    _fed = 0
+    _known = 0  # bytes that have proven what they could
+    _head = 0  # bytes of the first piece that have left
+    _out = 0  # bytes of the page that have left or were dropped
+    _next = 0  # index of the next span to come
+    _inside = -1  # index of the span being replaced
+    _gone: Span | None = None  # the last that was replaced
+    _closed: set[Node] | None = None  # elements that were replaced, or whose end tag was written
+
     def __init__(
         self,
         rules: PageRules,
@@ -55,64 +73,61 @@ class Splicer:
         shapes: Shapes | None = None,
         route: Hashable = None,
     ) -> None:
-        self.waiting: str | None = None
         self.found: list[str] = []
-        self.gave_up: str | None = None  # why the rest of the page passes untouched, if it does
-        self.shape: Shape | Fitted | None = None
         self.parts: list[Piece] = []
         self._rules = rules
         self._fill = fill
         self._shapes = shapes
         self._key = page_key(route, rules)
-        self._scanner: Scanner | None = None
-        self._following: list[Shape] | None = None  # shapes that equal the page so far
-        self._joined = False  # the page, or all of it that matters, was known when it came
-        self._learning: list[bytes] | None = None
-        self._fed = 0
-        self._spans: list[Span] = []
-        self._known = 0  # bytes that have proven what they could
         self._pieces: deque[bytes] = deque()
-        self._head = 0  # bytes of the first piece that have left
-        self._out = 0  # bytes of the page that have left or were dropped
-        self._next = 0  # index of the next span to come
-        self._inside = -1  # index of the span being replaced
-        self._gone: Span | None = None  # the last that was replaced
-        self._closed: set[Node] = set()  # elements that were replaced, or whose end tag was written
 
     def feed(self, chunk: bytes, more: bool) -> list[Piece]:
         """Take the next bytes of the page; gives what may leave now, in order. `more` is False with the last ones.
 
         While `waiting` names a slot, call again with b"" once its fill is known; chunks fed meanwhile are queued.
         """
-        if not chunk and not self._fed and more:
-            return []
-        if not self._fed and self._following is None and self._scanner is None and self._shapes is not None:
-            shape = self._shapes.begins(self._key, chunk) if more else self._shapes.find(self._key, chunk)
-            if shape is not None:
-                return self._known_page(shape, chunk)
-            self._following = self._shapes.follow(self._key) if more else []
+        shapes = self._shapes
         if chunk:
             self._pieces.append(chunk)
-        if not self._joined and (not self._following or not self._follow(chunk, more)):
+            if not self._fed:
+                if shapes is not None:
+                    shape = shapes.begins(self._key, chunk) if more else shapes.find(self._key, chunk)
+                    if shape is not None:
+                        self.shape = None if shape.cuts is None else shape
+                        return self._begin(shape, chunk)
+                    self._following = shapes.follow(self._key) if more else None
+                if not more:
+                    return self._begin(self._read(chunk), chunk)
+        elif more and not self._fed:
+            return []
+        if self._cut is None and (not self._following or not self._follow(chunk, more)):
             self._scan(chunk, more)
         self._fed += len(chunk)
-        if self.shape is not None and self.waiting is not None:
-            return self._join(self.shape)
+        if self.waiting is not None and self._cut is not None and self._cut.cuts is not None:
+            return self._join(self._cut)
         return self._advance()
 
     # --- where the slots are --------------------------------------------------------------------------
 
-    def _known_page(self, shape: Shape | Fitted, page: bytes) -> list[Piece]:
-        """A page that was seen before, as far as its slots go."""
-        self._joined = True
+    def _begin(self, cut: Shape | Fitted, page: bytes) -> list[Piece]:
+        """A page of which all that matters is known."""
+        self._cut = cut
         self._known = _ALL
         self._fed = len(page)
-        self._pieces.append(page)
-        if shape.cuts is None:
-            self._spans = shape.spans
+        if cut.cuts is None:
+            self._spans = cut.spans
             return self._advance()
-        self.shape = shape
-        return self._join(shape)
+        return self._join(cut)
+
+    def _read(self, page: bytes) -> Shape:
+        """A page that came whole and was not seen before."""
+        scanner = Scanner(self._rules)
+        scanner.feed(page, True)
+        self.gave_up = scanner.gave_up
+        shape, shapes = Shape(self._key, page, scanner.spans), self._shapes
+        if shapes is not None and scanner.gave_up is None and len(page) <= shapes.largest and shapes.wants(self._key):
+            shapes.learn(shape, self._rules)
+        return shape
 
     def _join(self, shape: Shape | Fitted) -> list[Piece]:
         """The pieces between the shape's slots with the fills, from where a slot had to wait on."""
@@ -192,8 +207,7 @@ class Splicer:
         if scanner.gave_up or scanner.fed > self._shapes.largest:
             self._learning = None
         elif not more:
-            page = b"".join(self._learning)
-            self._shapes.learn(self._key, page, scanner.spans, self._rules)
+            self._shapes.learn(Shape(self._key, b"".join(self._learning), scanner.spans), self._rules)
             self._learning = None
 
     # --- what leaves ----------------------------------------------------------------------------------
@@ -211,6 +225,8 @@ class Splicer:
         spans, known = self._spans, self._known
         safe = self._scanner.safe if self._scanner is not None else min(known, self._fed)
         self.waiting = None
+        if self._closed is None:
+            self._closed = set()
         while True:
             if self._inside >= 0:
                 inside = spans[self._inside]
