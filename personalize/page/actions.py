@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..config.actions import ON_ATTRIBUTES, Action
 from .attributes import change, may_be_set
@@ -17,6 +17,7 @@ _KINDS: dict[str, Kind] = {
     "start": "point", "end": "end",
 }  # fmt: skip
 _INSIDE = frozenset(("replace_inner", "start", "end"))
+_BESIDE = frozenset(("replace", "remove", "before"))
 _NO_CONTENT = (RAW - {b"title", b"textarea"}) | {b"template"} | VOID
 _NOWHERE = frozenset((b"frame", b"frameset", b"image"))
 _THE_PAGE = frozenset((b"html", b"head", b"body", b"plaintext"))  # nothing can stand beside them or in their place
@@ -25,34 +26,34 @@ _THE_PAGE = frozenset((b"html", b"head", b"body", b"plaintext"))  # nothing can 
 @dataclass(frozen=True, slots=True)
 class Act:
     """What a slot's fill does to its element; with `all`, to every element that matches. `attribute` is a name in ASCII
-    for set_attribute and remove_attribute."""
+    for set_attribute and remove_attribute.
+
+    `inside`: the element must be able to hold content; `beside`: the fill comes to stand where the start tag begins;
+    `at_once`: the start tag tells all."""
 
     action: Action = "replace_inner"
     attribute: bytes = b""
     all: bool = False
+    kind: Kind = field(init=False)
+    on_attribute: bool = field(init=False)
+    inside: bool = field(init=False)
+    beside: bool = field(init=False)
+    at_once: bool = field(init=False)
 
-    @property
-    def on_attribute(self) -> bool:
-        return self.action in ON_ATTRIBUTES
-
-    @property
-    def inside(self) -> bool:
-        """Whether the element must be able to hold content."""
-        return self.action in _INSIDE
-
-    @property
-    def beside(self) -> bool:
-        """Whether the fill comes to stand where the element's start tag begins."""
-        return self.action in ("replace", "remove", "before")
-
-    @property
-    def at_once(self) -> bool:
-        """Whether the start tag tells all."""
-        return self.on_attribute or _KINDS[self.action] == "point"
+    def __post_init__(self) -> None:
+        kind = _KINDS.get(self.action, "point")
+        for name, told in (
+            ("kind", kind),
+            ("on_attribute", self.action in ON_ATTRIBUTES),
+            ("inside", self.action in _INSIDE),
+            ("beside", self.action in _BESIDE),
+            ("at_once", kind == "point"),
+        ):
+            object.__setattr__(self, name, told)
 
     def fits(self, name: bytes, raw: bytes) -> bool:
         """Whether it can be done to an element of this name with these attributes."""
-        if self.action in _INSIDE:
+        if self.inside:
             return name not in _NO_CONTENT
         if name in _NOWHERE:
             return False
@@ -71,8 +72,8 @@ class Act:
         return self._span(slot, pos, end, pair=True)
 
     def _span(self, slot: str, pos: int, end: int, pair: bool) -> Span:
-        kind = _KINDS[self.action]
-        start = -1 if kind in ("end", "after") else end if self.action in _INSIDE else pos
+        kind = self.kind
+        start = -1 if kind == "end" or kind == "after" else end if self.inside else pos
         span = Span(slot, kind, pos, start, end, pair)
         if self.action == "remove":
             span.write = _nothing

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from .rules import PageRules
 
 NEVER = 1 << 62
 _BEFORE = frozenset(b"\"'=: \t\n\f\r")
 _AFTER = frozenset(b"\"'>- \t\n\f\r")
-_SPELLED = re.compile(rb"&(?:#|lowbar;|UnderBar;|fjlig;)")  # references that may stand for a needle's characters
+# References that may stand for a needle's characters; those with a name stand for rules.NAMED.
+_SPELLED = re.compile(rb"&(?:#|lowbar;|UnderBar;|fjlig;)")
+_AMPERSAND = ord("&")
+_PATIENCE = 100  # signs looked at one by one
 _REACH = 1024  # bytes of a value before its first reference
 _IN_VALUE = re.compile(rb"=[^<>=]*+")
 
@@ -20,7 +24,7 @@ class Candidates:
     def __init__(self, rules: PageRules | None) -> None:
         self._rules = rules
         self._buf = b""
-        self._needles: tuple[bytes, ...] = ()
+        self._needles: set[bytes] = set()
         self._found: dict[bytes, int] = {}  # where each needle comes next
         self._goal = -1
 
@@ -29,7 +33,10 @@ class Candidates:
         rules = self._rules
         if rules is None:
             return
-        self._needles = tuple({needle for slot in slots for needle in rules.needles[slot]})
+        needles: set[bytes] = set()
+        for slot in slots:
+            needles |= rules.needles[slot]
+        self._needles = needles
         self._goal = -1
 
     def look_in(self, buf: bytes) -> None:
@@ -61,6 +68,8 @@ class Candidates:
     def between(self, start: int, stop: int) -> bool:
         """Whether a candidate stands between two places."""
         found = self._found
+        if not self._needles:
+            return False
         for needle in self._needles:
             at = found.get(needle, -1)
             if at < start:
@@ -82,8 +91,21 @@ class Candidates:
     def _spelled(self, pos: int, stop: int) -> int:
         """A value may be spelled with character references: the next one that stands where a value could."""
         buf = self._buf
-        for found in _SPELLED.finditer(buf, pos, stop):
-            equals = buf.rfind(b"=", max(pos, found.start() - _REACH), found.start())
-            if equals >= pos and _IN_VALUE.fullmatch(buf, equals, found.start()):
-                return found.start()
+        for at in self._references(pos, stop):
+            equals = buf.rfind(b"=", max(pos, at - _REACH), at)
+            if equals >= pos and _IN_VALUE.fullmatch(buf, equals, at):
+                return at
         return NEVER
+
+    def _references(self, pos: int, stop: int) -> Iterator[int]:
+        if self._rules is not None and not self._rules.named:  # a numeric one has a sign that few pages hold often
+            buf = self._buf
+            for _ in range(_PATIENCE):
+                at = buf.find(b"#", pos + 1, stop)
+                if at < 0:
+                    return
+                if buf[at - 1] == _AMPERSAND:
+                    yield at - 1
+                pos = at
+        for found in _SPELLED.finditer(self._buf, pos, stop):
+            yield found.start()

@@ -29,6 +29,7 @@ _ONLY_IN = {
     b"th": frozenset((b"tr",)),
 }
 _TABLES = _BODIES | {b"table", b"tr", b"colgroup"}  # only parts of tables belong straight inside
+_PECULIAR = _LEFT_TO_THE_TREE.union(ENDS_P, _ONCE, VOID, _ONLY_IN)  # all others may stand anywhere but in _TABLES
 
 
 def well_formed_end(buf: bytes, pos: int, limit: int, root: bytes) -> tuple[int, int] | None:
@@ -50,19 +51,22 @@ def well_formed_end(buf: bytes, pos: int, limit: int, root: bytes) -> tuple[int,
                 return token.start(3) - 2, pos
         elif kind is not None:
             name = token[1].lower()
-            if name in _LEFT_TO_THE_TREE:
-                return None
-            if name in ENDS_P and (not alone or b"p" in stack or (name in HEADINGS and stack[-1] in HEADINGS)):
-                return None
-            if name in _ONCE and (name in stack or not special):
-                return None
-            under = _ONLY_IN.get(name)
-            if under is not None:
-                if stack[-1] not in under:
+            under: frozenset[bytes] | None = None
+            void = False
+            if name in _PECULIAR:
+                if name in _LEFT_TO_THE_TREE:
                     return None
-            elif stack[-1] in _TABLES:
+                if name in ENDS_P and (not alone or b"p" in stack or (name in HEADINGS and stack[-1] in HEADINGS)):
+                    return None
+                if name in _ONCE and (name in stack or not special):
+                    return None
+                under, void = _ONLY_IN.get(name), name in VOID
+            if stack[-1] not in under if under is not None else stack[-1] in _TABLES:
                 return None
-            if name not in VOID:
+            if void:
+                if kind == 2:
+                    return None
+            elif kind == 1:
                 stack.append(name)
                 if len(stack) > _DEPTH:
                     return None

@@ -85,7 +85,8 @@ class Places:
     def _aim(self) -> None:
         """Look only for what can still become a slot."""
         if not self._whole:
-            self._candidates.aim(self._wanted | {p[0].slot for p in self._pairs})
+            pairs = self._pairs
+            self._candidates.aim(self._wanted.union(p[0].slot for p in pairs) if pairs else self._wanted)
 
     def _check_done(self) -> None:
         if not (self._wanted or self._pairs or self._open or self._raw_spans or self._rules is None):
@@ -199,8 +200,9 @@ class Places:
         self._aim()
 
     def _cancel_pairs(self, now: int) -> None:
-        for pair in [p for p in self._pairs if p[0].opened + PAIR_LIMIT < now]:
-            self._cancel(pair)
+        if self._pairs:
+            for pair in [p for p in self._pairs if p[0].opened + PAIR_LIMIT < now]:
+                self._cancel(pair)
 
     def _cancel(self, pair: tuple[Span, bytes, int]) -> None:
         """A first comment whose second did not come is no slot; its name is not tried again."""

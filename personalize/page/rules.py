@@ -37,10 +37,12 @@ class PageRules:
     steps: tuple[Step, ...]
     quick: tuple[tuple[Quick, str], ...] | None
     needles: dict[str, frozenset[bytes]]  # by slot: bytes that each of its markers holds
+    named: bool  # one of them may be spelled with a character reference that has a name
     charset: str
     reads: frozenset[bytes] = frozenset()  # attributes that a selector looks at
 
 
+NAMED = (b"_", b"fj")  # what a character reference with a name can stand for, of all that selectors look for
 _NAME = re.compile(r"[^\s<>]+")
 
 
@@ -84,7 +86,7 @@ def compile_rules(targets: Sequence[SlotTarget], charset: str = "utf-8") -> Page
     needles = {name: frozenset(mark for mark, slot in marks if slot == name) for name in acts}
     return PageRules(
         tuple(acts), acts, comments, tuple(bits), tuple(selectors.steps), tuple(quick) if all_quick else None,
-        needles, charset, frozenset(selectors.reads),
+        needles, any(text in mark for mark, _ in marks for text in NAMED), charset, frozenset(selectors.reads),
     )  # fmt: skip
 
 

@@ -89,9 +89,10 @@ CONTENT = re.compile(
     rb"|" + _LONE +
     rb"))*+[^<]*+"
 )  # fmt: skip
-# The same for what stands inside a slot, one tag at a time: groups 1 start tag, 2 slash, 3 end tag; None at comments.
+# The same for what stands inside a slot, one tag at a time: groups 1 start tag, 2 an end tag of that name if nothing
+# but text comes before it, 3 end tag; None at comments.
 INNER = re.compile(
-    rb"[^<]*+<(?:(" + _NAME + rb")" + _PLAIN_ATTRS + rb"(?:>|" + _MORE_ATTRS + rb"(/)?>)"
+    rb"[^<]*+<(?:(" + _NAME + rb")" + _PLAIN_ATTRS + rb"(?:>|" + _MORE_ATTRS + rb"/?>)(?:[^<]*+(</\1>))?+"
     rb"|/(" + _NAME + rb")>|" + _COMMENT + rb")"
 )
 
@@ -120,7 +121,9 @@ def attributes(raw: bytes, charset: str = "utf-8") -> dict[bytes, bytes]:
     found: dict[bytes, bytes] = {}
     for name, double, single, bare in ONE_ATTR.findall(raw):
         found.setdefault(name.lower(), double or single or bare)
-    return {n: value(v, charset) for n, v in found.items()}
+    if b"&" in raw or b"\r" in raw or b"\0" in raw:
+        return {n: value(v, charset) for n, v in found.items()}
+    return found
 
 
 def value(raw: bytes, charset: str = "utf-8") -> bytes:
