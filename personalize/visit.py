@@ -165,7 +165,7 @@ def read_request(scope: Mapping[str, Any], params: Mapping[str, str]) -> Request
         scheme=scope.get("scheme", "http"),
         headers=headers,
         params=params,
-        attributes=told if isinstance(told, Mapping) else {},
+        attributes=told if told is not None and isinstance(told, Mapping) else {},
     )
 
 
