@@ -14,6 +14,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 from .changes import config_live
@@ -27,6 +28,16 @@ from .protocols import Observer
 from .visitor import secret_keys
 
 INTERVAL = 0.5  # seconds between two looks at the file
+
+_forks = 0  # between this process and the one that loaded this module
+
+
+def _forked() -> None:
+    global _forks
+    _forks += 1
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 class Watcher:
@@ -48,11 +59,15 @@ class Watcher:
         self.history.pauses.changed = self._switched
         self._closed = False
         self._following: asyncio.Task[None] | None = None
+        self._started_at: tuple[int, asyncio.AbstractEventLoop, int] | None = None
         self._retired: set[asyncio.Task[None]] = set()
 
     @property
     def started(self) -> bool:
-        return self._following is not None and self._following.get_loop() is asyncio.get_running_loop()
+        """Whether this event loop is the one that was started on. Asked by every request, so it asks for no process id,
+        as `get_running_loop` does before Python 3.12: of one thread's loops only one runs."""
+        at = self._started_at
+        return at is not None and at[0] == get_ident() and at[1].is_running() and at[2] == _forks
 
     async def start(self, patience: float | None = None) -> None:
         """Open the history (waiting for its replay at most `patience` seconds; None: to its end) and follow the
@@ -64,14 +79,16 @@ class Watcher:
             self.engine = self._make(self.engine.config)
         self._say_live()
         self._write_down()
-        self._following = asyncio.get_running_loop().create_task(self._follow(), name="personalize reload")
+        loop = asyncio.get_running_loop()
+        self._following = loop.create_task(self._follow(), name="personalize reload")
+        self._started_at = get_ident(), loop, _forks
         await asyncio.wait((self.history.start(),), timeout=patience)
 
     async def close(self) -> None:
         self._closed = True
         if self._following is not None:
             self._following.cancel()
-            self._following = None
+            self._following = self._started_at = None
         await self.history.close()
         await self.engine.close()
 
