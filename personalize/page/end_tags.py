@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from .before_body import BeforeBody
 from .elements import BLOCKS, BUTTON_SCOPE, FORMATTING, HEADINGS, IMPLIED_END, LIST_SCOPE, SCOPE, SPECIAL, TABLE_SCOPE
-from .open_elements import HTML, UNKNOWN, Node, OpenElements
+from .open_elements import HTML, UNKNOWN, Node
 
 _SCOPED_END = BLOCKS | {b"button", b"select"}
 _TABLE_END = frozenset((b"table", b"caption", b"td", b"th", b"tr", b"tbody", b"thead", b"tfoot"))
 
 
-class EndTags(OpenElements):
+class EndTags(BeforeBody):
     """Rules for end tags in HTML content."""
 
     def _end_html(self, name: bytes) -> None:
         stack = self.stack
-        if stack[-1].name == b"colgroup" and name not in (b"colgroup", b"template", b"col"):
+        if stack[-1].name == b"colgroup" and stack[-1].ns == HTML and name not in (b"colgroup", b"template", b"col"):
             stack.pop()
         if name == b"p":
             if not self._end_in(b"p", BUTTON_SCOPE):

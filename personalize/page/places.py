@@ -16,6 +16,7 @@ from .tokens import attributes
 from .tree import Tree
 
 PAIR_LIMIT = 256 << 10  # bytes between a pair of comments; what stands between is held until the second comes
+TAIL_LIMIT = 64 << 10  # bytes after </body> that are held while they may be the page's last
 
 _MARKER = re.compile(rb"<!--[\t\n\f\r ]*+(/?)(?i:slot):([^\t\n\f\r <>]+?)[\t\n\f\r ]*+--!?>")
 # Start tags that may end what is open before them.
@@ -50,6 +51,8 @@ class Places:
         self._pairs: list[tuple[Span, bytes, int]] = []
         self._candidates = Candidates(rules)
         self._whole = rules is None or rules.quick is None
+        # Where </body> and </html> stand in the page, as long as nothing came after them that reopens what they ended.
+        self._body_over = self._html_over = -1
         self.tree: Tree | None = None
 
     # --- which slots ----------------------------------------------------------------------------------
@@ -140,14 +143,18 @@ class Places:
         return ()
 
     def _settle(self, tree: Tree, before: list[Node], name: bytes | None, pos: int, end: int) -> None:
-        """After a token (the end tag `name`, or a start tag): slots whose element left the stack have ended where the
-        token began, or with it if it was the element's own end tag. `before` is what was open before it."""
+        """After a token (the end tag `name`, a start tag or text): slots whose element left the stack have ended where
+        the token began, or with it if it was the element's own end tag. `before` is what was open before it."""
         over, tree.over = tree.over, False
+        if over:
+            self._note_over(name, self._at + pos)
+        elif self._body_over >= 0 and self._buf[pos : pos + 5].lower() != b"<html":
+            self._body_over = self._html_over = -1
         if self._open:
             stack, known = tree.stack, self._at + end
             kept, late = [], []
             for span, node in self._open:
-                if not over and node in stack:
+                if node in stack:
                     kept.append((span, node))
                     continue
                 own = name is not None and is_end_of(node, name)
@@ -161,6 +168,19 @@ class Places:
                 for pair in [p for p in self._pairs if p[2] > len(kept)]:
                     self._cancel(pair)
         self._check_done()
+
+    def _note_over(self, name: bytes | None, at: int) -> None:
+        """</body> or </html> ends what is open only if nothing more comes; else it counts for nothing (13.2.6.4.19)."""
+        if not self._open:
+            return
+        if self._body_over < 0:
+            self._body_over = at
+        if name == b"html" and self._html_over < 0:
+            self._html_over = at
+
+    @property
+    def _tail_is_long(self) -> bool:
+        return self._body_over >= 0 and self._at + self._pos > self._body_over + TAIL_LIMIT
 
     # --- pairs of comments ----------------------------------------------------------------------------
 
@@ -190,6 +210,7 @@ class Places:
         slot = self._rules.comments[name]
         if slot not in self._wanted or name in self._dead_names or any(name == p[1] for p in self._pairs):
             return
+        self._body_over = self._html_over = -1
         act = self._acts[slot]
         span = act.begin_pair(slot, pos, end)
         if not span.late:
@@ -223,10 +244,12 @@ class Places:
         whole = self.gave_up is None and self._raw is None and self._pos == len(self._buf)
         late = []
         for span, node in self._open:
+            over = self._html_over if node.name == b"html" else self._body_over
+            ends = over if over >= 0 else at
             if not span.late:
-                span.finish(at, at, known)
+                span.finish(ends, ends, known)
             elif whole and self.tree is not None:
-                span.finish(at, at, known)
+                span.finish(ends, ends, known)
                 close(span, self.tree.stack, node, False)
                 late.append(span)
         self.spans += in_order_of_ends(late)

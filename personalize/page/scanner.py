@@ -18,9 +18,9 @@ from .elements import TABLE_PARTS, VOID
 from .history import History
 from .inner import well_formed_end
 from .open_elements import HTML, IN_BODY, Node
-from .places import CLOSING, PAIR_LIMIT, Closed, Places
+from .places import CLOSING, PAIR_LIMIT, TAIL_LIMIT, Closed, Places
 from .rules import PageRules
-from .tokens import BOGUS, CDATA_END, COMMENT, COMMENT_END, CONTENT, END, RAW, RAW_END, SCRIPT, TEXT, TOKEN
+from .tokens import BOGUS, BOM, CDATA_END, COMMENT, COMMENT_END, CONTENT, END, RAW, RAW_END, SCRIPT, SPACE, TEXT, TOKEN
 from .tree import Tree
 
 TOKEN_LIMIT = 256 << 10  # bytes of one tag
@@ -56,6 +56,8 @@ class Scanner(Places):
         self._buf = self._buf[self._pos :] + chunk if self._pos < len(self._buf) else chunk
         self._at += self._pos
         self._pos = self._noted = 0
+        if self._at == 0 and self._buf[:1] == BOM[:1] and not self._past_bom():
+            return
         self._candidates.look_in(self._buf)
         while not self.done:
             if self._raw is not None:
@@ -67,13 +69,24 @@ class Scanner(Places):
             if not going:
                 break
         self._cancel_pairs(self._at + self._pos)
-        if last and not self.done:
+        if self._tail_is_long and not self.done:
+            self.gave_up = f"more than {TAIL_LIMIT} bytes of nothing follow the body's end at byte {self._body_over}"
+            self._finish(self._body_over + TAIL_LIMIT)
+        elif last and not self.done:
             self._finish(self._at + len(self._buf))
         if self.done:
             self.safe = self._at + len(self._buf)
             self._buf, self._history = b"", History(lambda: Scanner(None))
         else:
             self.safe = self._at + self._pos
+            if self._body_over >= 0:
+                self.safe = min(self.safe, self._body_over)
+
+    def _past_bom(self) -> bool:
+        """A byte order mark is no text of the page. False if more must come to tell."""
+        if self._buf.startswith(BOM):
+            self._pos = len(BOM)
+        return self._last or not BOM.startswith(self._buf)
 
     # --- the three ways -------------------------------------------------------------------------------
 
@@ -102,7 +115,7 @@ class Scanner(Places):
 
     def _step(self, tree: Tree) -> bool:
         pos = self._pos
-        if pos >= len(self._buf):
+        if pos >= len(self._buf) or (self._body_over >= 0 and self._tail_is_long):
             return False
         if self._buf[pos : pos + 3] == b"<![" and tree.foreign:
             if self._buf.startswith(b"<![CDATA[", pos):
@@ -174,9 +187,8 @@ class Scanner(Places):
         end = self._pos = token.end()
         kind = token.lastindex
         if kind == TEXT:
-            matters = tree and (tree.active or tree.phase != IN_BODY or tree.stack[-1].name == b"colgroup")
-            if tree and matters and not buf[pos:end].isspace():
-                tree.text()
+            if tree is not None:
+                self._text(pos, end, tree)
         elif kind == END:
             ended, self._ended_raw = self._ended_raw, None
             if tree is not None and (name := token[5].lower()) != ended:
@@ -193,6 +205,19 @@ class Scanner(Places):
         else:
             self._start(token[2].lower(), token[3], kind == 4, pos, end, tree)
         return True
+
+    def _text(self, pos: int, end: int, tree: Tree) -> None:
+        if tree.phase != IN_BODY or tree.stack[-1].name == b"colgroup" or self._body_over >= 0:
+            first = end - len(self._buf[pos:end].lstrip(SPACE))
+            if first < end and not (self._body_over >= 0 and self._at + first > self._body_over + TAIL_LIMIT):
+                before = self._before(tree)
+                tree.text()
+                self._settle(tree, before, None, first, first + 1)
+        elif tree.active:
+            if self._buf[pos:end].strip(b"\0" + SPACE):
+                tree.text()
+            elif self._buf[pos:end].strip(b"\0"):
+                tree.space()
 
     def _start(self, name: bytes, raw: bytes, closed: bool, pos: int, end: int, tree: Tree | None) -> None:
         inert = tree is not None and tree.in_template

@@ -12,6 +12,8 @@ from __future__ import annotations
 import html
 import re
 
+BOM = b"\xef\xbb\xbf"
+SPACE = b"\t\n\f\r "
 WS = rb"[\t\n\f\r ]"
 
 # An attribute: a name may hold quotes and `<`; a quote opens a value only right after `=` (13.2.5.32 to 13.2.5.39).

@@ -9,7 +9,6 @@ Scripting is taken as on (noscript is raw text), and select follows the rules of
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from .elements import (
@@ -25,6 +24,7 @@ from .elements import (
     SPECIAL,
     SVG_HTML_POINTS,
     TABLE_PARTS,
+    TABLE_PLACES,
     TABLE_SCOPE,
     VOID,
 )  # fmt: skip
@@ -36,7 +36,6 @@ from .open_elements import (
     HTML,
     HTML_POINT,
     IN_BODY,
-    IN_HEAD,
     MARKER,
     MATH,
     SVG,
@@ -49,14 +48,8 @@ from .tokens import RAW, attributes
 _P_STOPS = frozenset((b"address", b"div", b"p"))
 _CELLS = frozenset((b"td", b"th"))
 _BODIES = frozenset((b"tbody", b"thead", b"tfoot"))
+_TABLES = _BODIES | {b"table", b"tr"}
 _FONT = frozenset((b"color", b"face", b"size"))
-# The doctypes that were common; a bare HTML 4 doctype (no address) in its loose or frameset form counts.
-_QUIRKS = re.compile(
-    rb"<!doctype(?!\s+html\b)|<!doctype\s+html\s+public\s*(?:\"-//(?:ietf|w3o|softquad|netscape|microsoft|webtechs|sun)|"
-    rb"\"-//w3c//dtd html (?:3|4\.0 (?:transitional|frameset)//)|"
-    rb"\"-//w3c//dtd html 4\.01 (?:transitional|frameset)//en\"\s*>)",
-    re.IGNORECASE,
-)
 _DESCRIPTION = (frozenset((b"dd", b"dt")), frozenset((b"li",)))
 
 
@@ -97,8 +90,10 @@ class Tree(EndTags):
                         self._cut(i)
                         return
                     i -= 1
-        if self.phase != IN_BODY and not (name == b"template" and stack and stack[-1] is not self.head):
-            if name == b"head" and self.phase == IN_HEAD:
+        if self.phase != IN_BODY and not self.in_template:
+            if name == b"head" and self.phase != AFTER_HEAD:
+                if self.phase == BEFORE:
+                    self._begin_head()
                 del self.stack[1:]
                 self.phase = AFTER_HEAD
                 return
@@ -119,63 +114,10 @@ class Tree(EndTags):
         if self.active:
             self._reconstruct()
 
-    def doctype(self, token: bytes) -> None:
-        """A doctype as it was written; it decides between standards and quirks mode (13.2.6.4.1)."""
-        if self.phase == BEFORE and not self.stack:
-            self.document = self._doctyped = True
-            self.quirks = _QUIRKS.match(token) is not None
-
-    # --- before the body ------------------------------------------------------------------------------
-
-    _placed: Node | None = None
-    _doctyped = False
-
-    def _begin_html(self, raw: bytes = b"") -> None:
-        if not self.stack:
-            self._insert(b"html", raw)
-
-    def _begin_head(self, raw: bytes = b"") -> None:
-        self._begin_html()
-        self.head = self._insert(b"head", raw)
-        self.phase = IN_HEAD
-
-    def _begin_body(self, raw: bytes = b"") -> Node:
-        if self.phase == BEFORE:
-            self._begin_head()
-        del self.stack[1:]
-        self.phase = IN_BODY
-        return self._insert(b"body", raw)
-
-    def _early(self, name: bytes, raw: bytes) -> bool:
-        """A start tag before the body; True if that settled it, with the element in `_placed`."""
-        self._placed = None
-        if name in (b"html", b"head", b"body", b"frameset"):
-            if not self._doctyped and not self.stack:
-                self.quirks = True
-            self.document = True
-            if name == b"html":
-                if not self.stack:
-                    self._begin_html(raw)
-                    self._placed = self.stack[0]
-            elif name == b"head":
-                if self.phase == BEFORE:
-                    self._begin_head(raw)
-                    self._placed = self.head
-            else:
-                self._placed = self._begin_body(raw)
-            return True
-        if self.in_template:
-            return False
-        if name in HEAD_CONTENT:
-            if self.phase == BEFORE:
-                self._begin_head()
-            parent = self.stack[-1] if self.phase == IN_HEAD else self.head
-            self._placed = self._insert(name, raw, push=name == b"template", parent=parent)
-            if name == b"template":
-                self.active.append(MARKER)
-            return True
-        self._begin_body()
-        return False
+    def space(self) -> None:
+        """White space alone, in the body."""
+        if self.active and not self.foreign and not self._in_table():
+            self._reconstruct()
 
     # --- start tags -----------------------------------------------------------------------------------
 
@@ -241,13 +183,23 @@ class Tree(EndTags):
 
     def _start_form(self, name: bytes, raw: bytes, closed: bool) -> Node | None:
         outside = not self.in_template
-        if self.form is not None and outside:
+        in_table = self._in_table()
+        if self.form is not None if outside else in_table:
             return None
-        self._close_p()
-        node = self._insert(name, raw)
+        if not in_table:
+            self._close_p()
+        node = self._insert(name, raw, push=not in_table)
         if outside:
             self.form = node
         return node
+
+    def _in_table(self) -> bool:
+        """Whether a table is open with no cell or caption inside. What is not known yet is taken to be no table: asking
+        for it is slow, and a form there is only found to hold nothing."""
+        for node in reversed(self.stack):
+            if node.ns == HTML and (node.name in TABLE_PLACES or node.name == UNKNOWN):
+                return node.name in _TABLES
+        return False
 
     def _start_button(self, name: bytes, raw: bytes, closed: bool) -> Node:
         self._end_in(name, SCOPE)
@@ -293,7 +245,7 @@ class Tree(EndTags):
             self._close_p()
         # A table straight inside a table ends it; inside a cell or a caption it is nested.
         i = self._place()
-        if self.stack[i].name in (b"table", b"tr", b"colgroup", *_BODIES):
+        if self.stack[i].name in (*_TABLES, b"colgroup"):
             self._end_in(b"table", TABLE_SCOPE)
         return self._insert(name, raw)
 
@@ -376,7 +328,6 @@ class Tree(EndTags):
         if name in MARKED:
             self.active.append(MARKER)
         return node
-
 
 
 _Rule = Callable[[Tree, bytes, bytes, bool], Node | None]

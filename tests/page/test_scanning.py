@@ -120,6 +120,7 @@ BEFORE = {
     "another value": b'<div data-slot="S"></div><div data-slot="s "></div>',
     "a void element": b'<img data-slot="s"><br data-slot=s><input data-slot="s"/>',
     "an end tag with the marker": b'</div data-slot="s">',
+    "a form straight in a table holds nothing": b'<table><form data-slot="s"></form><tr><td></table>',
     "SVG that closes itself": b'<svg><g data-slot="s"/></svg>',
     "a script with the marker": b'<script data-slot="s"></script>',
     "a template with the marker": b'<template data-slot="s"></template>',

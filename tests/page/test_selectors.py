@@ -141,3 +141,13 @@ def test_selectors_agree_with_an_independent_matcher_on_real_pages() -> None:
                 tree = bs4.BeautifulSoup(page, "html5lib", from_encoding="utf-8")
             checked += 1
     assert checked
+
+
+@pytest.mark.parametrize("size", [0, 1, 2])
+def test_a_byte_order_mark_is_no_text_of_the_page(size: int) -> None:
+    """html and head are found behind a byte order mark, however the page is cut."""
+    page = b"\xef\xbb\xbf<!DOCTYPE html><html><head><title>-</title></head><body></body></html>"
+    splicer = Splicer(compile_rules([SlotTarget("s", "html > head > title")]), lambda slot: b"*")
+    parts = [page[i : i + (size or 99)] for i in range(0, len(page), size or 99)]
+    out = b"".join(b"".join(splicer.feed(p, i + 1 < len(parts))) for i, p in enumerate(parts))
+    assert out == page.replace(b"-<", b"*<")

@@ -83,7 +83,15 @@ ENDS = {
     "never closed": "<div #>[a<p>b]",
     "never closed, before the body's end": "<body><div #>[a<p>b]</body></html>\n",
     "never closed, before the page's end": "<div #>[a]</html>",
-    "text after the body": "<body><div #>[a]</body> b</div>",
+    "never closed, comments after the body": "<body><div #>[a]</body><!-- b --></html>\n<!c>",
+    "text after the body": "<body><div #>[a</body> b]</div>",
+    "a body that goes on after its end": "<body><div #>[a</body></html>\n<p>b</p>]</div>c</body></html>\n",
+    "never closed, and the body goes on": "<body><div #>[a</body></html><p>b]</body>",
+    "the page's root": "<html #>[<head></head><body>a</body>\n]</html>\n",
+    "a head that text ends": "<html><head #>[<title>a</title>\n]b",
+    "a head with a template": "<html><head #>[<template></head><body></body></template>]</head>",
+    "a colgroup that text ends": "<table><colgroup #>[<col>\n]a</table>",
+    "SVG's own colgroup": "<svg><colgroup #>[</table>]</colgroup></svg>",
     "an empty slot": "<div #>[]</div>",
     "an empty p": "<p #>[]<p>",
     "the body": "<html><head><title>a</title></head><body #>[<p>b]</body></html>",
@@ -101,6 +109,41 @@ def test_a_slot_ends_where_a_browser_ends_its_element(case: str) -> None:
     page, expected = mark(start + inner + after), mark(start + "*" + after)
     assert filled(page) == expected
     assert filled(page, 1) == expected
+
+
+@pytest.mark.parametrize(
+    ("doctype", "ends"),
+    [
+        ("<!doctype html>", True),
+        ("<!DOCTYPE html SYSTEM 'about:legacy-compat'>", True),
+        ('<!DOCTYPE html PUBLIC "-//W3C//DTD HTML 4.01//EN" "http://www.w3.org/TR/html4/strict.dtd">', True),
+        ('<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01 Transitional//EN" "http://example.com/loose.dtd">', True),
+        ('<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01 Transitional//EN">', False),
+        ("<!DOCTYPE HTML PUBLIC '-//W3C//DTD HTML 3.2 Final//EN'>", False),
+        ('<!DOCTYPE html PUBLIC "-//IETF//DTD HTML 2.0//EN" "x">', False),
+        ('<!DOCTYPE html SYSTEM "http://www.ibm.com/data/dtd/v11/ibmxhtml1-transitional.dtd">', False),
+        ("<!DOCTYPE html PUBLIC>", False),
+        ("<!DOCTYPE svg>", False),
+        ("<!DOCTYPE>", False),
+    ],
+)
+def test_a_doctype_tells_whether_a_table_ends_a_paragraph(doctype: str, ends: bool) -> None:
+    """In standards mode a table ends the p before it; in the quirks mode of old or broken doctypes it stands inside."""
+    page = doctype.encode() + b"<p data-slot=s>a<table></table>b"
+    assert filled(page) == doctype.encode() + (b"<p data-slot=s>*<table></table>b" if ends else b"<p data-slot=s>*")
+
+
+@pytest.mark.parametrize("nothing", [b" " * 70_000, b"<!-- " + b"x" * 70_000 + b" -->", b"<!-- x -->" * 7_000])
+def test_a_page_that_goes_on_with_nothing_after_its_body_is_not_held(nothing: bytes) -> None:
+    """What comes after </body> is held while it may be the end, but only so much; the slot ends at </body> then, and
+    in the same way for every cut."""
+    start, end = b"<body><div data-slot=s>", b"</body>" + nothing + b"<p>b</p></div>"
+    splicer = Splicer(RULES, lambda slot: b"*")
+    page = start + b"a" + end
+    out = b"".join(splicer.feed(page, True))
+    assert out == start + b"*" + end and splicer.gave_up is not None
+    assert filled(page, 999) == out
+    assert filled(start + b"a</body>" + nothing[:60_000]) == start + b"*</body>" + nothing[:60_000]
 
 
 def by_count(buf: bytes, pos: int, limit: int, root: bytes) -> tuple[int, int] | None:

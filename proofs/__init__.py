@@ -1,0 +1,1 @@
+"""Proofs that are too long for the test suite: the page floor beside an independent parser, and under hostile input."""
