@@ -62,6 +62,7 @@ _OF_A_LINE: Final = {
     "item_id": "product_id", "item_name": "name", "item_brand": "brand", "item_category": "category",
     "item_variant": "variant", "productId": "product_id", "id": "product_id",
 }  # fmt: skip
+_MEANT: Final = frozenset({*_PROPERTIES, *_OF_A_LINE, "products"})  # properties that are not kept as they come
 
 
 @lru_cache(maxsize=4096)
@@ -70,8 +71,11 @@ def canonical_name(name: str) -> str:
     return _KNOWN.get(_plain(name), name)
 
 
-def canonical_properties(name: str, properties: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The properties under the log's names; one mapping for each event that they come to."""
+def canonical_properties(name: str, properties: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The properties under the log's names; one mapping for each event that they come to. The mapping that came is
+    among them where nothing in it has another name."""
+    if _MEANT.isdisjoint(properties) and not name.startswith("Order "):
+        return [properties]
     made = _renamed(properties, _PROPERTIES)
     if name.startswith("Order ") and "value" in made:
         made.setdefault("revenue", made["value"])

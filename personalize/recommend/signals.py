@@ -20,6 +20,9 @@ def items_of(event: Event) -> list[str]:
     """The distinct items of an event, in its order: from `products` or `items` (mappings or ids), or from
     `product_id`, `item`, `sku`. What is no usable id is left out."""
     properties = event.properties
+    one = properties.get("product_id")
+    if one.__class__ is str and "products" not in properties and "items" not in properties:  # most events
+        return [one] if 0 < len(one) <= _LONGEST_ID else []
     many = properties.get("products") or properties.get("items")
     found: Iterable[Any]
     if isinstance(many, list | tuple):
