@@ -70,7 +70,8 @@ def make_event(values: Mapping[str, Any], told: Told) -> Event | str:
         return "nobody: no visitor, user_id, anonymous_id, email, loyalty_id, crm_id, device_id or ids.KIND"
     visitor = _visitor(ids)
     traits, properties = _split(rest, name)
-    properties = tidy(canonical_properties(name, properties)[0]) | {"$via": "import", "provenance": {"party": told.party, "source": told.source}}
+    provenance = {"party": told.party, "source": told.source}
+    properties = tidy(canonical_properties(name, properties)[0]) | {"$via": "import", "provenance": provenance}
     if traits:
         properties["traits"] = tidy(traits)
     if others := {kind: value for kind, value in ids.items() if _named(kind, value) != visitor}:
