@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from . import templates
 from .rules import PageRules
-from .spans import Span, stand_apart
+from .spans import Span, Write, stand_apart
 from .templates import Filled, Fills, Fitted, Template, join_parts
 
 if TYPE_CHECKING:
@@ -41,10 +41,9 @@ def page_key(route: Hashable, rules: PageRules) -> Hashable:
 
 
 class Shape:
-    """A page and its slots. `cuts` is (bytes before the slot, its name, its own bytes, its index in `spans`), where
-    every slot stands once, apart from the others, and its fill is written as it is; None where one does not."""
+    """A page and its slots. `cuts` tells its pieces, where the slots stand apart; None where they do not."""
 
-    __slots__ = ("_joins", "cuts", "fragments", "kept", "key", "page", "size", "spans", "tail")
+    __slots__ = ("_frame", "_joins", "_names", "cuts", "fragments", "kept", "key", "page", "size", "spans", "tail")
 
     def __init__(self, key: Hashable, page: bytes, spans: Sequence[Span]) -> None:
         self.key, self.page, self.spans = key, page, list(spans)
@@ -52,15 +51,22 @@ class Shape:
         self.kept = False
         self.fragments: list[Fragment] | None = None  # of the pieces, kept ones too, where the page left compressed
         view = memoryview(page)
-        self.cuts: list[tuple[memoryview, str, memoryview, int]] | None = None
+        self.cuts: list[tuple[memoryview, str, memoryview, Write | None]] | None = None
+        self._frame: list[bytes | memoryview] = []  # the pieces, with the page's own where the slots are
+        self._names: list[str] | None = None  # of the slots, where each fill is written as it is
         last = 0
         if stand_apart(spans):
             self.cuts = cuts = []
-            for index, span in enumerate(spans):
+            for span in spans:
                 if not span.dead:
-                    cuts.append((view[last : span.start], span.slot, view[span.start : span.end], index))
+                    cuts.append((view[last : span.start], span.slot, view[span.start : span.end], span.write))
+                    self._frame += cuts[-1][::2]
                     last = span.end
+            names = [slot for _, slot, _, _ in cuts]
+            if len(set(names)) == len(names) and not any(write for _, _, _, write in cuts):
+                self._names = names
         self.tail = view[last:]
+        self._frame.append(self.tail)
         self._joins: dict[int, tuple[Fills, Filled]] = {}
 
     def fill(self, fills: Fills, *, lasting: bool = False) -> Filled | None:
@@ -72,12 +78,24 @@ class Shape:
             known = self._joins.get(id(fills))
             if known is not None and known[0] is fills:
                 return known[1]
-        filled = join_parts(self.cuts, self.tail, fills)
+        filled = self._filled(fills) if self._names else join_parts(self.cuts, self.tail, fills)
         if lasting and self.kept:
             if len(self._joins) >= _MOST_JOINS:
                 self._joins.clear()
             self._joins[id(fills)] = fills, filled
         return filled
+
+    def _filled(self, fills: Fills) -> Filled:
+        """As join_parts."""
+        parts, names = self._frame.copy(), self._names
+        assert names is not None
+        at = 1
+        for slot in names:
+            fill = fills[slot]
+            if fill is not None:
+                parts[at] = fill
+            at += 2
+        return parts, names
 
 
 class _Route:

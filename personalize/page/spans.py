@@ -8,6 +8,7 @@ from typing import Literal
 from .open_elements import Node
 
 Kind = Literal["inner", "outer", "point", "end", "after"]
+Write = Callable[[bytes], bytes | None]
 
 
 class Span:
@@ -35,7 +36,7 @@ class Span:
         self.end = self.ended = -1
         self.dead = False
         self.claim: bytes | None = b"" if kind == "inner" else None
-        self.write: Callable[[bytes], bytes | None] | None = None
+        self.write: Write | None = None
         self.closing: tuple[tuple[Node, bytes], ...] = ()
         self.node: Node | None = None
         if kind == "point" and not pair:
@@ -85,16 +86,13 @@ class Span:
 
 
 def stand_apart(spans: Sequence[Span]) -> bool:
-    """Whether every slot stands once, apart from the others, and takes its fill as it is."""
-    slots: set[str] = set()
+    """Whether what is written at each span depends on that slot's fill alone: none goes with another, none begins where
+    another does, and none comes with end tags."""
     before: Span | None = None
     for span in spans:
         if span.dead:
             continue
-        if span.write is not None or span.closing or span.slot in slots:
+        if span.closing or (before is not None and (span.start == before.start or span.gone_with(before))):
             return False
-        if before is not None and (span.start == before.start or span.gone_with(before)):
-            return False
-        slots.add(span.slot)
         before = span
     return True

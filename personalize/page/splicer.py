@@ -136,8 +136,12 @@ class Splicer:
         before_left = begun & 1  # what stands before the slot that was waited for has left already
         changed = begun > 0
         assert shape.cuts is not None
-        for before, slot, inner, index in shape.cuts[begun >> 1 :]:
+        for before, slot, inner, write in shape.cuts[begun >> 1 :]:
             fill = ask(slot)
+            shown = True
+            if write is not None and isinstance(fill, bytes):
+                fill = write(fill)
+                shown = fill is not None  # what cannot be written here is not shown
             if before_left:
                 before_left = 0
             else:
@@ -149,9 +153,11 @@ class Splicer:
                 changed = True
             else:
                 self.waiting = slot
-                self._out = self._head = shape.spans[index].start
+                cuts = shape.cuts[: len(parts) >> 1]
+                self._out = self._head = sum(len(gap) + len(own) for gap, _, own, _ in cuts) + len(before)
                 return parts[begun:]
-            self.found.append(slot)
+            if shown and slot not in self.found:
+                self.found.append(slot)
         parts.append(shape.tail)
         self.waiting = None
         page = self._pieces.popleft()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from .holes import Hole, Probe
 from .rules import PageRules
 from .scanner import PAIR_LIMIT
-from .spans import Span, stand_apart
+from .spans import Span, Write, stand_apart
 
 if TYPE_CHECKING:
     from .layouts import TemplateLayout
@@ -31,20 +31,26 @@ _OFFSETS = ("origin", "start", "end", "opened", "ended")
 
 
 Fills = Mapping[str, bytes | None]  # slot -> what is written there; None keeps the page's own
-Cuts = Sequence[tuple[memoryview, str, memoryview, int]]
-Filled = tuple[list[bytes | memoryview], list[str]]  # the pieces of a page, and its slots' names in its order
+# Bytes before a slot, its name, its own bytes, and what makes of a fill what is written (see Span.write).
+Cuts = Sequence[tuple[memoryview, str, memoryview, Write | None]]
+Filled = tuple[list[bytes | memoryview], Sequence[str]]  # the pieces of a page, and its slots' names in its order
 
 
 def join_parts(cuts: Cuts, tail: memoryview, fills: Fills) -> Filled:
     """A page with its slots filled: before a slot, its fill (bytes) or the page's own, ..., the tail."""
     parts: list[bytes | memoryview] = []
-    found: list[str] = []
-    for before, slot, inner, _ in cuts:
+    found: dict[str, None] = {}
+    for before, slot, inner, write in cuts:
         fill = fills[slot]
+        shown = True
+        if fill is not None and write is not None:
+            fill = write(fill)
+            shown = fill is not None  # what cannot be written here is not shown
         parts += (before, inner if fill is None else fill)
-        found.append(slot)
+        if shown:
+            found[slot] = None
     parts.append(tail)
-    return parts, found
+    return parts, list(found)
 
 
 class Template:
@@ -103,14 +109,14 @@ class Fitted:
         self.shifts = shifts  # how far the page is behind the template before each hole, and after the last
         self._spans: list[Span] | None = None
         self.tail = view = memoryview(page)
-        self.cuts: list[tuple[memoryview, str, memoryview, int]] | None = None
+        self.cuts: list[tuple[memoryview, str, memoryview, Write | None]] | None = None
         if template.edges is not None:
             last = 0
             self.cuts = cuts = []
-            for slot, index, start, before, end, inside in template.edges:
+            for slot, write, start, before, end, inside in template.edges:
                 start += shifts[before]
                 end += shifts[inside]
-                cuts.append((view[last:start], slot, view[start:end], index))
+                cuts.append((view[last:start], slot, view[start:end], write))
                 last = end
             self.tail = view[last:]
 
@@ -127,13 +133,13 @@ class Fitted:
         return self._spans
 
 
-def _edges(spans: Sequence[Span], starts: list[int]) -> list[tuple[str, int, int, int, int, int]] | None:
-    """(slot, index of its span, start, holes before that, end, holes before that) of each, where they stand apart."""
+def _edges(spans: Sequence[Span], starts: list[int]) -> list[tuple[str, Write | None, int, int, int, int]] | None:
+    """(slot, its write, start, holes before that, end, holes before that) of each span, where they stand apart."""
     if not stand_apart(spans):
         return None
     return [
-        (span.slot, index, span.start, bisect_left(starts, span.start), span.end, bisect_left(starts, span.end))
-        for index, span in enumerate(spans)
+        (span.slot, span.write, span.start, bisect_left(starts, span.start), span.end, bisect_left(starts, span.end))
+        for span in spans
         if not span.dead
     ]
 
