@@ -219,7 +219,9 @@ async def _decide(
     if recorded:
         for choice, fill in zip(choices, fills, strict=True):
             if choice.experience is not None and asked.visitor.id is not None:
-                shown = exposure_of(choice, fill.state)
+                draw = asked.decision.plan.draws.get(choice.experiment or "")
+                person = asked.profile.visitor if asked.profile is not None else ""
+                shown = exposure_of(choice, fill.state, draw, person)
                 event = Event(uuid.uuid4().hex, "Experience Viewed", now, asked.visitor.id, shown)
                 engine.history.record(as_allowed(event, asked.visitor.consent))
         await engine.history.log.flush()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from .bandits import specs_of
 from .conditions import Behaviour
 from .config.models import Config, Content, SourceConfig
 from .content import Contents, HttpSource
@@ -101,7 +102,7 @@ class Engine:
         self.segments = Segments(config)
         lists = listings(config)
         self.contents = Contents(config, self._sources(), observer)
-        self._prepared: dict[int, Prepared] = {}
+        self._prepared: dict[int, Prepared] = {}  # by the identity of a plan's choices
         self._targets = {name: _targets(name, config) for name in config.slots}
         self._refuse_bad_selectors()
         self.deciding = history.pauses.without_paused(config)
@@ -110,6 +111,7 @@ class Engine:
             # Routes are made when a path first asks for them; what is wrong or slow in one is met now instead.
             self._route(tuple(config.slots))
         history.lists.follow(lists)
+        history.learning.follow(specs_of(config))
 
     # --- made once ---------------------------------------------------------------------------------
 
@@ -220,18 +222,19 @@ class Engine:
         if self.segments.remembering and visitor.id is not None:
             # Every page counts as a touch, also one whose slots do not ask for the segment.
             entered = self.segments.entered(self.segments.remembering, facts, remembered, now, listed)
-        plan = route.decider.decide(Case(facts, visitor, profile, now), trace)
+        plan = route.decider.decide(Case(facts, visitor, profile, now, self.history.learning.allocations), trace)
         return Decision(plan, facts, entered)
 
     def prepare(self, plan: Plan) -> Prepared:
         """The part of a plan's content that needs nothing of the request."""
-        known = self._prepared.get(id(plan))
-        if known is not None and known.plan is plan:
+        choices = plan.choices
+        known = self._prepared.get(id(choices))
+        if known is not None and known.plan.choices is choices:
             return known
         fills = {c.slot: fill for c in plan.choices if (fill := self.contents.constant(c)) is not None}
         if len(self._prepared) >= _PREPARED:
             self._prepared.clear()
-        self._prepared[id(plan)] = made = Prepared(plan, fills)
+        self._prepared[id(choices)] = made = Prepared(plan, fills)
         return made
 
     def begin(

@@ -84,6 +84,8 @@ class Exchange:
             self._compresses = True
             self._offer = negotiate(request.headers.get(b"accept-encoding"))
         self._prepared = prepared = engine.prepare(decision.plan)
+        self._draws = decision.plan.draws
+        self._person = profile.visitor if profile is not None else ""
         self._fills: Mapping[str, Fill | asyncio.Future[Fill]] = prepared.fills
         if prepared.open:
             self._asks: dict[str, Ask] = {}
@@ -136,14 +138,15 @@ class Exchange:
     def shown(self) -> Shown:
         """The exposures on the page as it was sent, in its order."""
         prepared = self._prepared
-        if prepared.shown is not None and len(self.found) == len(prepared.choices):
+        draws = self._draws  # each visitor has their own
+        if prepared.shown is not None and not draws and len(self.found) == len(prepared.choices):
             return prepared.shown
         exposures = Shown(
-            exposure_of(choice, self._sent(slot).state)
+            exposure_of(choice, self._sent(slot).state, draws.get(choice.experiment or ""), self._person)
             for slot in self.found
             if (choice := prepared.choices[slot]).experience is not None
         )
-        if not prepared.open and len(self.found) == len(prepared.choices):
+        if not prepared.open and not draws and len(self.found) == len(prepared.choices):
             prepared.shown = exposures
         return exposures
 

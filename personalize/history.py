@@ -11,6 +11,7 @@ from typing import Final
 
 from .errors import StoreError
 from .events import EventLog, Retention, Snapshots
+from .learning import Learning
 from .lists import Lists
 from .model import OPERATOR, Catalogue, Event, Product, Profile
 from .pauses import Pauses
@@ -43,8 +44,10 @@ class History:
         self.proof = ProofCounts()
         self.pauses = Pauses()
         self.lists = Lists(observer)
-        self.folds: tuple[Fold, ...] = (self.pauses, self.profiles, self.recommender, self.proof)
-        learned: dict[str, SavedFold] = {"recommend": self.recommender, "proof": self.proof}
+        self.learning = Learning(store, observer)
+        bandits = self.learning.bandits
+        self.folds: tuple[Fold, ...] = (self.pauses, self.profiles, self.recommender, self.proof, bandits)
+        learned: dict[str, SavedFold] = {"recommend": self.recommender, "proof": self.proof, "bandits": bandits}
         self.snapshots = Snapshots(None if isinstance(store, MemoryStore) else store, learned, observer)
         self.log = EventLog(
             store,
@@ -81,6 +84,7 @@ class History:
             self._trimming = loop.create_task(self.retention.follow(), name="personalize retention")
             self._saving = loop.create_task(self._keep_saving(), name="personalize snapshots")
         self.lists.start()
+        self.learning.start()
         return self._starting
 
     async def _start(self) -> None:
@@ -88,6 +92,7 @@ class History:
             await self._recall_pauses()
             await self.hot.recall("")  # so that it is connected before the first page asks
             await self.log.start()
+            await self.learning.refresh()
         except Exception as error:  # a site stays up without its log
             self.observer.failed("history", error)
 

@@ -124,8 +124,8 @@ class Provenance:
 
 class Shown(list[dict[str, Any]]):
     """The exposures on a page (see events.exposure_of) as one list that the page views of many visitors carry. Made of
-    texts, booleans and None alone, and never changed; so what readers make of it, they may keep in it: `text`, the
-    list as JSON, and `known`, what a fold reads in it."""
+    texts, booleans, finite numbers and None alone, and never changed; so what readers make of it, they may keep in it:
+    `text`, the list as JSON, and `known`, what a fold reads in it."""
 
     __slots__ = ("known", "text")
 
@@ -183,6 +183,7 @@ class Profile:
     remembered: dict[str, float] = field(default_factory=dict)  # segment -> last time its condition held
     # Experiment's key -> the variant it was seen as; "key/part" -> the level of a part that is drawn on its own.
     assignments: dict[str, str] = field(default_factory=dict)
+    draws: dict[str, Draw] = field(default_factory=dict)  # bandit's key -> the newest draw that was shown
     provenance: dict[str, Provenance] = field(default_factory=dict)  # trait -> where it is from; the same keys
     gpc: bool = False  # the browser objected to selling and sharing (Sec-GPC: 1) on the last page
     withdrawn: float = float("-inf")  # consent was withdrawn then: no longer to be exported
@@ -227,6 +228,37 @@ class Product:
 Catalogue = Mapping[str, Product]
 
 
+# --- bandits -------------------------------------------------------------------------------------------
+
+PARTS = 10_000  # of a whole: as many as the hash of a visitor tells apart
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """How a bandit shares out its visitors from one update to the next. Each mapping is by context (a segment, or ""
+    for visitors in none of them) and has one number per arm: `parts` of PARTS, the `visitors` that these were learned
+    from, and the `means` that are believed of an arm's reward. `batch` is when the update was due."""
+
+    arms: tuple[str, ...]
+    batch: int
+    parts: Mapping[str, tuple[int, ...]]
+    visitors: Mapping[str, tuple[float, ...]]
+    means: Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What a bandit drew for a visitor: an arm, with which probability (`propensity`), in which context, by the
+    allocation of which `batch`. It holds `until` then; `number` counts a visitor's draws, from 1."""
+
+    variant: str
+    context: str
+    propensity: float
+    batch: int
+    number: int
+    until: float
+
+
 # --- decisions -----------------------------------------------------------------------------------------
 
 
@@ -261,9 +293,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One choice per slot of the route, in the config's order."""
+    """One choice per slot of the route, in the config's order; and by experiment what bandits drew for the visitor."""
 
     choices: tuple[Choice, ...]
+    draws: Mapping[str, Draw] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

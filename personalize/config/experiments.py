@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .bandits import check_bandit, check_bandits_apart
 from .mixes import check_mix, check_named, parts_of
 from .problems import did_you_mean, quoted
 from .tree import Path, Tree
@@ -33,6 +34,7 @@ def check_experiment(tree: Tree, path: Path, experiment: Mapping[str, Any]) -> N
     if weights and not any(weights):
         tree.report("PZ205", (*path, "variants"), "the variants' weights are all 0", "give one of them more")
     _ranges(tree, path, experiment, variants)
+    check_bandit(tree, path, experiment)
     forced = experiment.get("force")
     if isinstance(forced, str) and parts_of(experiment):
         check_named(tree, (*path, "force"), forced, experiment, whole=True)
@@ -75,6 +77,7 @@ def _range(tree: Tree, where: Path, pair: Any, *, empty: bool = False) -> None:
 
 def check_requirements(tree: Tree) -> None:
     """Report requirements that name what does not exist, or lead back to where they began."""
+    check_bandits_apart(tree)
     known: dict[str, Mapping[str, Any]] = {}
     for _, experiment in tree.each(*_EXPERIMENTS):
         if isinstance(key := _mapping(experiment).get("key"), str):

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from ..conditions import SegmentRules, compile_rule
 from ..model import Problem
+from .bandits import lint_bandits
 from .models import Config, Content, Experience, Experiment
 from .schedule import parse_moment
 from .tree import Path, Tree
@@ -43,6 +44,7 @@ def lint(config: Config, tree: Tree, now: float) -> list[Problem]:
         *_unmeasured(config, tree),
         *_creepy(config, tree),
         *_without_effect(config, tree),
+        *lint_bandits(tree),
         *unsupported(tree),
     ]
     return sorted(found, key=lambda p: (p.mark.line, p.mark.column, p.code, p.message))
@@ -141,7 +143,8 @@ def _unused(config: Config, tree: Tree) -> Iterator[Problem]:
 def _used_segments(config: Config) -> set[str]:
     conditions = [experience.when for _, experience in _experiences(config)]
     conditions += [segment.condition for segment in config.segments.values()]
-    return {name for condition in conditions for name in compile_rule(condition, config.segments).segments}
+    asked = {name for condition in conditions for name in compile_rule(condition, config.segments).segments}
+    return asked.union(*(e.experiment.bandit.by for _, e in _experiences(config) if e.experiment is not None))
 
 
 def _used_goals(config: Config) -> set[str]:

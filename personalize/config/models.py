@@ -6,7 +6,7 @@ The descriptions are what an editor's YAML plugin shows on hover, and what the r
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr
 
@@ -21,13 +21,14 @@ from .content import CONTENT_WORDS as CONTENT_WORDS
 from .content import PAGE as PAGE
 from .content import Content as Content
 from .members import Members as Members
-from .mixes import combinations, name_of
 from .site import ConsentRules as ConsentRules
 from .site import Cookie as Cookie
 from .site import Limits as Limits
 from .site import Model as Model
 from .site import Signal as Signal
 from .site import Site as Site
+from .variants import Experiment as Experiment
+from .variants import Variant as Variant
 
 Condition = str | dict[str, Any] | list[Any]  # checked and compiled by `conditions`
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -186,114 +187,6 @@ class CoolDown(Model):
 
     after: str = Field(description="An event's name, such as Order Completed.")
     for_: Duration = Field(alias="for", description="How long nothing is shown after it.")
-
-
-class Variant(Model):
-    """One arm of an experiment. It names what to show by exactly one of show, parts and html."""
-
-    id: str = Field(description="The variant's name, such as control.")
-    weight: float = Field(default=1, ge=0, description="Its share, relative to the other variants' weights.")
-    show: Content | None = Field(default=None, description="What it shows.")
-    parts: dict[str, str] | None = Field(default=None, description="Short for show: {parts: ...}.")
-    html: str | None = Field(default=None, description="Short for show: {html: ...}.")
-    range: tuple[float, float] | None = Field(
-        default=None,
-        strict=False,
-        description="The part of [0, 1) it takes, such as [0, 0.4], in place of weights and coverage.",
-    )
-
-    @property
-    def content(self) -> Content:
-        if self.show is not None:
-            return self.show
-        if self.html is not None:
-            return Content(kind="html", html=self.html)
-        return Content(kind="template", parts=self.parts or {})
-
-
-class Level(Model):
-    """One of the things that a drawn part can be."""
-
-    id: str = Field(description="The level's name, such as points.")
-    part: str = Field(description="The name of a part, such as headlines.points, or plain text; empty for none.")
-    weight: float = Field(default=1, ge=0, description="Its share, relative to the other levels' weights.")
-
-
-class Namespace(Model):
-    """Experiments that share a namespace and have ranges apart never meet in one visitor."""
-
-    id: str = Field(description="The namespace's name.")
-    range: tuple[float, float] = Field(strict=False, description="The share of visitors it may take, such as [0, 0.5].")
-
-
-class Filter(Model):
-    """Lets visitors in whose hash under a seed of its own lies in one of the ranges. Takes the place of a namespace."""
-
-    seed: str = Field(description="What the visitor's id is hashed with.")
-    ranges: list[Annotated[tuple[float, float], Field(strict=False)]] = Field(
-        min_length=1, description="Such as [[0, 0.5]]."
-    )
-
-
-class Requirement(Model):
-    """Another experiment that a visitor must be in, as one of these variants. Its condition is not asked."""
-
-    experiment: str = Field(description="The other experiment's key.")
-    variants: list[str] = Field(min_length=1, description="The variants that count.")
-
-
-class Promote(Model):
-    """When the best variant wins for good."""
-
-    probability: float = Field(default=0.95, gt=0.5, lt=1, description="How sure it must be.")
-    min_visitors: int = Field(default=0, ge=0, description="After at least so many visitors.")
-    min_days: int = Field(default=0, ge=0, description="After at least so many days.")
-    approval: Literal["required", "none"] = Field(default="required", description="Whether a person must agree.")
-
-
-class Experiment(Model):
-    """Variants that share an experience's visitors, each visitor always in the same one; or parts, each drawn on its
-    own, that combine in the template of what the experience shows."""
-
-    key: str = Field(
-        description="Visitors are split by this and their id. Keep it while it runs; a new key splits anew."
-    )
-    iteration: int = Field(default=1, ge=1, description="Which try at this idea it is, for reports.")
-    coverage: Share = Field(default=1.0, description="The share of visitors that takes part.")
-    namespace: Namespace | None = Field(default=None, description="Keeps its visitors apart from other experiments'.")
-    filters: list[Filter] = Field(default=[], description="All must let a visitor in. They take namespace's place.")
-    requires: list[Requirement] = Field(default=[], description="Other experiments that a visitor must be in.")
-    seed: str | None = Field(default=None, description="What the id is hashed with, where it is not the key.")
-    hash_version: Literal[1, 2] = Field(
-        default=2, description="GrowthBook's hash: 2, or 1 for an experiment that began with it."
-    )
-    sticky: bool = Field(
-        default=True, description="A visitor who saw a variant keeps it, whatever happens to weights and coverage."
-    )
-    force: str | None = Field(
-        default=None, description="Everybody in it gets this variant; it no longer counts as an experiment."
-    )
-    goal: str | None = Field(default=None, description="The goal it is measured by.")
-    guardrails: list[str] = Field(default=[], description="Goals that must not suffer.")
-    promote: Promote | None = Field(default=None, description="When the best variant wins for good.")
-    variants: list[Variant] = Field(default=[], min_length=2, description="What is compared; the first is the control.")
-    parts: dict[str, Annotated[list[Level], Field(min_length=2)]] = Field(
-        default={},
-        min_length=1,
-        description="In place of variants: a template's variables, each with what it can be; the first is the control.",
-    )
-
-    @property
-    def names(self) -> list[str]:
-        """What a visitor can be in it: the variants, or the combinations of its parts, such as "headline=points"."""
-        if not self.parts:
-            return [variant.id for variant in self.variants]
-        return [name_of(levels) for levels in combinations(self.levels)]
-
-    @property
-    def levels(self) -> dict[str, list[str]]:
-        """The ids of each part's levels."""
-        return {part: [level.id for level in levels] for part, levels in self.parts.items()}
 
 
 class Experience(Model):

@@ -9,6 +9,7 @@ from ..conditions import Rule, SegmentRules, compile_rule
 from ..config.mixes import combinations, fitting, name_of
 from ..config.models import PAGE, Content
 from ..model import Choice
+from .bandits import Bandit
 from .experiments import Split
 from .gates import CapGate, CoolDownGate, Gate, ScheduleGate, SignalGate
 from .mixes import Mix
@@ -36,7 +37,7 @@ class SlotCompiler:
         self.of_profile: list[tuple[int, Gate]] = []
         self.always = 0  # bits of the gates that are open for everybody
         self.aged: list[tuple[int, Callable[[Mapping[str, Any]], bool]]] = []
-        self.splits: list[Split | Mix] = []
+        self.splits: list[Split | Mix | Bandit] = []
         self.holdouts: list[tuple[int, float, str]] = []  # bit, percent, salt
 
     def slot(self, name: str) -> CompiledSlot:
@@ -66,9 +67,10 @@ class SlotCompiler:
         live = experience.status == "live"
         rule = compile_rule(experience.when, self._config.segments)
         gates = self._gates(name, experience, rule)
-        split = compile_split(experience.experiment, self._experiments) if experience.experiment else None
+        test = experience.experiment
+        split = compile_split(self._config, test, self._experiments) if test is not None else None
         holdout = _holdout(name, experience)
-        needs, test = 0, rule.test
+        needs = 0
         if live:
             needs = self._ask(gates, slot) | shared_bits
             if rule.reads & AGES:
@@ -83,7 +85,7 @@ class SlotCompiler:
             choices=_choices(name, slot, experience, held=False),
             held=_choices(name, slot, experience, held=True),
             needs=needs,
-            test=None if live and rule.reads & AGES else test,
+            test=None if live and rule.reads & AGES else rule.test,
             split_at=self._place(split) if live and split is not None else None,
             apart=self._hold(holdout) if live and holdout is not None else 0,
             holdout=holdout,
@@ -126,7 +128,7 @@ class SlotCompiler:
         asked.append((bit, question))
         return bit
 
-    def _place(self, split: Split | Mix) -> int:
+    def _place(self, split: Split | Mix | Bandit) -> int:
         self.splits.append(split)
         return len(self.splits) - 1
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..conditions import Behaviour, SegmentRules
-from ..model import Choice, Plan, Profile, Step, Visitor
+from ..model import Allocation, Choice, Draw, Plan, Profile, Step, Visitor
 from .answers import Answers
+from .bandits import Bandit
 from .compiler import SlotCompiler
 from .experiments import is_held_out
 from .inputs import key_maker
@@ -28,12 +29,14 @@ Assignment = tuple[bool, int, tuple[int, ...]]
 @dataclass(slots=True)
 class Case:
     """One visitor asking for one page at one moment; never written to. `facts` are nested by first word and hold what
-    the decider `reads`, with the visitor's memberships under "segments"; `now` is in Unix seconds."""
+    the decider `reads`, with the visitor's memberships under "segments"; `now` is in Unix seconds; `allocations` are
+    how bandits share out their visitors now, by their experiments' keys."""
 
     facts: Mapping[str, Any]
     visitor: Visitor
     profile: Profile | None
     now: float
+    allocations: Mapping[str, Allocation] = field(default_factory=dict)
 
 
 class Decider:
@@ -41,7 +44,8 @@ class Decider:
 
     The plan depends on the facts in `reads`, on consent, on the profile's exposures, events and views where caps,
     cool-downs, delays and expiries ask for them, on the id and the profile's assignments where there is an experiment
-    or a holdout, and on the time where there is a schedule; on nothing else. Plans are remembered by exactly that.
+    or a holdout (its draws, the time and the allocations where that is a bandit), and on the time where there is a
+    schedule; on nothing else. Plans are remembered by exactly that.
     """
 
     def __init__(self, config: Config, slots: Sequence[str]) -> None:
@@ -50,7 +54,9 @@ class Decider:
         compiler = SlotCompiler(config, self._segments)
         self.slots: tuple[CompiledSlot, ...] = tuple(compiler.slot(name) for name in slots)
         rules = [experience.rule for slot in self.slots for _, _, experience in slot.live]
-        named = frozenset[str]().union(*(rule.segments for rule in rules))
+        self._splits = tuple(compiler.splits)
+        self._bandits = tuple((n, split) for n, split in enumerate(self._splits) if isinstance(split, Bandit))
+        named = frozenset[str]().union(*(rule.segments for rule in rules), *(b.contexts for _, b in self._bandits))
         self.segments: frozenset[str] = frozenset(self._segments.order(sorted(named)))
         self.reads: frozenset[str] = frozenset[str]().union(
             *(rule.reads for rule in rules), self._segments.reads(self.segments)
@@ -66,7 +72,6 @@ class Decider:
         )
         self._purposes = frozenset(slot.purpose for slot in self.slots)
         self._answers = Answers(compiler.schedules, compiler.of_profile, compiler.always, compiler.aged)
-        self._splits = tuple(compiler.splits)
         self._kept = frozenset[str]().union(*(split.keys for split in self._splits))
         self._held_apart = tuple(compiler.holdouts)
         self.holdout = config.holdout
@@ -81,19 +86,23 @@ class Decider:
         id, profile = (None, None) if visitor.bot else (visitor.id, case.profile)
         answers = self._answers.bits(case.facts, profile, case.now)
         assignment = self._assignment(id, profile)
+        draws: dict[str, Draw] = {}
+        if self._bandits and id is not None:
+            assignment = self._draw(case, id, profile, assignment, draws)
         granted = visitor.consent.granted & self._purposes
         if trace is not None:
             from .tracing import trace_slot  # only those who ask why need it
 
             plan = self._plan(case.facts, answers, assignment, granted, visitor.bot)
+            plan = Plan(plan.choices, draws)
             for slot, choice in zip(self.slots, plan.choices, strict=True):
-                trace.append(trace_slot(slot, choice, case, self._segments, self.holdout))
+                trace.append(trace_slot(slot, choice, case, draws, self._segments, self.holdout))
             return plan
         key = (self._key(case.facts), answers, assignment, granted, visitor.bot)
-        plan_or_none = self._plans.get(key)
-        if plan_or_none is not None:
-            return plan_or_none
-        return self._plans.keep(key, self._plan(case.facts, answers, assignment, granted, visitor.bot))
+        plan = self._plans.get(key) or self._plans.keep(
+            key, self._plan(case.facts, answers, assignment, granted, visitor.bot)
+        )
+        return Plan(plan.choices, draws) if draws else plan
 
     def _plan(
         self, facts: Mapping[str, Any], answers: int, assignment: Assignment, granted: frozenset[str], bot: bool
@@ -121,6 +130,22 @@ class Decider:
         apart = sum(bit for bit, percent, salt in self._held_apart if is_held_out(salt, percent, id))
         arms = tuple([split.assign(id, kept) for split in self._splits])
         return self._assignments.keep(key, (held, apart, arms))
+
+    def _draw(
+        self, case: Case, id: str, profile: Profile | None, assignment: Assignment, draws: dict[str, Draw]
+    ) -> Assignment:
+        """The assignment with the bandits' arms in it; what was drawn is put into `draws`."""
+        held, apart, arms = assignment
+        drawn = list(arms)
+        last = profile.draws if profile is not None else {}
+        members = case.facts.get("segments") or ()
+        for place, bandit in self._bandits:
+            key = bandit.key
+            draw = bandit.draw(id, arms[place] >= 0, last.get(key), members, case.now, case.allocations.get(key))
+            drawn[place] = -1 if draw is None else bandit.names.index(draw.variant)
+            if draw is not None:
+                draws[key] = draw
+        return held, apart, tuple(drawn)
 
 
 _NOWHERE: Assignment = (False, 0, ())

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..conditions import Rule
 from ..model import Choice, Mark
+from .bandits import Bandit
 from .experiments import Split
 from .gates import Gate
 from .mixes import Mix
@@ -30,7 +31,7 @@ class CompiledExperience:
     mark: Mark
     rule: Rule
     gates: tuple[Gate, ...]
-    split: Split | Mix | None
+    split: Split | Mix | Bandit | None
     choices: tuple[Choice, ...]
     held: tuple[Choice, ...]
     needs: int

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..config.mixes import fitting, name_of
+from .bandits import Bandit
 from .experiments import Split, bucket_ranges, shares
 from .mixes import Mix
 
@@ -24,9 +25,18 @@ def experiments_by_key(config: Config) -> Mapping[str, Experiment]:
     return found
 
 
-def compile_split(test: Experiment, others: Mapping[str, Experiment], below: tuple[str, ...] = ()) -> Split | Mix:
-    """The split of one experiment; `others` are all by key. Raises ValueError for one that requires itself in the end
-    or an experiment that does not exist."""
+def compile_split(config: Config, test: Experiment, others: Mapping[str, Experiment]) -> Split | Mix | Bandit:
+    """The split of one experiment; `others` are all by key. Raises ValueError for one that requires itself in the end,
+    an experiment that does not exist, or a bandit."""
+    split = _split(test, others, ())
+    if test.allocate == "weights" or isinstance(split, Mix):
+        return split
+    assert test.goal is not None
+    window = config.goals[test.goal].window if test.bandit.window is None else test.bandit.window
+    return Bandit(_entry(test, split), split.names, tuple(test.bandit.by), window)
+
+
+def _split(test: Experiment, others: Mapping[str, Experiment], below: tuple[str, ...]) -> Split | Mix:
     if test.key in below:
         raise ValueError(f'the experiment "{test.key}" requires itself')
     requires = []
@@ -34,7 +44,9 @@ def compile_split(test: Experiment, others: Mapping[str, Experiment], below: tup
         if wanted.experiment not in others:
             raise ValueError(f'there is no experiment "{wanted.experiment}"')
         required = others[wanted.experiment]
-        other = compile_split(required, others, (*below, test.key))
+        if required.allocate != "weights":
+            raise ValueError(f'the experiment "{required.key}" is a bandit: nobody can require it')
+        other = _split(required, others, (*below, test.key))
         requires.append((other, frozenset(name for text in wanted.variants for name in _named(required, text))))
     own = [variant.range for variant in test.variants if variant.range is not None]
     weights = shares([variant.weight for variant in test.variants])
@@ -64,8 +76,12 @@ def _mix(test: Experiment, split: Split) -> Mix:
         )
         for part, levels in test.parts.items()
     )
-    entry = replace(split, names=("in",), ranges=tuple(bucket_ranges(1, test.coverage)), sticky=False)
-    return Mix(entry, parts, tuple(test.names))
+    return Mix(_entry(test, split), parts, tuple(test.names))
+
+
+def _entry(test: Experiment, split: Split) -> Split:
+    """Who takes part at all."""
+    return replace(split, names=("in",), ranges=tuple(bucket_ranges(1, test.coverage)), sticky=False)
 
 
 def _named(test: Experiment, text: str) -> list[str]:

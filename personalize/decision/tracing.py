@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..conditions import SegmentRules
-from ..model import Choice, Profile, Step
+from ..model import Choice, Draw, Profile, Step
+from .bandits import Bandit, drawn
 from .experiments import Split, hash_unit, is_held_out
 from .mixes import Mix
 from .slot import CompiledExperience, CompiledSlot
@@ -17,8 +18,16 @@ if TYPE_CHECKING:
     from .decider import Case
 
 
-def trace_slot(slot: CompiledSlot, choice: Choice, case: Case, segments: SegmentRules, holdout: Holdout | None) -> Step:
-    """Why `slot` shows `choice` in this case. The step holds if an experience is shown."""
+def trace_slot(
+    slot: CompiledSlot,
+    choice: Choice,
+    case: Case,
+    draws: Mapping[str, Draw],
+    segments: SegmentRules,
+    holdout: Holdout | None,
+) -> Step:
+    """Why `slot` shows `choice` in this case; `draws` are what bandits drew. The step holds if an experience is
+    shown."""
     anonymous = slot.purpose == "none"
     unknown = anonymous or case.visitor.bot
     id, profile = (None, None) if unknown else (case.visitor.id, case.profile)
@@ -34,7 +43,7 @@ def trace_slot(slot: CompiledSlot, choice: Choice, case: Case, segments: Segment
                 Step(f"experience {experience.id}", False, f"no: it is {experience.status}", (status,), experience.mark)
             )
             continue
-        gates = _gates(experience, case, id, profile, segments)
+        gates = _gates(experience, case, id, profile, draws, segments)
         passed = all(step.held for step in gates)
         if refused:
             saw, held = "not asked: consent was not given", False
@@ -67,7 +76,12 @@ def _held_out(percent: float, salt: str, id: str | None, anonymous: bool) -> Ste
 
 
 def _gates(
-    experience: CompiledExperience, case: Case, id: str | None, profile: Profile | None, segments: SegmentRules
+    experience: CompiledExperience,
+    case: Case,
+    id: str | None,
+    profile: Profile | None,
+    draws: Mapping[str, Draw],
+    segments: SegmentRules,
 ) -> tuple[Step, ...]:
     condition = segments.explained(experience.rule, case.facts)
     steps = [
@@ -79,22 +93,28 @@ def _gates(
         *(gate.explain(case.facts, profile, case.now) for gate in experience.gates),
     ]
     if experience.split is not None:
-        steps.append(_experiment(experience, id, profile))
+        steps.append(_experiment(experience, case, id, profile, draws))
     return tuple(steps)
 
 
-def _experiment(experience: CompiledExperience, id: str | None, profile: Profile | None) -> Step:
+def _experiment(
+    experience: CompiledExperience, case: Case, id: str | None, profile: Profile | None, draws: Mapping[str, Draw]
+) -> Step:
     split = experience.split
     assert split is not None
     what = f"is in experiment {split.key}"
     if id is None:
         return Step(what, False, "no id to split by")
     kept = profile.assignments if profile is not None else {}
-    arm = split.assign(id, kept)
+    draw = draws.get(split.key) if isinstance(split, Bandit) else None
+    arm = split.assign(id, kept) if draw is None else split.names.index(draw.variant)
     if arm < 0:
         return Step(what, False, f"{split.explain(id, kept)}: not in it")
     name, shown = split.names[arm], experience.choices[arm].variant
     forced = f", forced to {shown}" if experience.choices[arm].experiment is None else ""
+    if isinstance(split, Bandit) and draw is not None:
+        saw, inner = drawn(split, draw, case.allocations.get(split.key), case.now)
+        return Step(what, True, f"{saw}{forced}", inner)
     inner = tuple(_level(split.key, part, id, kept) for part in split.parts) if isinstance(split, Mix) else ()
     return Step(what, True, f"{split.explain(id, kept)}: {name}{forced}", inner)
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from ..model import Catalogue, Choice, Event, FillState, Profile
+from ..model import Catalogue, Choice, Draw, Event, FillState, Profile
 
 if TYPE_CHECKING:
     from ..config.models import Signal
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 _NAME: Final = re.compile(r"\{([^{}]+)\}")
 
 
-def exposure_of(choice: Choice, how: FillState) -> dict[str, Any]:
+def exposure_of(choice: Choice, how: FillState, draw: Draw | None = None, person: str = "") -> dict[str, Any]:
     """An experience was shown; or, with `held`, would have been shown to a visitor who is held out, which is
     written down in the same way so that the two groups stay comparable.
 
     It answers: what (slot, experience, variant, experiment, and the `levels` of parts that were drawn on their own),
-    how it was made (`how`), and why (reason).
+    how it was made (`how`), and why (reason). Where a bandit chose: with which probability (`propensity`), in which
+    `context`, by the shares of which `batch`, the number of the visitor's `draw`, and `until` when it holds; and
+    whose it is, where the visitor is known to be one of the site's users (`person`), since the reward may be theirs.
     """
     told: dict[str, Any] = {
         "slot": choice.slot,
@@ -36,6 +38,11 @@ def exposure_of(choice: Choice, how: FillState) -> dict[str, Any]:
     }
     if choice.levels:
         told["levels"] = dict(choice.levels)
+    if draw is not None:
+        told |= {"propensity": draw.propensity, "context": draw.context, "batch": draw.batch}
+        told |= {"draw": draw.number, "until": draw.until}
+        if person.startswith("u:"):
+            told["person"] = person
     return told
 
 

@@ -77,7 +77,11 @@ def as_download(
     return {
         "visitor": visitor,
         "made_at": written(now),
-        "profile": {**told, "provenance": {name: asdict(p) for name, p in profile.provenance.items()}},
+        "profile": {
+            **told,
+            "provenance": {name: asdict(p) for name, p in profile.provenance.items()},
+            "draws": {key: asdict(draw) for key, draw in profile.draws.items()},
+        },
         "segments": list(segments),
         "events": [
             {"id": e.id, "name": e.name, "time": e.time, "at": written(e.time), "properties": e.properties}
@@ -86,7 +90,7 @@ def as_download(
     }
 
 
-_LEFT_OUT: Final = frozenset({"visitor", "version", "provenance", "erased"})
+_LEFT_OUT: Final = frozenset({"visitor", "version", "provenance", "draws", "erased"})
 
 
 def written(time: float) -> str:

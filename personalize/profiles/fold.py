@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
-from ..model import ERASED, WITHDRAWN, Catalogue, Event, Profile, Shown
+from ..model import ERASED, WITHDRAWN, Catalogue, Draw, Event, Profile, Shown
+from .drawing import draw_of, follows
 from .erasing import erase
 from .provenance import provenance_of
 from .visits import be_active
 
-# Experiments (or "experiment/part") with what was drawn, and the keys of the exposures that were seen.
-_Exposures = tuple[tuple[tuple[str, str], ...], tuple[str, ...]]
+# Experiments (or "experiment/part") with what was drawn, bandits' draws, and the keys of the exposures that were seen.
+_Exposures = tuple[tuple[tuple[str, str], ...], tuple[tuple[str, Draw], ...], tuple[str, ...]]
 
 # What one visitor may take up. Beyond it the oldest goes.
 _VIEWS: Final = 200
@@ -152,9 +153,12 @@ def _shown(profile: Profile, event: Event, products: Catalogue) -> None:
         read = _read_exposures(event.exposures)
     elif (read := shown.known) is None:
         read = shown.known = _read_exposures(event.exposures)
-    assigned, keys = read
+    assigned, drawn, keys = read
     for experiment, variant in assigned:
         _put(profile.assignments, experiment, variant, _ASSIGNMENTS)
+    for experiment, draw in drawn:
+        if follows(draw, profile.draws.get(experiment)):
+            _put(profile.draws, experiment, draw, _ASSIGNMENTS)
     time, exposures = event.time, profile.exposures
     for key in keys:
         times = exposures.pop(key, None)
@@ -174,6 +178,7 @@ def _shown(profile: Profile, event: Event, products: Catalogue) -> None:
 
 def _read_exposures(exposures: Sequence[Mapping[str, Any]]) -> _Exposures:
     assigned: list[tuple[str, str]] = []
+    drawn: list[tuple[str, Draw]] = []
     keys: list[str] = []
     for shown in exposures:
         experiment, variant = _text(shown.get("experiment")), _text(shown.get("variant"))
@@ -184,10 +189,12 @@ def _read_exposures(exposures: Sequence[Mapping[str, Any]]) -> _Exposures:
                     assigned.append((f"{experiment}/{_text(part)}", _text(level)))
         elif experiment and variant:  # also where the content failed: the visitor was drawn
             assigned.append((experiment, variant))
+            if "draw" in shown and (draw := draw_of(shown, variant)) is not None:
+                drawn.append((experiment, draw))
         slot, experience = _text(shown.get("slot")), _text(shown.get("experience"))
         if slot and experience and shown.get("how") != "fallback":
             keys.append(sys.intern(f"{slot}/{experience}"))
-    return tuple(assigned), tuple(keys)
+    return tuple(assigned), tuple(drawn), tuple(keys)
 
 
 def _page_viewed(profile: Profile, event: Event, products: Catalogue) -> None:

@@ -73,6 +73,7 @@ async def _copy(source: Store, target: Store) -> Copied:
 
 
 async def _rebuild(file: Path, times: int) -> list[Rebuilt]:
+    from ..bandits import specs_of
     from ..config import load_config
     from ..observe import LogObserver
     from ..stores import open_store
@@ -85,9 +86,8 @@ async def _rebuild(file: Path, times: int) -> list[Rebuilt]:
         runs = []
         for turn in range(times):
             with _bar("folding", await store.last()) as progress:
-                runs.append(
-                    await rebuild_once(store, config.products, LogObserver(), progress, slice_=2000 - 500 * turn)
-                )
+                made_from = (store, config.products, LogObserver(), progress)
+                runs.append(await rebuild_once(*made_from, slice_=2000 - 500 * turn, bandits=specs_of(config)))
         return runs
     finally:
         await store.close()

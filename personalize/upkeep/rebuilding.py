@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from hashlib import blake2b
 from typing import Any
 
+from ..bandits import BanditSpec
 from ..history import History
 from ..model import Product
 from ..profiles import Profiles
@@ -41,9 +42,12 @@ async def rebuild(
     progress: Callable[[int], None] = lambda seq: None,
     *,
     slice_: int = 2000,
+    bandits: Mapping[str, BanditSpec] = {},
 ) -> Rebuilt:
-    """Fold the whole log, `slice_` events a read, into folds that are new. Raises StoreError."""
+    """Fold the whole log, `slice_` events a read, into folds that are new; `bandits` are those of the config. Raises
+    StoreError."""
     history = History(store, products, observer)
+    history.learning.follow(bandits)
     kinds: Counter[str] = Counter()
     visitors: dict[str, None] = {}
     after = unreadable = 0

@@ -1,0 +1,106 @@
+"""A bandit's assignment: the visitor's hash falls into the shares of their context. Pure, like any other split."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate, pairwise
+
+from ..conditions import shown_age
+from ..model import PARTS, Allocation, Draw, Step
+from .experiments import Split, choose_variation, hash_unit
+
+
+@dataclass(frozen=True, slots=True)
+class Bandit:
+    """An experiment whose shares move, compiled; used like a Split.
+
+    `entry` says who takes part at all: coverage, namespace, filters and requirements. `contexts` are the segments, of
+    which the first that a visitor is in counts. A draw holds for `window` seconds, whatever happens to the shares: the
+    visitor stays with one arm for as long as a reward is put down to it. The next draw takes another hash, so that it
+    says nothing about the one before.
+    """
+
+    entry: Split
+    names: tuple[str, ...]
+    contexts: tuple[str, ...]
+    window: float
+
+    @property
+    def key(self) -> str:
+        return self.entry.key
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys of all experiments whose earlier assignment counts here."""
+        return self.entry.keys
+
+    def assign(self, id: str, kept: Mapping[str, str] = {}) -> int:
+        """0 for a visitor who takes part, else -1; which arm it is, `draw` says."""
+        return self.entry.assign(id, kept)
+
+    def draw(
+        self,
+        id: str,
+        takes_part: bool,
+        last: Draw | None,
+        segments: Container[str],
+        now: float,
+        allocation: Allocation | None,
+    ) -> Draw | None:
+        """The visitor's arm; None for one who is not in it. `last` is the newest draw that was shown, `allocation` the
+        present one: without it, or where it is of other arms, the shares are equal."""
+        if last is not None and now < last.until and last.variant in self.names:
+            return last
+        if not takes_part:
+            return None
+        context = self.context(segments)
+        parts = self.parts(context, allocation)
+        number = 1 if last is None else last.number + 1
+        unit = hash_unit(f"{self.entry.seed}/arm", id if number == 1 else f"{id}/{number}")
+        assert unit is not None
+        arm = choose_variation(unit, _ranges(parts))
+        batch = allocation.batch if allocation is not None else 0
+        return Draw(self.names[arm], context, parts[arm] / PARTS, batch, number, now + self.window)
+
+    def context(self, segments: Container[str]) -> str:
+        return next((name for name in self.contexts if name in segments), "")
+
+    def parts(self, context: str, allocation: Allocation | None) -> tuple[int, ...]:
+        """The arms' shares in a context, in parts of PARTS."""
+        if allocation is not None and allocation.arms == self.names and context in allocation.parts:
+            return allocation.parts[context]
+        each, left = divmod(PARTS, len(self.names))
+        return tuple(each + (place < left) for place in range(len(self.names)))
+
+    def explain(self, id: str, kept: Mapping[str, str] = {}) -> str:
+        """Why the visitor takes part or not."""
+        return self.entry.explain(id, kept)
+
+
+@lru_cache(maxsize=4096)
+def _ranges(parts: tuple[int, ...]) -> tuple[tuple[float, float], ...]:
+    """Whole parts as ranges of [0, 1) whose ends are exactly what a hash can be."""
+    ends = (0, *accumulate(parts))
+    return tuple((low / PARTS, high / PARTS) for low, high in pairwise(ends))
+
+
+def drawn(bandit: Bandit, draw: Draw, allocation: Allocation | None, now: float) -> tuple[str, tuple[Step, ...]]:
+    """What a draw came from, and each arm as it stands now in the draw's context."""
+    place = f" in {draw.context}" if draw.context else " outside of its segments" if bandit.contexts else ""
+    chance = f"{draw.variant} had probability {draw.propensity:.4g}{place}"
+    fits = allocation is not None and allocation.arms == bandit.names and draw.context in allocation.parts
+    if draw.until - now < bandit.window:
+        saw = f"seen before: {chance}, and is kept for {shown_age(draw.until - now)} more"
+    elif allocation is None or not fits:
+        saw = f"{chance}: nothing is learned yet"
+    else:
+        saw = f"{chance}, from {sum(allocation.visitors[draw.context]):,.0f} visitors"
+    if allocation is None or not fits:
+        return saw, ()
+    of_arms = (numbers[draw.context] for numbers in (allocation.parts, allocation.visitors, allocation.means))
+    return saw, tuple(
+        Step(f"{name} has {parts / PARTS:.4g} now", name == draw.variant, f"{visitors:,.0f} visitors, {mean:.4g} each")
+        for name, parts, visitors, mean in zip(bandit.names, *of_arms, strict=True)
+    )
