@@ -5,22 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 from .errors import StoreError
 from .events import EventLog, Retention, Snapshots
+from .keeping import Keeping
 from .learning import Learning
 from .lists import Lists
-from .model import OPERATOR, Catalogue, Event, Product, Profile
+from .model import EXPIRED, OPERATOR, Catalogue, Event, Product, Profile
 from .pauses import Pauses
-from .profiles import Profiles
+from .profiles import Person, Profiles
 from .protocols import Fold, HotState, Observer, SavedFold, Store
 from .recommend import Embedded, ProofCounts
 from .stores import MemoryHotState, MemoryStore, open_hot_state, open_store
 
-_LOOK: Final = 1.0  # seconds between two looks whether a snapshot is due
 _NOT_LISTED: Final[frozenset[str]] = frozenset()
 
 
@@ -49,12 +48,9 @@ class History:
         self.folds: tuple[Fold, ...] = (self.pauses, self.profiles, self.recommender, self.proof, bandits)
         learned: dict[str, SavedFold] = {"recommend": self.recommender, "proof": self.proof, "bandits": bandits}
         self.snapshots = Snapshots(None if isinstance(store, MemoryStore) else store, learned, observer)
+        self._keeping = Keeping(self.profiles.people, self.snapshots, observer)
         self.log = EventLog(
-            store,
-            observer,
-            folds=(self.pauses, self.profiles, self.snapshots),
-            restore=self.snapshots.restore,
-            save=partial(self.snapshots.save_if_due, closing=True),
+            store, observer, folds=(self.pauses, self.profiles, self.snapshots), keeper=self._keeping
         )
         self.hot: HotState = hot or MemoryHotState()
         self.retention = Retention(store, observer, keep or {})
@@ -82,33 +78,27 @@ class History:
         if self._starting is None or self._starting.get_loop() is not loop:
             self._starting = loop.create_task(self._start(), name="personalize history")
             self._trimming = loop.create_task(self.retention.follow(), name="personalize retention")
-            self._saving = loop.create_task(self._keep_saving(), name="personalize snapshots")
+            self._saving = loop.create_task(self._keeping.follow(), name="personalize snapshots")
         self.lists.start()
         self.learning.start()
         return self._starting
 
     async def _start(self) -> None:
         try:
-            await self._recall_pauses()
+            await self._recall_operators()
             await self.hot.recall("")  # so that it is connected before the first page asks
             await self.log.start()
             await self.learning.refresh()
         except Exception as error:  # a site stays up without its log
             self.observer.failed("history", error)
 
-    async def _keep_saving(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK)
-            try:
-                await self.snapshots.save_if_due()
-            except StoreError as error:
-                self.observer.failed("snapshot", error)
-
-    async def _recall_pauses(self) -> None:
-        """What is paused stays so while a long log is still being replayed."""
+    async def _recall_operators(self) -> None:
+        """What is paused stays so, and what left the log stays away, while a long log is still being read."""
         try:
             await self.log.open()
-            self.pauses.recall(await self.store.of_visitor(OPERATOR))
+            told = await self.store.of_visitor(OPERATOR)
+            self.pauses.recall(told)
+            self.profiles.lines_left(max((event.seq for event in told if event.name == EXPIRED), default=0))
         except StoreError as error:
             self.observer.failed("history", error)  # the log tries again, and its tail brings the pauses
 
@@ -131,9 +121,7 @@ class History:
         """The segments whose lists of members, kept elsewhere, have this visitor under any of their ids."""
         if visitor is None or not self.lists:
             return _NOT_LISTED
-        identity = self.profiles.identity
-        person = identity.person(visitor)
-        return self.lists.of({visitor, *(member.id for member in identity.members(person))})
+        return self.lists.of(self.profiles.ids(visitor))
 
     async def events_of(self, visitor: str) -> list[Event]:
         """Every event of one person, by any of their ids, with what was recorded just now. Raises StoreError."""
@@ -143,14 +131,20 @@ class History:
     async def erase(self, tombstone: Event) -> bool:
         """Begin the profile of this "Visitor Erased" event's person anew, under each of their ids, on every worker and
         in every replay, and remove the lines before it where the store can. False (and said) where the lines stay."""
-        identity = self.profiles.identity
-        ids = dict.fromkeys([tombstone.visitor, *(m.id for m in identity.members(identity.person(tombstone.visitor)))])
+        try:
+            person = await self.profiles.people.of(tombstone.visitor)
+        except StoreError as error:
+            self.observer.failed("erase", error)
+            person = Person(tombstone.visitor, ())
+        ids = dict.fromkeys([tombstone.visitor, *(member.id for member in person.members)])
         for number, id_ in enumerate(ids):
             self.record(replace(tombstone, id=f"{tombstone.id}/{number}" if number else tombstone.id, visitor=id_))
         await self.log.flush()
-        if not hasattr(self.store, "forget"):
-            return False
         try:
+            await self.profiles.people.settle()
+            await self.profiles.forget([person.name, *ids])
+            if not hasattr(self.store, "forget"):
+                return False
             for id_ in ids:
                 await self.store.forget(id_)
         except StoreError as error:

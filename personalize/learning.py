@@ -16,7 +16,7 @@ from typing import Final
 
 from .bandits import Bandits, BanditSpec, Ledger, allocation
 from .model import Allocation, Event
-from .profiles.identity import SIGNED_OUT, UNLINKED, told_ids
+from .profiles.ids import SIGNED_OUT, UNLINKED, told_ids
 from .protocols import Observer, Store
 
 _LOOK: Final = 0.25  # seconds between two looks for a new batch

@@ -19,8 +19,8 @@ FLOORS = {
 # What stands above the floors, and what each may import besides the ground and the floors.
 ROOF = {
     "observe": set(), "plugins": set(), "routes": set(), "pauses": set(), "changes": set(),
-    "history": {"learning", "lists", "pauses"},
-    "learning": set(),
+    "history": {"keeping", "learning", "lists", "pauses"},
+    "keeping": set(), "learning": set(),
     "engine": {"history", "lists", "plugins", "routes"},
     "switch": {"changes", "pauses"},
     "preview": {"engine", "exchange", "explain", "routes", "visit"},
@@ -32,7 +32,7 @@ ROOF = {
     "me": {"engine", "membership", "visit"},
     "people": {"engine", "history", "membership", "observe"},
     "imports": set(), "flags": set(),
-    "upkeep": {"history", "observe"},
+    "upkeep": {"learning", "observe", "pauses"},
     "lists": {"plugins"},
     "own": {"asked", "engine", "me", "collect"},
     "asked": {"engine", "explain", "ofrep", "own", "preview", "visit"},

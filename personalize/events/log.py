@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
-from typing import Final
+from typing import Final, Protocol
 
 from ..errors import StoreError
 from ..model import Event
@@ -30,11 +30,23 @@ _LONGEST_PAUSE: Final = 2.0
 _LAST_PATIENCE: Final = 3.0  # seconds that closing waits for a store that fails
 
 
+class Keeper(Protocol):
+    """Keeps what folds know over a start. All methods may raise StoreError."""
+
+    async def restore(self) -> int:
+        """Called once, before the first fold: up to which seq do the folds know the log already?"""
+
+    async def settle(self) -> None:
+        """Called between slices of a log that is read: finish what they left to do, if it is much."""
+
+    async def save(self) -> None:
+        """Called when all is folded, before the store is closed."""
+
+
 class EventLog:
     """All methods are called on one event loop. `interval` (seconds) is the least time between two writes, in
     which events gather, `capacity` how many may wait, `patience` for how many seconds a failing store is tried again
-    before what it refused is dropped. `restore` is called once, before the first fold, and tells up to which seq the
-    folds know the log already; `save` before the store is closed. Both may raise StoreError."""
+    before what it refused is dropped. `keeper` keeps what the folds know over a start."""
 
     def __init__(
         self,
@@ -45,8 +57,7 @@ class EventLog:
         interval: float = 0.05,
         capacity: int = 20_000,
         patience: float = 30.0,
-        restore: Callable[[], Awaitable[int]] | None = None,
-        save: Callable[[], Awaitable[object]] | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self._store = store
         self._observer = observer
@@ -54,8 +65,8 @@ class EventLog:
         self._interval = interval
         self._capacity = capacity
         self._patience = patience
-        self._restore = restore
-        self._save = save
+        self._keeper = keeper
+        self._restored = keeper is None
         self._queue: deque[Event] = deque()
         self._seq = 0
         self._open = False
@@ -136,9 +147,9 @@ class EventLog:
 
     async def _at_the_end(self) -> None:
         try:
-            if self._save is not None:
+            if self._keeper is not None:
                 async with asyncio.timeout(_LAST_PATIENCE):
-                    await self._save()
+                    await self._keeper.save()
         except (StoreError, TimeoutError) as error:  # the next start reads more of the log
             self._observer.failed("snapshot", error)
         try:
@@ -250,12 +261,14 @@ class EventLog:
         async with self._folding:
             try:
                 await self._ready()
-                if self._restore is not None:
-                    self._seq = max(self._seq, await self._restore())
-                    self._restore = None
+                if not self._restored and self._keeper is not None:
+                    self._seq = max(self._seq, await self._keeper.restore())
+                    self._restored = True
                 while not self._stopping.is_set() and (events := await self._store.read(self._seq, _SLICE)):
                     self._fold(events)
                     await asyncio.sleep(0)
+                    if self._keeper is not None:
+                        await self._keeper.settle()
             except StoreError as error:
                 self._trouble("store, reading", "failing", str(error))
             else:

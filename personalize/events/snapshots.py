@@ -134,8 +134,9 @@ class Snapshots:
             return since >= _SHARE_ERASED * self._took
         return since >= _SHARE * self._took and (behind >= self._behind or since >= _AGE)
 
-    async def save(self) -> bool:
-        """Write one now. False where one is being made already, or somebody wrote a newer one. Raises StoreError."""
+    async def save(self, *, again: bool = False) -> bool:
+        """Write one now; `again`: also in place of one that stands as far. False where one is being made already, or
+        somebody wrote a newer one. Raises StoreError."""
         if self._store is None or self._aside is not None:
             return False
         began = time.monotonic()
@@ -146,7 +147,7 @@ class Snapshots:
             await self._catch_up()
         self._took = time.monotonic() - began
         self._stands, _ = await self._store.kept(GROUP, ())
-        while self._stands < seq:
+        while self._stands < seq + again:
             if await self._store.keep(GROUP, self._stands, seq, values, alone=True):
                 self._stands, self._wrote = seq, time.monotonic()
                 return True

@@ -14,7 +14,7 @@ from typing import Any
 from ..engine import Engine
 from ..membership import memberships
 from ..model import PURPOSES, Consent, Profile, Request, Visitor
-from ..profiles import Profiles
+from ..profiles import Identity, KnownPeople, Profiles
 from .everybody import everybody
 
 _NO_REQUEST = Request("GET", "/", b"", "https", {})
@@ -52,14 +52,15 @@ async def members(
 ) -> AsyncIterator[Member]:
     """Everybody in `segment` at `now`. The engine's store must be open. Raises StoreError."""
     store, products = engine.history.store, engine.history.products
-    profiles = Profiles(store, products, limit=1)
-    ids = await everybody(store, profiles.identity)
+    identity = Identity()
+    ids = await everybody(store, identity)
+    profiles = Profiles(store, products, room=0, people=KnownPeople(identity))
     # Lists know people by all their ids, as this log has them.
-    engine.history.profiles.identity = profiles.identity
+    engine.history.profiles = profiles
     await engine.history.lists.refresh()
-    people = {profiles.identity.person(id_): id_ for id_ in ids}
+    people = {identity.person(id_): id_ for id_ in ids}
     for number, (person, id_) in enumerate(people.items()):
-        timelines = profiles.identity.members(person)
+        timelines = identity.members(person)
         profile = await profiles.load(id_)
         progress(number + 1, len(people))
         if profile.gpc or profile.withdrawn >= profile.last_seen:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from .behaviours import behaviour_holds
 from .facts import PROFILE_FACTS
 from .fold import apply_event
-from .identity import Conflict, Identity, external_id
+from .identity import Conflict, Identity
+from .ids import external_id
 from .just_shown import with_just_shown
+from .people import KnownPeople, People, Person
 from .profiles import Profiles
 from .provenance import first_party
 
@@ -14,6 +16,9 @@ __all__ = [
     "PROFILE_FACTS",
     "Conflict",
     "Identity",
+    "KnownPeople",
+    "People",
+    "Person",
     "Profiles",
     "apply_event",
     "behaviour_holds",

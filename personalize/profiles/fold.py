@@ -23,6 +23,8 @@ from .visits import be_active
 # Experiments (or "experiment/part") with what was drawn, bandits' draws, and the keys of the exposures that were seen.
 _Exposures = tuple[tuple[tuple[str, str], ...], tuple[tuple[str, Draw], ...], tuple[str, ...]]
 
+FORM: Final = 1  # another number where the same events now make another profile
+
 # What one visitor may take up. Beyond it the oldest goes.
 _VIEWS: Final = 200
 _CART: Final = 100

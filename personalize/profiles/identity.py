@@ -1,7 +1,8 @@
 """Which ids are one person: a fold over the log. Pure.
 
-Ids are a browser's own ("3f0c..."), the site's users ("u:42"), other clients' anonymous ids ("a:..."), and external
-ones with their kind ("loyalty:123", "email:<sha256>", "device:..."). An event tells more than its own in `$ids`.
+A node is an id, or a part of its timeline where that was cut. A person is a set of nodes, named after its user, or else
+after its first node. The graph is a set of rows (`rows`, `put`), one for each id and one for each person; an event
+reads and changes only the rows of the ids that it mentions, of their persons, and of those persons' ids.
 
 Rule 1  Links are believed from the site's servers and its imports only: a browser that names somebody's user id is not
         let into that person's profile.
@@ -11,28 +12,23 @@ Rule 3  Signing out cuts a browser's timeline: what came before stays with the p
         Signing in as another user does the same first.
 Rule 4  What was joined can be undone: "Identity Unlinked" takes an id out of its person, with every link through it.
         "Identity Merged" is an operator's word that two users are one, and may join them.
+Rule 5  A person has at most 500 ids. A link beyond that is refused: such an id is shared by many.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ..model import ERASED, Event
+from .ids import CUT, MERGED, SIGNED_OUT, UNLINKED, id_text, is_device, is_trusted, mentioned, told_ids
 
-SIGNED_OUT: Final = "Signed Out"
-UNLINKED: Final = "Identity Unlinked"
-MERGED: Final = "Identity Merged"
 _NOBODY: Final[frozenset[str]] = frozenset()
 _MOST_CONFLICTS: Final = 1000  # the newest are kept
-_LONGEST: Final = 200  # characters of an id
-_OWN_ID: Final = re.compile(r"[0-9a-f]{32}")  # as a browser's cookie holds it
-_CUT: Final = "\0"  # in no id: between an id and the number of the part of its timeline
-_KIND: Final = re.compile(r"[a-z][a-z0-9_]{0,29}")
+_MOST_IDS: Final = 500  # of one person; who has more is no person, but an id that many share
+_MOST_NODES: Final = 10_000  # the same, with each part of a timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,27 +84,61 @@ class Identity:
         for person in self._user:
             for node in self._nodes[person]:
                 if not node.startswith("u:"):
-                    yield node.partition(_CUT)[0]
+                    yield node.partition(CUT)[0]
 
     @property
     def users(self) -> int:
         """How many users are known to be behind some other id."""
         return sum(len(self._nodes[person]) > 1 for person in self._user)
 
+    # --- rows ------------------------------------------------------------------------------------------
+
+    def rows(self) -> dict[str, list[Any]]:
+        """All that is known, as values that JSON can say: of an id ("i:...") its cuts, whether it was taken apart, and
+        the person of each of its nodes; of a person ("p:...") its nodes, and their links."""
+        ids = dict.fromkeys([*self._cuts, *self._apart, *(node.partition(CUT)[0] for node in self._person)])
+        rows: dict[str, list[Any]] = {}
+        for id_ in ids:
+            cuts = self._cuts.get(id_, [])
+            persons = [self._person.get(_numbered(id_, number), "") for number in range(len(cuts) + 1)]
+            rows[f"i:{id_}"] = [cuts, id_ in self._apart, persons]
+        for person, nodes in self._nodes.items():
+            links = [[node, *self._links[node]] for node in nodes if node in self._links]
+            rows[f"p:{person}"] = [nodes, links]
+        return rows
+
+    def put(self, rows: Mapping[str, list[Any]]) -> None:
+        """Take rows that `rows` gave, in place of what was known of the same ids and persons."""
+        for key, row in rows.items():
+            name = key[2:]
+            if key.startswith("i:"):
+                cuts, apart, persons = row
+                if cuts:
+                    self._cuts[name] = list(cuts)
+                if apart:
+                    self._apart.add(name)
+                self._person.update((_numbered(name, n), person) for n, person in enumerate(persons) if person)
+            else:
+                nodes, links = row
+                self._nodes[name] = list(nodes)
+                self._links.update((node, dict.fromkeys(fars)) for node, *fars in links)
+                if name.startswith("u:"):
+                    self._user[name] = name
+
     # --- learning --------------------------------------------------------------------------------------
 
     def apply(self, event: Event) -> frozenset[str]:
         """Take one stored event; returns the persons that are now made of other timelines than before."""
-        if "$via" not in event.properties and event.name != SIGNED_OUT and event.name != ERASED:
-            return _NOBODY  # most events: the site's own, which tell of no other id
+        if not mentioned(event):
+            return _NOBODY
         changed: set[str] = set()
         if event.name == SIGNED_OUT and not event.visitor.startswith("u:"):
             self._cut(event.visitor, event.seq, changed)
         elif event.name == ERASED:
             self._take_out(self._node(event.visitor), changed)
-        elif _is_trusted(event):
+        elif is_trusted(event):
             if event.name == UNLINKED:
-                self._unlink(_text(event.properties.get("id")), changed)
+                self._unlink(id_text(event.properties.get("id")), changed)
             else:
                 for id_ in told_ids(event):
                     self._link(event, id_, changed)
@@ -119,8 +149,11 @@ class Identity:
             return
         one, other = self.person(event.visitor), self.person(id_)
         users = (self._user_of(one), self._user_of(other))
+        if one != other and self._too_many(one, other):
+            self._refuse(event, id_, users)
+            return
         if one != other and users[0] and users[1] and event.name != MERGED:
-            device = next((i for i in (event.visitor, id_) if _is_device(i)), None)
+            device = next((i for i in (event.visitor, id_) if is_device(i)), None)
             if device is None or not any(i.startswith("u:") for i in (event.visitor, id_)):
                 self._refuse(event, id_, users)
                 return
@@ -131,6 +164,12 @@ class Identity:
             self._links.setdefault(node, {})[far] = None
         if one != other:
             self._join(one, other, changed)
+
+    def _too_many(self, one: str, other: str) -> bool:
+        nodes = [*self._nodes.get(one, (one,)), *self._nodes.get(other, (other,))]
+        if len(nodes) <= _MOST_IDS:
+            return False
+        return len(nodes) > _MOST_NODES or len({node.partition(CUT)[0] for node in nodes}) > _MOST_IDS
 
     def _join(self, one: str, other: str, changed: set[str]) -> None:
         changed |= {one, other}
@@ -200,7 +239,7 @@ class Identity:
         return id_ if cuts is None else _numbered(id_, len(cuts))
 
     def _member(self, node: str) -> Member:
-        id_, _, number = node.partition(_CUT)
+        id_, _, number = node.partition(CUT)
         cuts = self._cuts.get(id_, [])
         place = int(number or 0)
         after = cuts[place - 1] if place else 0
@@ -208,48 +247,4 @@ class Identity:
 
 
 def _numbered(id_: str, number: int) -> str:
-    return f"{id_}{_CUT}{number}" if number else id_
-
-
-def _is_device(id_: str) -> bool:
-    return id_.startswith(("a:", "device:")) or _OWN_ID.fullmatch(id_) is not None
-
-
-def _is_trusted(event: Event) -> bool:
-    return event.properties.get("$via") not in (None, "browser")
-
-
-def told_ids(event: Event) -> list[str]:
-    """The other ids of the same person that an event tells, each with its kind."""
-    told = event.properties.get("$ids")
-    ids: list[str] = []
-    for kind, value in told.items() if isinstance(told, Mapping) else ():
-        text = _text(value)
-        if not text or not isinstance(kind, str):
-            continue
-        if kind == "user_id":
-            ids.append(f"u:{text}")
-        elif kind in ("anonymous_id", "previous_id"):
-            ids.append(text if _OWN_ID.fullmatch(text) else f"a:{text}")
-        elif _KIND.fullmatch(kind) and kind not in ("u", "a"):
-            ids.append(external_id(kind, text))
-    traits = event.properties.get("traits") if event.name == "User Identified" else None
-    email = _text(traits.get("email")) if isinstance(traits, Mapping) else ""
-    if "@" in email:
-        ids.append(external_id("email", email))
-    # The user first: what else is told belongs to whoever signed in.
-    return [id_ for id_ in sorted(dict.fromkeys(ids), key=lambda i: not i.startswith("u:")) if id_ != event.visitor]
-
-
-def external_id(kind: str, value: str) -> str:
-    """An id of another system as the log keeps it. Of an e-mail address only the SHA-256 of its lower-case text, as
-    mailing and advertising systems exchange it."""
-    if kind == "email" and "@" in value:
-        value = hashlib.sha256(value.strip().lower().encode("utf-8", "replace")).hexdigest()
-    return f"{kind}:{value}"
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return value.replace(_CUT, "").strip()[:_LONGEST] if isinstance(value, str) else ""
+    return f"{id_}{CUT}{number}" if number else id_

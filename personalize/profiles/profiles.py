@@ -1,12 +1,13 @@
 """The profiles of this process: the most recently seen visitors in memory, each kept up to date by the log's tail.
 
-A profile is a person's: the events of every id that `identity` knows to be the same one, in the log's order.
+A profile is a person's: the events of every id that `people` knows to be the same one, in the log's order. It is what
+the log says of them now: where lines left the log, it is read anew.
 
 How a load and the tail meet without folding an event twice or missing one:
-Rule 1  From the moment a load begins, the tail's events for that person are put aside.
+Rule 1  From the moment a load begins, the tail's events for its ids are put aside.
 Rule 2  What the load reads is folded first, then what was put aside, then the profile is shown.
-Rule 3  A profile's `version` is the seq of its last event; an event that is not newer is already in it.
-Rule 4  A person of several ids is read up to one seq that was the log's last when the load began, so that no id's
+Rule 3  An event up to the last one that a profile knows, or that its load found in the log, is already in it.
+Rule 4  A person of several ids is read up to one seq that was the log's last when the reading began, so that no id's
         events are ahead of another's; whoever is joined or parted during a load is loaded again.
 The log gives seq in the order of commits, so nothing older than what the load read can still come.
 """
@@ -14,117 +15,248 @@ The log gives seq in the order of commits, so nothing older than what the load r
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import OrderedDict
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import aclosing
+from functools import partial
 from typing import Final
 
-from ..model import Catalogue, Event, Profile
+from ..model import EXPIRED, OPERATOR, Catalogue, Event, Profile
 from ..protocols import Store
 from .fold import apply_event
-from .identity import Identity
+from .ids import parts
+from .people import KnownPeople, People, Person, Persons
+from .saved import LEAST, Saved
+from .size import size_of
+from .timeline import timeline
 
-_SLICE: Final = 500  # events folded before other tasks get their turn: one or two milliseconds
+ROOM: Final = 64 * 1024 * 1024  # bytes of all profiles in memory, about
+_WEIGHED_EVERY: Final = 16  # events between two looks at how large a profile has become
+
+
+class _Kept:
+    """A profile in memory; `known` is the last seq that it needs no event of."""
+
+    __slots__ = ("epoch", "known", "person", "profile", "size", "until_weighed")
+
+    def __init__(self, profile: Profile, person: Person, known: int, epoch: int) -> None:
+        self.profile = profile
+        self.person = person
+        self.known = known
+        self.epoch = epoch
+        self.size = size_of(profile)
+        self.until_weighed = _WEIGHED_EVERY
+
+
+class _Load:
+    """One that is under way. `stale`: its person was joined or parted meanwhile, and what it reads is wrong."""
+
+    __slots__ = ("aside", "ids", "stale")
+
+    def __init__(self) -> None:
+        self.aside: list[Event] = []
+        self.ids: set[str] = set()
+        self.stale = False
 
 
 class Profiles:
-    """A fold over the log that keeps at most `limit` persons. Used on one event loop at a time."""
+    """A fold over the log that keeps profiles of about `room` bytes. Used on one event loop at a time. `people` says
+    who is whom; without it the store does, if it can keep values, or else this process's memory."""
 
-    def __init__(self, store: Store, products: Catalogue, *, limit: int = 50_000) -> None:
-        self.identity = Identity()
+    def __init__(
+        self, store: Store, products: Catalogue, *, room: int = ROOM, people: Persons | None = None
+    ) -> None:
+        self.people: Persons = people or (People(store) if hasattr(store, "keep") else KnownPeople())
+        self.size = 0  # bytes, about
         self._store = store
+        self._saved = Saved(store)
         self._products = products
-        self._limit = limit
-        self._kept: OrderedDict[str, Profile] = OrderedDict()
-        self._loading: dict[str, asyncio.Task[Profile | None]] = {}
-        self._aside: dict[str, list[Event]] = {}
+        self._room = room
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()  # person -> the profile, the latest asked for last
+        self._routes: dict[str, _Kept] = {}  # every id of those persons
+        self._tasks: dict[str, asyncio.Task[Profile | None]] = {}
+        self._loads: dict[str, list[_Load]] = {}  # id -> the loads under way that read it
+        self._epoch = 0  # the seq at which lines last left the log
+
+    # --- asking ----------------------------------------------------------------------------------------
 
     def get(self, visitor: str) -> Profile | None:
         """The profile if it is in memory; None says only that it is not loaded."""
-        person = self.identity.person(visitor)
-        profile = self._kept.get(person)
-        if profile is not None:
-            self._kept.move_to_end(person)
-        return profile
+        kept = self._routes.get(visitor)
+        if kept is None or kept.epoch != self._epoch:
+            return None
+        self._kept.move_to_end(kept.person.name)
+        return kept.profile
+
+    def ids(self, visitor: str) -> Collection[str]:
+        """All ids of the visitor's person, as far as memory has them: the visitor's own where it is not loaded."""
+        kept = self._routes.get(visitor)
+        return (visitor,) if kept is None else kept.person.ids
 
     async def load(self, visitor: str) -> Profile:
         """The profile, read from the store if need be; empty for a visitor without events. Callers who ask at the
         same time share one read, and a caller who walks away does not end it. Raises StoreError."""
-        profile = self.get(visitor)
-        if profile is not None:
-            return profile
         loop = asyncio.get_running_loop()
-        person = self.identity.person(visitor)
-        task = self._loading.get(person)
-        if task is None or task.get_loop() is not loop:
-            aside = self._aside[person] = []
-            task = self._loading[person] = loop.create_task(self._load(person, aside), name="personalize profile")
-            task.add_done_callback(_hear)
-        profile = await asyncio.shield(task)
-        return profile if profile is not None else await self.load(visitor)
-
-    def begin(self, visitor: str) -> Profile:
-        """An empty profile for a visitor whose id was made just now: nothing is read, for there is nothing yet."""
-        profile = self._kept.setdefault(visitor, Profile(visitor))
-        self._trim()
+        while (profile := self.get(visitor)) is None:
+            task = self._tasks.get(visitor)
+            if task is None or task.done() or task.get_loop() is not loop:
+                task = self._tasks[visitor] = loop.create_task(self._load(visitor), name="personalize profile")
+                task.add_done_callback(partial(self._loaded, visitor))
+            profile = await asyncio.shield(task)
+            if profile is not None:
+                break
         return profile
 
-    def apply(self, event: Event) -> None:
-        """Take one stored event. Visitors who are not in memory are left to their next load."""
-        for person in self.identity.apply(event):
-            self._kept.pop(person, None)
-            self._aside.pop(person, None)
-            self._loading.pop(person, None)
-        person = self.identity.person(event.visitor)
-        aside = self._aside.get(person)
-        if aside is not None:
-            aside.append(event)
-        elif (profile := self._kept.get(person)) is not None and event.seq > profile.version:
-            apply_event(profile, event, self._products)
+    def _loaded(self, visitor: str, task: asyncio.Task[Profile | None]) -> None:
+        if self._tasks.get(visitor) is task:
+            del self._tasks[visitor]
+        if not task.cancelled():
+            task.exception()  # callers may all have walked away; then nobody else takes it, and asyncio would complain
 
     async def events(self, visitor: str) -> list[Event]:
         """Every stored event of the visitor's person, in the log's order. Raises StoreError."""
-        return await self._read(self.identity.person(visitor))
+        person = await self.people.of(visitor)
+        upto = await self._store.last() if len(person.ids) > 1 else math.inf
+        return [event async for events in timeline(self._store, person.members, 0, upto) for event in events]
 
-    async def _read(self, person: str) -> list[Event]:
-        members = self.identity.members(person)
-        upto = await self._store.last() if len(members) > 1 else float("inf")  # Rule 4
-        events = [
-            event
-            for member in members
-            for event in await self._store.of_visitor(member.id)
-            if member.after < event.seq <= min(member.upto, upto)
-        ]
-        if len(members) > 1:
-            events.sort(key=lambda event: event.seq)
-        return events
+    async def forget(self, ids: Iterable[str]) -> None:
+        """Remove what was written down of these persons beside the log. Raises StoreError."""
+        await self._saved.forget(ids)
 
-    async def _load(self, person: str, aside: list[Event]) -> Profile | None:
-        """None where the person was joined or parted meanwhile: what was read is no longer all, or only, theirs."""
+    def lines_left(self, seq: int) -> None:
+        """Up to the event at `seq` lines left the log: what was read before that is read anew."""
+        if seq > self._epoch:
+            self._epoch = seq
+            for loads in self._loads.values():
+                for load in loads:
+                    load.stale = True
+
+    # --- learning --------------------------------------------------------------------------------------
+
+    def apply(self, event: Event) -> None:
+        """Take one stored event. Visitors who are not in memory are left to their next load."""
+        ids = self.people.apply(event)
+        if ids:
+            self._touch(ids, parts(event))
+        elif event.visitor == OPERATOR and event.name == EXPIRED:
+            self.lines_left(event.seq)
+        loads = self._loads.get(event.visitor)
+        if loads is not None:
+            for load in loads:
+                load.aside.append(event)
+        kept = self._routes.get(event.visitor)
+        if kept is not None and event.seq > kept.known:
+            kept.known = event.seq
+            apply_event(kept.profile, event, self._products)
+            kept.until_weighed -= 1
+            if not kept.until_weighed:
+                self._weigh(kept)
+
+    def _touch(self, ids: tuple[str, ...], parting: bool) -> None:
+        """Persons may be others now: but for ids that are one person's already, and are told to be so again."""
+        kept = {id(found): found for id_ in ids if (found := self._routes.get(id_)) is not None}
+        one = next(iter(kept.values()), None)
+        if parting or one is None or not one.person.ids.issuperset(ids):
+            for found in kept.values():
+                self._drop(found)
+        for load in {id(load): load for id_ in ids for load in self._loads.get(id_, ())}.values():
+            load.stale |= parting or not load.ids.issuperset(ids)
+
+    # --- loading ---------------------------------------------------------------------------------------
+
+    async def _load(self, visitor: str) -> Profile | None:
+        """None where what was read is no longer all, or only, the person's."""
+        load = _Load()
         try:
-            profile = Profile(person)
-            events = await self._read(person)
-            for begin in range(0, len(events), _SLICE):
-                for event in events[begin : begin + _SLICE]:
+            self._await(load, (visitor,))
+            person = await self.people.of(visitor)
+            kept = self._routes.get(visitor)
+            if kept is not None and kept.epoch == self._epoch:  # by another id of the same person
+                return kept.profile
+            self._await(load, person.live)
+            epoch = self._epoch
+            profile, long = await self._read(person)
+            known = max(person.known, profile.version)
+            for event in load.aside:
+                if event.seq > known:
+                    known = event.seq
                     apply_event(profile, event, self._products)
-                await asyncio.sleep(0)
-            for event in aside:
-                if event.seq > profile.version:
-                    apply_event(profile, event, self._products)
-            if self._aside.get(person) is not aside:
+            if load.stale:
                 return None
-            self._kept[person] = profile
-            self._trim()
+            self._keep(_Kept(profile, person, known, epoch))
+            if long:
+                self._saved.put(person, profile)
             return profile
         finally:
-            # Only this load's own entries: a newer load of the same person may have taken their place.
-            if self._aside.get(person) is aside:
-                del self._aside[person], self._loading[person]
+            self._forget(load)
+
+    async def _read(self, person: Person) -> tuple[Profile, bool]:
+        """The fold over what the log has; and whether it took so long that it is worth to be written down."""
+        upto = await self._store.last() if len(person.ids) > 1 else math.inf  # Rule 4
+        profile, found = Profile(person.name), 0
+        async with aclosing(timeline(self._store, person.members, 0, upto)) as pages:
+            async for events in pages:
+                found += await self._fold(profile, events)
+                if found >= LEAST:
+                    break
+            else:
+                return profile, False
+        saved = await self._saved.of(person, self._epoch)
+        if saved is not None and saved.version > profile.version:
+            profile, found = saved, 0
+        erased = profile.erased
+        async for events in timeline(self._store, person.members, profile.version, upto):
+            found += await self._fold(profile, events)
+        return profile, found >= LEAST or profile.erased > erased
+
+    async def _fold(self, profile: Profile, events: Sequence[Event]) -> int:
+        for event in events:
+            apply_event(profile, event, self._products)
+        await asyncio.sleep(0)
+        return len(events)
+
+    # --- memory ----------------------------------------------------------------------------------------
+
+    def _await(self, load: _Load, ids: Iterable[str]) -> None:
+        for id_ in set(ids) - load.ids:
+            load.ids.add(id_)
+            self._loads.setdefault(id_, []).append(load)
+
+    def _forget(self, load: _Load) -> None:
+        for id_ in load.ids:
+            loads = self._loads[id_]
+            loads.remove(load)
+            if not loads:
+                del self._loads[id_]
+
+    def _keep(self, kept: _Kept) -> None:
+        live = kept.person.live
+        for other in {id(found): found for id_ in live if (found := self._routes.get(id_)) is not None}.values():
+            self._drop(other)
+        if (former := self._kept.get(kept.person.name)) is not None:
+            self._drop(former)
+        self._kept[kept.person.name] = kept
+        self._routes.update(dict.fromkeys(live, kept))
+        self.size += kept.size
+        self._trim()
+
+    def _weigh(self, kept: _Kept) -> None:
+        kept.until_weighed = _WEIGHED_EVERY
+        size = size_of(kept.profile)
+        self.size += size - kept.size
+        kept.size = size
+        self._trim()
 
     def _trim(self) -> None:
-        while len(self._kept) > self._limit:
-            self._kept.popitem(last=False)
+        """The one that is asked for stays, however large."""
+        while self.size > self._room and len(self._kept) > 1:
+            self._drop(next(iter(self._kept.values())))
 
-
-def _hear(task: asyncio.Task[Profile | None]) -> None:
-    """Callers may all have walked away; then nobody else takes the error, and asyncio would complain."""
-    if not task.cancelled():
-        task.exception()
+    def _drop(self, kept: _Kept) -> None:
+        if self._kept.get(kept.person.name) is kept:
+            del self._kept[kept.person.name]
+            self.size -= kept.size
+            for id_ in kept.person.live:
+                if self._routes.get(id_) is kept:
+                    del self._routes[id_]

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .copying import Copied, copy_log
-from .rebuilding import Rebuilt, rebuild, state_of
+from .rebuilding import Rebuilt, rebuild, started, state_of
 
-__all__ = ["Copied", "Rebuilt", "copy_log", "rebuild", "state_of"]
+__all__ = ["Copied", "Rebuilt", "copy_log", "rebuild", "started", "state_of"]

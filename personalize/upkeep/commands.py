@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -36,25 +36,41 @@ def copy_store(source: str, target: str) -> None:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path), default="personalize.yaml")
-@click.option("--verify", is_flag=True, help="Do it twice, and fail where a fold comes to another state.")
-def rebuild(file: Path, verify: bool) -> None:
-    """Make the folds (profiles, recommendations, social proof) anew from the log, and tell what they hold.
+@click.option("--verify", is_flag=True, help="Write nothing; fail where two rebuilds, or what is kept, differ.")
+@click.option("--from-what-is-left", is_flag=True, help="Also where retention or erasures took lines out of the log.")
+def rebuild(file: Path, verify: bool, from_what_is_left: bool) -> None:
+    """Make anew what is kept beside the log (links, recommendations, social proof) from the log's first line, tell what
+    it comes to, and keep that.
 
-    Every worker does this when it starts: here it is seen how long that takes, and whether each line can be read."""
+    A worker that starts takes up what is kept, and reads the events after it; workers that run go on with what they
+    know. With --verify all is folded twice and compared with what a start would find."""
     from ..config import render
     from ..errors import ConfigError, StoreError
 
     try:
-        runs = asyncio.run(_rebuild(file, 2 if verify else 1))
+        runs = asyncio.run(_rebuild(file, verify, from_what_is_left))
     except ConfigError as error:
         render(error.problems, "text", file, None)
         sys.exit(1)
     except StoreError as error:
         raise click.ClickException(str(error))
     _draw(runs[0])
-    unlike = [fold for fold, state in runs[0].states.items() if state != runs[-1].states[fold]]
-    if unlike:
-        raise click.ClickException(f"not a function of the log alone: {', '.join(unlike)}")
+    if not verify and not runs[0].kept:
+        raise click.ClickException(
+            "Lines left the log (retention, or visitors who had theirs erased), and what they taught would be lost."
+            " Nothing was changed; --from-what-is-left does it all the same."
+        )
+    if len(runs) > 1:
+        _compare(runs[0], runs[1], "not a function of the log alone")
+        _compare(runs[0], runs[2], "kept otherwise than the log says")
+
+
+def _compare(one: Rebuilt, other: Rebuilt, what: str) -> None:
+    unlike = [fold for fold, state in one.states.items() if state != other.states[fold]]
+    if unlike and one.lines_left and "Profiles" not in unlike:
+        click.echo(f"{', '.join(unlike)}: what is kept knows of lines that left the log")
+    elif unlike:
+        raise click.ClickException(f"{what}: {', '.join(unlike)}")
 
 
 async def _copy(source: Store, target: Store) -> Copied:
@@ -72,22 +88,29 @@ async def _copy(source: Store, target: Store) -> Copied:
         await target.close()
 
 
-async def _rebuild(file: Path, times: int) -> list[Rebuilt]:
+async def _rebuild(file: Path, verify: bool, from_what_is_left: bool) -> list[Rebuilt]:
     from ..bandits import specs_of
     from ..config import load_config
     from ..observe import LogObserver
     from ..stores import open_store
     from . import rebuild as rebuild_once
+    from . import started
 
     config = load_config(file)
-    store = open_store(config.store, config.base)
+    bandits = specs_of(config)
+    store, observer = open_store(config.store, config.base), LogObserver()
     await store.open()
     try:
-        runs = []
-        for turn in range(times):
-            with _bar("folding", await store.last()) as progress:
-                made_from = (store, config.products, LogObserver(), progress)
-                runs.append(await rebuild_once(*made_from, slice_=2000 - 500 * turn, bandits=specs_of(config)))
+        keep: Literal["never", "if whole", "always"]
+        keep = "never" if verify else "always" if from_what_is_left else "if whole"
+        with _bar("folding", await store.last()) as progress:
+            runs = [await rebuild_once(store, config.products, observer, progress, keep=keep, bandits=bandits)]
+        if verify:
+            with _bar("again", await store.last()) as progress:
+                made_from = (store, config.products, observer, progress)
+                runs.append(await rebuild_once(*made_from, slice_=1500, bandits=bandits))
+            with _bar("comparing", await store.last()) as progress:
+                runs.append(await started(store, config.products, observer, progress, bandits=bandits))
         return runs
     finally:
         await store.close()

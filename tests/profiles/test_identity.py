@@ -160,7 +160,7 @@ async def _followed_equals_rebuilt(events: list[Event], begin: int) -> None:
         rebuilt.apply(stored)
     for id_ in ids:
         assert await live.load(id_) == await rebuilt.load(id_)
-    identity = live.identity
+    identity = known(*events)
     for one in events:
         owners = {p for id_ in ids for p in (identity.person(id_),) for m in identity.members(p)
                   if m.id == one.visitor and m.after < one.seq <= m.upto}  # fmt: skip

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personalize.errors import StoreError
-from personalize.model import Event, Profile
+from personalize.model import EXPIRED, OPERATOR, Event, Profile
 from personalize.profiles import Profiles, apply_event
+from personalize.profiles.size import size_of
 from personalize.stores import MemoryStore
 
 
@@ -67,19 +68,6 @@ async def test_a_loaded_profile_follows_the_log() -> None:
     assert (await profiles.load("bob")).version == 5
 
 
-async def test_a_new_visitor_needs_no_read() -> None:
-    """For an id that was made just now, `begin` gives the empty profile at once; events reach it as usual."""
-    store = GatedStore()
-    await store.open()
-    profiles = Profiles(store, {})
-    ann = profiles.begin("ann")
-    await store.append([event(1)])
-    for stored in await store.read():
-        profiles.apply(stored)
-    assert ann.version == 1 and await profiles.load("ann") is ann and profiles.begin("ann") is ann
-    assert store.reads == 0
-
-
 async def test_loads_at_the_same_time_share_one_read() -> None:
     """A hundred requests of one visitor read the log once, and one that walks away does not end it for the others."""
     store = GatedStore()
@@ -114,17 +102,50 @@ async def test_a_failed_load_is_tried_again() -> None:
 
 
 async def test_memory_is_bounded_and_the_least_recently_seen_goes() -> None:
-    """At most `limit` visitors are kept; a visitor who was asked for stays, and one who went is loaded again."""
+    """Profiles are kept up to a number of bytes; who was asked for stays, and who went is loaded again."""
     store = MemoryStore()
     await store.open()
     await store.append([event(n, f"v{n}") for n in range(10)])
-    profiles = Profiles(store, {}, limit=3)
+    profiles = Profiles(store, {}, room=3 * size_of(await Profiles(store, {}).load("v0")))
     for n in range(3):
         await profiles.load(f"v{n}")
     assert profiles.get("v0") is not None
     await profiles.load("v3")
     assert [n for n in range(10) if profiles.get(f"v{n}") is not None] == [0, 2, 3]
     assert (await profiles.load("v1")).version == 2
+
+
+async def test_a_profile_that_grows_makes_others_go() -> None:
+    """The bound is in bytes: what visitors do while they are in memory counts, too."""
+    store = MemoryStore()
+    await store.open()
+    profiles = Profiles(store, {}, room=100_000)
+    for n in range(20):
+        await profiles.load(f"v{n}")
+    assert len(profiles._kept) == 20
+    await store.append([event(n, "v19") for n in range(600)])
+    for stored in await store.read():
+        profiles.apply(stored)
+    assert profiles.get("v19") is not None and profiles.size <= 100_000
+    for n in range(2000):
+        await profiles.load(f"w{n}")
+    assert profiles.size <= 100_000 and len(profiles._kept) < 100 and len(profiles._routes) == len(profiles._kept)
+
+
+async def test_what_lines_said_that_left_the_log_is_known_no_more() -> None:
+    """When old lines left, everybody's profile is what the rest of them say, in memory and after a load alike."""
+    store = MemoryStore()
+    await store.open()
+    await store.append([event(1), event(2), event(3)])
+    profiles = Profiles(store, {})
+    assert (await profiles.load("ann")).cart == {"p1": (2, 0.0), "p0": (1, 0.0)}
+    await store.trim(0, 3, {"Product Added": 2500.0})
+    assert (await profiles.load("ann")).cart == {"p1": (2, 0.0), "p0": (1, 0.0)}  # nobody has said so yet
+    await store.append([Event("gone", EXPIRED, 9e6, OPERATOR)])
+    for stored in await store.read(3):
+        profiles.apply(stored)
+    assert profiles.get("ann") is None
+    assert (await profiles.load("ann")).cart == {"p1": (1, 0.0)}
 
 
 def test_another_event_loop_does_not_wait_for_a_dead_one() -> None:
@@ -156,7 +177,7 @@ class MissesWhileLoading(Profiles):
     """Planted bug: events that come during a load are taken for somebody else's."""
 
     def apply(self, event: Event) -> None:
-        if event.visitor not in self._loading:
+        if event.visitor not in self._tasks:
             super().apply(event)
 
 
@@ -164,7 +185,7 @@ class FoldsTwice(Profiles):
     """Planted bug: an event that the load had read is folded again when the tail brings it."""
 
     def apply(self, event: Event) -> None:
-        profile = self._kept.get(event.visitor)
+        profile = self.get(event.visitor)
         if profile is not None:
             apply_event(profile, event, {})
         else:

@@ -1,0 +1,229 @@
+"""Which ids are one person, of everybody, in bounded memory: the rows of `identity`, kept in the store.
+
+Rule 1  The rows stand at a seq and move in one transaction with it, from where they stand. So whichever worker comes
+        first moves them on; the others find that it is done, and no event counts twice or is left out.
+Rule 2  Who asks for a person is told as of the last event that this process heard of, or later.
+Rule 3  An event that mentions the same ids as the last one that mentioned any of them changes nothing, and is not
+        looked at: a client that names its user with every event costs nothing more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final, Protocol, cast
+
+from ..errors import StoreError
+from ..model import Event
+from ..protocols import KeepingStore, Store
+from .identity import Identity, Member
+from .ids import CUT, MERGED, mentioned, parts
+
+GROUP: Final = "identity"
+BEHIND: Final = 20_000  # events after which the rows are told to stand further on, though nothing changed
+_BATCH: Final = 200  # events that change rows in one transaction
+_MANY: Final = 1_000  # events that wait, from which on the log's reader waits too
+_REMEMBERED: Final = 20_000  # ids of Rule 3
+_TRIES: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who an id stands for: the timelines whose events are the person's, the first-linked first. `known` is the seq up
+    to which it is certain that the log says no more."""
+
+    name: str
+    members: tuple[Member, ...]
+    known: int = 0
+
+    @property
+    def ids(self) -> frozenset[str]:
+        return frozenset(member.id for member in self.members)
+
+    @property
+    def live(self) -> frozenset[str]:
+        """The ids whose next events are the person's, too."""
+        return frozenset(member.id for member in self.members if member.upto == math.inf)
+
+
+class Persons(Protocol):
+    """Whom Profiles asks."""
+
+    def apply(self, event: Event) -> tuple[str, ...]:
+        """Take one stored event; returns the ids whose persons may be others now."""
+
+    async def of(self, id_: str) -> Person:
+        """The person that an id stands for. Raises StoreError."""
+
+    async def settle(self) -> None:
+        """Finish what events left to do. Raises StoreError."""
+
+
+class KnownPeople:
+    """All links in memory: for commands that read the whole log anyway, and for stores that keep no values."""
+
+    def __init__(self, identity: Identity | None = None) -> None:
+        self.identity = identity or Identity()
+
+    def apply(self, event: Event) -> tuple[str, ...]:
+        """Take one stored event."""
+        self.identity.apply(event)
+        return mentioned(event)
+
+    async def of(self, id_: str) -> Person:
+        """Raises nothing."""
+        name = self.identity.person(id_)
+        return Person(name, self.identity.members(name))
+
+    async def settle(self) -> None:
+        """Nothing is left to do."""
+
+
+class People:
+    """The rows in the store. All methods are called on one event loop at a time; `store` must be one that keeps."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = cast(KeepingStore, store)
+        self._pending: deque[Event] = deque()  # not in the rows yet, as far as is known
+        self._last: dict[str, tuple[str, ...]] = {}  # id -> what the last event that mentioned it mentioned
+        self._stands = 0
+        self._heard = 0  # the last event's seq
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._settling = asyncio.Lock()
+
+    async def restore(self) -> int:
+        """The seq up to which the store knows all links. Raises StoreError."""
+        self._note((await self._store.kept(GROUP, ()))[0])
+        self._heard = max(self._heard, self._stands)
+        return self._stands
+
+    def apply(self, event: Event) -> tuple[str, ...]:
+        """Take one stored event; returns the ids whose persons may be others now."""
+        self._heard = event.seq
+        ids = mentioned(event)
+        if not ids or self._is_known(event, ids):
+            return ()
+        if event.seq > self._stands:
+            self._pending.append(event)
+        return ids
+
+    def _is_known(self, event: Event, ids: tuple[str, ...]) -> bool:
+        """Rule 3."""
+        if parts(event) or event.name == MERGED:
+            self._last.clear()  # what was refused before may hold now
+            return False
+        if all(self._last.get(id_) == ids for id_ in ids):
+            return True
+        if len(self._last) > _REMEMBERED:
+            self._last.clear()
+        self._last.update(dict.fromkeys(ids, ids))
+        return False
+
+    # --- asking ----------------------------------------------------------------------------------------
+
+    async def of(self, id_: str) -> Person:
+        """Rule 2. Raises StoreError."""
+        for _ in range(_TRIES):
+            await self.settle()
+            stands, graph = await self._load((id_,), whole=False)
+            name = graph.person(id_)
+            person = Person(name, graph.members(name), stands)
+            if not any(person.ids.intersection(mentioned(event)) for event in self._pending if event.seq > stands):
+                return person
+        raise StoreError(f"the person of {id_[:40]} changes all the time")
+
+    # --- moving on -------------------------------------------------------------------------------------
+
+    async def settle(self) -> None:
+        """Bring the rows to the last event that was heard of. Raises StoreError; what is left is tried again."""
+        if not self._pending:
+            return
+        async with self._lock():
+            while self._pending:
+                await self._move(list(islice(self._pending, _BATCH)))
+
+    async def settle_if_many(self) -> None:
+        """So that what waits is bounded, however fast the log is read. Raises StoreError."""
+        if len(self._pending) >= _MANY:
+            await self.settle()
+
+    async def stand_on(self, least: int = BEHIND) -> None:
+        """Where nothing changed for `least` events: say that the rows know them, for the next start. Raises
+        StoreError."""
+        await self.settle()
+        heard = self._heard
+        if heard - self._stands >= least and not self._pending:
+            self._note((await self._store.kept(GROUP, ()))[0])
+            if self._stands < heard and await self._store.keep(GROUP, self._stands, heard, {}):
+                self._stands = heard
+
+    async def _move(self, batch: list[Event]) -> None:
+        ids = list(dict.fromkeys(id_ for event in batch for id_ in mentioned(event)))
+        for _ in range(_TRIES):
+            stands, graph = await self._load(ids, whole=True)
+            before = written(graph.rows())
+            left = [event for event in batch if event.seq > stands]
+            for event in left:
+                graph.apply(event)
+            after = written(graph.rows())
+            changed: dict[str, bytes | None] = {key: row for key, row in after.items() if before.get(key) != row}
+            changed.update(dict.fromkeys(before.keys() - after.keys()))
+            if not changed or await self._keep(stands, left[-1].seq, changed):
+                for _ in batch:
+                    self._pending.popleft()
+                return
+        raise StoreError("others change the links of people all the time")
+
+    async def _keep(self, stands: int, upto: int, changed: Mapping[str, bytes | None]) -> bool:
+        done = await self._store.keep(GROUP, stands, upto, changed)
+        if done:
+            self._stands = upto
+        return done
+
+    async def _load(self, ids: Collection[str], *, whole: bool) -> tuple[int, Identity]:
+        """A graph with all rows that concern these ids, as of one seq; `whole`: so that events can be taken."""
+        for _ in range(_TRIES):
+            graph = Identity()
+            stands, rows = await self._rows(f"i:{id_}" for id_ in ids)
+            graph.put(rows)
+            if not rows:
+                return stands, graph
+            chosen = (row[2] if whole else row[2][-1:] for row in rows.values())
+            persons = dict.fromkeys(person for some in chosen for person in some if person)
+            again, of_persons = await self._rows(f"p:{person}" for person in persons)
+            graph.put(of_persons)
+            others = dict.fromkeys(f"i:{node.partition(CUT)[0]}" for row in of_persons.values() for node in row[0])
+            last, of_others = await self._rows(key for key in others if key not in rows)
+            graph.put(of_others)
+            if stands == again == last:
+                return stands, graph
+        raise StoreError("others change the links of people all the time")
+
+    async def _rows(self, keys: Iterable[str]) -> tuple[int, dict[str, list[Any]]]:
+        asked = list(dict.fromkeys(keys))
+        if not asked:
+            return self._stands, {}
+        stands, kept = await self._store.kept(GROUP, asked)
+        self._note(stands)
+        return stands, {key: json.loads(value) for key, value in kept.items()}
+
+    def _note(self, stands: int) -> None:
+        if stands < self._stands:  # the store was lost, and its links with it
+            self._last.clear()
+        self._stands = stands
+
+    def _lock(self) -> asyncio.Lock:
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._settling = loop, asyncio.Lock()
+        return self._settling
+
+
+def written(rows: Mapping[str, Any]) -> dict[str, bytes]:
+    """A graph's rows as the store keeps them."""
+    return {key: json.dumps(row, separators=(",", ":")).encode() for key, row in rows.items()}

@@ -1,0 +1,248 @@
+"""Who is whom, kept in the store: whatever worker moves it on, it is the graph that the log tells."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from personalize.errors import StoreError
+from personalize.history import History
+from personalize.model import ERASED, Event
+from personalize.observe import LogObserver
+from personalize.profiles import Identity, People, Profiles, identity, people
+from personalize.profiles.people import GROUP
+from personalize.stores import MemoryStore, SqliteStore
+
+IDS = ["a" * 32, "b" * 32, "u:1", "u:2", "u:3", "a:x", "loyalty:9"]
+NAMES = [*3 * ["Product Viewed"], "Signed Out", ERASED, "Identity Unlinked", "Identity Merged"]
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(IDS),
+        st.sampled_from(NAMES),
+        st.sampled_from(["server", "server", "browser"]),
+        st.dictionaries(
+            st.sampled_from(["user_id", "anonymous_id", "loyalty"]), st.sampled_from(["1", "2", "9", "x", "b" * 32]),
+            max_size=2,
+        ),
+        st.sampled_from(["wait", "wait", "one", "other", "ask one", "ask other", "new one"]),
+    ),
+    max_size=30,
+)  # fmt: skip
+
+
+def event(seq: int, visitor: str, name: str = "Product Viewed", via: str = "server", **ids: str) -> Event:
+    properties = {"$via": via, "$ids": ids, "id": visitor, "item": f"p{seq}"}
+    return Event(f"e{seq}", name, 100.0 * seq, visitor, properties, seq)
+
+
+def told(graph: Identity) -> dict[str, Any]:
+    return dict(json.loads(json.dumps(graph.rows())))
+
+
+async def rows(store: Any) -> dict[str, Any]:
+    return {key: json.loads(value) for key, value in (await store.kept(GROUP))[1].items()}
+
+
+async def kept_as_told(kind: type[People], steps: Sequence[Any], store: Any = None) -> bool:
+    """Two workers follow one log, each at its own pace: does the store end with the graph that the log tells, and is
+    everybody told who they are on the way?"""
+    store = store or MemoryStore()
+    workers, heard = [kind(store), kind(store)], [0, 0]
+    graph = Identity()
+    log: list[Event] = []
+
+    def follow(which: int) -> None:
+        for one in log[heard[which] :]:
+            workers[which].apply(one)
+        heard[which] = len(log)
+
+    for seq, (visitor, name, via, ids, then) in enumerate(steps, 1):
+        log.append(event(seq, visitor, name, via, **ids))
+        graph.apply(log[-1])
+        which = 1 if then.endswith("other") else 0
+        if then == "new one":  # a worker ends, with what it had not written, and starts again from what is kept
+            workers[0] = kind(store)
+            heard[0] = await workers[0].restore()
+        elif then != "wait":
+            follow(which)
+            if then.startswith("ask"):
+                person = await workers[which].of(visitor)
+                right = graph.person(visitor)
+                if (person.name, person.members) != (right, graph.members(right)):
+                    return False
+            else:
+                await workers[which].settle()
+    for which in (0, 1):
+        follow(which)
+        await workers[which].settle()
+    return await rows(store) == told(graph)
+
+
+@settings(max_examples=300, deadline=None)
+@given(steps=STEPS)
+def test_what_is_kept_is_what_the_log_tells(steps: list[Any]) -> None:
+    """However two workers take turns, lag behind and start anew, the rows are those of the whole log folded at once."""
+    assert asyncio.run(kept_as_told(People, steps))
+
+
+JOIN, CARD = {"user_id": "1"}, {"loyalty": "9"}
+TURNS = [
+    ("a" * 32, "Product Viewed", "server", JOIN, "one"),
+    ("b" * 32, "Product Viewed", "server", JOIN, "other"),
+    ("u:1", "Product Viewed", "server", CARD, "one"),
+    ("u:2", "Product Viewed", "server", CARD, "other"),
+    ("u:1", "Identity Unlinked", "server", {}, "other"),
+    ("u:2", "Product Viewed", "server", CARD, "one"),
+]
+
+
+class Remembers(People):
+    """Planted bug: what was told once is never looked at again, whoever was parted since."""
+
+    def _is_known(self, event: Event, ids: tuple[str, ...]) -> bool:
+        known = self._last.get(event.visitor) == ids
+        self._last[event.visitor] = ids
+        return known
+
+
+class Overwrites(MemoryStore):
+    """Planted bug: who comes late writes all the same."""
+
+    async def keep(
+        self, group: str, before: int, upto: int, values: Mapping[str, bytes | None], *, alone: bool = False
+    ) -> bool:
+        return await super().keep(group, (await self.kept(group))[0], upto, values, alone=alone)
+
+
+class Twice(People):
+    """Planted bug: what another worker has done already is done again."""
+
+    async def _load(self, ids: Any, *, whole: bool) -> Any:
+        stands, graph = await super()._load(ids, whole=whole)
+        return (0 if whole else stands), graph
+
+
+async def test_graphs_that_are_kept_wrongly_are_caught() -> None:
+    """Planted bugs: the law above fails for each of them, and holds for the real one."""
+    assert await kept_as_told(People, TURNS)
+    assert not await kept_as_told(Remembers, TURNS)
+    cut = [("a" * 32, "Product Viewed", "server", JOIN, "one"), ("a" * 32, "Signed Out", "browser", {}, "one"),
+           ("a" * 32, "Product Viewed", "server", {"user_id": "2"}, "other")]  # fmt: skip
+    assert await kept_as_told(People, cut)
+    with pytest.raises((AssertionError, StoreError)):
+        assert await kept_as_told(Twice, cut, Overwrites())
+
+
+async def test_who_asks_at_another_worker_is_told_at_once() -> None:
+    """A login is known to each worker as soon as its tail brings it, written down by whichever is asked first."""
+    store = MemoryStore()
+    one, other = People(store), People(store)
+    for worker in (one, other):
+        worker.apply(event(1, "a" * 32, user_id="7"))
+    assert (await other.of("a" * 32)).name == "u:7" == (await one.of("u:7")).name
+    assert (await one.of("a" * 32)).ids == {"a" * 32, "u:7"}
+    assert (await one.of("b" * 32)).ids == {"b" * 32}
+
+
+async def test_the_same_words_again_cost_no_reading() -> None:
+    """A client that names its user with every event makes the store read and write once."""
+
+    class Counted(MemoryStore):
+        asked = 0
+
+        async def kept(self, group: str, keys: Sequence[str] | None = None) -> tuple[int, dict[str, bytes]]:
+            self.asked += 1
+            return await super().kept(group, keys)
+
+    store = Counted()
+    worker = People(store)
+    for seq in range(1, 500):
+        worker.apply(event(seq, "u:7", anonymous_id="x", loyalty="12"))
+        await worker.settle()
+    assert store.asked <= 3 and (await worker.of("a:x")).name == "u:7"
+
+
+async def test_a_log_without_links_needs_no_long_start(tmp_path: Path) -> None:
+    """Where nobody is linked, too, the rows tell how far the log is known."""
+    worker = People(store := SqliteStore(tmp_path / "log.db"))
+    for seq in range(1, 50_001):
+        worker.apply(Event(f"e{seq}", "Page Viewed", 1.0, f"v{seq}", {}, seq))
+    await worker.stand_on()
+    assert await People(store).restore() == 50_000
+    await store.close()
+
+
+async def test_an_id_that_thousands_share_joins_a_bounded_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that names "guest" for everybody joins some of them, and then no more: no person grows without bound."""
+    monkeypatch.setattr(identity, "_MOST_IDS", 20)
+    store = MemoryStore()
+    worker = People(store)
+    for seq in range(1, 200):
+        worker.apply(event(seq, f"a:{seq}", user_id="guest"))
+    assert len((await worker.of("u:guest")).ids) == 20
+    assert (await worker.of("a:150")).ids == {"a:150"}
+    assert len(await rows(store)) == 21
+
+
+async def test_what_waits_is_bounded_while_a_long_log_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start that reads a log full of logins writes them down as it goes."""
+    monkeypatch.setattr(people, "_MANY", 50)
+    store = SqliteStore(tmp_path / ".personalize" / "log.db")
+    await store.append([event(n, f"a:{n}", user_id=f"{n % 400}") for n in range(1, 3000)])
+    await store.close()
+    most = 0
+
+    class Watched(LogObserver):
+        def count(self, name: str, n: int = 1) -> None: ...
+
+    history = History.at("sqlite", tmp_path, {}, Watched())
+    worker = history.profiles.people
+    assert isinstance(worker, People)
+    apply = worker.apply
+
+    def watched(one: Event) -> tuple[str, ...]:
+        nonlocal most
+        most = max(most, len(worker._pending))
+        return apply(one)
+
+    worker.apply = watched  # type: ignore[method-assign]
+    await history.start()
+    assert most <= 250
+    assert (await worker.of("a:2999")).name == "u:199"
+    assert len((await worker.of("u:199")).ids) == 9
+    await history.close()
+
+
+async def test_an_erased_visitor_leaves_no_link(tmp_path: Path) -> None:
+    """After an erasure no row names the ids that were one person, but for the fact that there was a cut."""
+    history = History.at("sqlite", tmp_path, {}, LogObserver())
+    await history.start()
+    for seq, visitor in enumerate(["a" * 32, "b" * 32], 1):
+        history.record(event(seq, visitor, user_id="7"))
+    await history.log.flush()
+    assert (await history.profiles.people.of("b" * 32)).ids == {"a" * 32, "b" * 32, "u:7"}
+    assert await history.erase(Event("gone", ERASED, 1e9, "a" * 32))
+    assert await rows(history.store) == {}
+    assert not [e for e in await history.store.read() if e.name != ERASED]
+    await history.close()
+
+
+async def test_profiles_use_it(tmp_path: Path) -> None:
+    """A person's profile is made of the events under each of their ids, for a worker that has just started, too."""
+    store = SqliteStore(tmp_path / "log.db")
+    await store.append([event(1, "a" * 32), event(2, "b" * 32, user_id="7"), event(3, "a" * 32, user_id="7")])
+    one = Profiles(store, {})
+    for stored in await store.read():
+        one.apply(stored)
+    assert [item for _, item, _ in (await one.load("u:7")).views] == ["p1", "p2", "p3"]
+    other = Profiles(store, {})  # hears of nothing: what is kept is enough
+    assert await other.load("b" * 32) == await one.load("a" * 32)
+    assert set(other.ids("u:7")) == {"a" * 32, "b" * 32, "u:7"}
+    await store.close()
