@@ -47,6 +47,10 @@ class History:
         """What was noted so far is what a tree that begins now may ask for."""
         self._mark, self._marked_size = len(self._past), self._size
 
+    def forget(self) -> None:
+        """Nobody will ask any more."""
+        self._past.clear()
+
     def tree(self) -> Tree:
         """All that was open at the mark."""
         if self._marked_size > HISTORY_LIMIT:

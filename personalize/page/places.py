@@ -108,15 +108,21 @@ class Places:
         for slot in slots:
             act = self._acts[slot]
             begun = act.begin(slot, name, raw, self._at + pos, self._at + end)
-            if act.beside:
+            if closed and act.beside:
                 for span in begun:
                     span.closing = closed
             spans += begun
-            if not act.all and slot in self._wanted:
-                self._wanted.discard(slot)
-                self._aim()
+        self._found_once(slots)
         self.spans += in_order([span for span in spans if not span.late])
         return [span for span in spans if span.ended < 0]
+
+    def _found_once(self, slots: Iterable[str]) -> list[str]:
+        """Of these slots, those of which only the first match counts are looked for no more; gives them."""
+        once = [slot for slot in slots if slot in self._wanted and not self._acts[slot].all]
+        if once:
+            self._wanted.difference_update(once)
+            self._aim()
+        return once
 
     def _end(self, spans: Iterable[Span], inner: int, outer: int, known: int) -> None:
         """An element that holds these spans has ended; see Span.finish."""

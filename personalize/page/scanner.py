@@ -76,7 +76,8 @@ class Scanner(Places):
             self._finish(self._at + len(self._buf))
         if self.done:
             self.safe = self._at + len(self._buf)
-            self._buf, self._history = b"", History(lambda: Scanner(None))
+            self._buf = b""
+            self._history.forget()
         else:
             self.safe = self._at + self._pos
             if self._body_over >= 0:
@@ -282,16 +283,17 @@ class Scanner(Places):
             return True
         if name == b"template":
             return False
-        if all(self._acts[slot].at_once for slot in slots):
+        for slot in slots:
+            if not self._acts[slot].at_once:
+                break
+        else:
             self._begin(slots, name, raw, pos, end)
             self._check_done()
             return True
         found = well_formed_end(self._buf, end, end + TOKEN_LIMIT, name)
         if found is None:
             return False
-        once = [slot for slot in slots if not self._acts[slot].all]
-        self._wanted.difference_update(once)
-        self._aim()
+        once = self._found_once(slots)
         if self._candidates.between(end, found[0]):
             self._wanted.update(once)
             self._aim()

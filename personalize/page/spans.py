@@ -18,7 +18,8 @@ class Span:
     ended, and is `dead` if its second comment never came.
 
     `kind` says what the span is of its element: its content, the whole, a point that the start tag tells, or one that
-    is known when the element has ended. `origin` is where the element (or the pair) begins. `claim` names what only one
+    is known when the element has ended: only then the place of a `late` one is known. A `whole` one asks where the
+    element's end tag ends. `origin` is where the element (or the pair) begins. `claim` names what only one
     span of an element can have.
 
     `write` makes of the fill what is written, or None to keep the page's own; without it the fill is written as it is.
@@ -26,31 +27,27 @@ class Span:
     an element was itself replaced, or its end tag written for another span. `node` is the element of a whole span."""
 
     __slots__ = (
-        "claim", "closing", "dead", "end", "ended", "kind", "node", "opened", "origin", "pair", "slot", "start",
-        "write",
+        "claim", "closing", "dead", "end", "ended", "kind", "late", "node", "opened", "origin", "pair", "slot",
+        "start", "whole", "write",
     )  # fmt: skip
 
     def __init__(self, slot: str, kind: Kind, origin: int, start: int, opened: int, pair: bool = False) -> None:
         self.slot, self.kind, self.origin = slot, kind, origin
         self.start, self.opened, self.pair = start, opened, pair
         self.end = self.ended = -1
-        self.dead = False
-        self.claim: bytes | None = b"" if kind == "inner" else None
+        self.dead = self.late = self.whole = False
+        self.claim: bytes | None = None
         self.write: Write | None = None
         self.closing: tuple[tuple[Node, bytes], ...] = ()
         self.node: Node | None = None
-        if kind == "point" and not pair:
-            self.end, self.ended = start, opened
-
-    @property
-    def late(self) -> bool:
-        """Whether its place is known only when its element has ended."""
-        return self.kind == "end" or self.kind == "after"
-
-    @property
-    def whole(self) -> bool:
-        """Whether it asks where the element's end tag ends."""
-        return self.kind == "outer" or self.kind == "after"
+        if kind == "inner":
+            self.claim = b""
+        elif kind == "point":
+            if not pair:
+                self.end, self.ended = start, opened
+        else:
+            self.late = kind != "outer"
+            self.whole = kind != "end"
 
     def finish(self, inner: int, outer: int, known: int) -> None:
         """The element's content ends at `inner` and the element at `outer`, which `known` bytes have shown."""

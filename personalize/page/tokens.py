@@ -55,7 +55,8 @@ def _raw_element(name: bytes) -> bytes:
     unless = rb"|!--" if name == b"script" else b""
     body = rb"[^<]*+(?:<(?!/(?i:" + name + rb")" + unless + rb")[^<]*+)*+"
     end = rb"</(?i:" + name + rb")(?=[\t\n\f\r />])" + _ATTRS + rb"/?>"
-    return rb"(?i:" + name + rb")(?=[\t\n\f\r />])" + _ATTRS + rb"/?>" + body + end
+    first = rb"[" + name[:1] + name[:1].upper() + rb"]"  # a set is looked at before anything else is tried
+    return first + rb"(?i:" + name[1:] + rb")(?=[\t\n\f\r />])" + _ATTRS + rb"/?>" + body + end
 
 
 # An icon: an svg whose tags can neither leave foreign content nor hold HTML.
@@ -64,7 +65,7 @@ _ICON = (
     rb"(?=[\t\n\f\r />])"
 )
 _SVG = (
-    rb"(?i:svg)(?=[\t\n\f\r />])" + _ATTRS + rb">(?:[^<]++|</?(?i:" + _ICON + rb")" + _ATTRS + rb"/?>)*+"
+    rb"[sS](?i:vg)(?=[\t\n\f\r />])" + _ATTRS + rb">(?:[^<]++|</?(?i:" + _ICON + rb")" + _ATTRS + rb"/?>)*+"
     rb"</(?i:svg)" + WS + rb"*+>"
 )
 
