@@ -1,7 +1,8 @@
 """What the whole middleware adds: `python -m benchmarks.asgi [--seconds 3]`.
 
 In process: microseconds added to a request for an unruled path, a page seen before, the same page unseen. Over
-uvicorn: requests per second against the bare app, with an A/A twin (the bare app twice) that shows the noise.
+uvicorn: requests per second against the bare app, and where pages leave compressed against the bare app behind
+starlette's GZipMiddleware; each with an A/A twin (the same app twice) that shows the noise.
 """
 
 from __future__ import annotations
@@ -15,15 +16,16 @@ import socket
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from starlette.middleware.gzip import GZipMiddleware
 
-from benchmarks.pages import config, page
+from benchmarks.pages import config, documentation_page, page
 from benchmarks.timing import interleaved
 from personalize import PersonalizeMiddleware
 
@@ -38,8 +40,9 @@ Message = MutableMapping[str, Any]
 class Bare:
     """An app that answers the page at once; under /fresh/ each answer is a page never seen before."""
 
-    def __init__(self) -> None:
+    def __init__(self, body: bytes = BODY) -> None:
         self.serial = 0
+        self.halves = body[: len(body) // 2], body[len(body) // 2 :]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -50,7 +53,7 @@ class Bare:
             turn = self.serial * 7 % len(ROWS)
             body = b"</article>".join((HEAD, *ROWS[turn:], *ROWS[:turn], TAIL))
         else:
-            body = b"</article>".join(PARTS)
+            body = b"".join(self.halves)
         headers = [(b"content-type", b"text/html; charset=utf-8"), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -123,9 +126,11 @@ def serve(kind: str, port: int, folder: str = "") -> None:
     import uvicorn
 
     logging.disable(logging.CRITICAL)
-    app: Any = Bare()
-    if kind == "wrapped":
-        app = PersonalizeMiddleware(app, config())
+    app: Any = Bare(body)
+    if kind.startswith("GZipMiddleware"):
+        app = GZipMiddleware(app)
+    elif kind in ("wrapped", "compress: true"):
+        app = PersonalizeMiddleware(app, config(compress=kind != "wrapped"))
     elif kind == "wrapped, log in SQLite":
         app = PersonalizeMiddleware(app, config(f"sqlite:///{folder}/log.db"))
     uvicorn.run(
@@ -133,14 +138,16 @@ def serve(kind: str, port: int, folder: str = "") -> None:
     )
 
 
-async def load(port: int, seconds: float, connections: int = 16) -> float:
-    """Requests per second over keep-alive connections, each asking again as soon as it was answered."""
-    request = b"GET /shop/home HTTP/1.1\r\nHost: localhost\r\nCookie: consent=granted%s\r\nAccept: text/html\r\n\r\n"
+async def load(port: int, seconds: float, coding: bytes = b"identity", connections: int = 16) -> tuple[float, int]:
+    """Requests per second over keep-alive connections, each asking again as soon as it was answered; and a body's
+    bytes."""
+    request = b"GET /shop/home HTTP/1.1\r\nHost: localhost\r\nCookie: consent=granted%s\r\nAccept: text/html\r\n"
+    request += b"Accept-Encoding: " + coding + b"\r\n\r\n"
     end = time.perf_counter() + seconds
-    done = 0
+    done = length = 0
 
     async def one() -> None:
-        nonlocal done
+        nonlocal done, length
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         cookie = b""
         while time.perf_counter() < end:
@@ -155,7 +162,7 @@ async def load(port: int, seconds: float, connections: int = 16) -> float:
 
     began = time.perf_counter()
     await asyncio.gather(*(one() for _ in range(connections)))
-    return done / (time.perf_counter() - began)
+    return done / (time.perf_counter() - began), length
 
 
 def free_port() -> int:
@@ -165,35 +172,38 @@ def free_port() -> int:
         return port
 
 
-def over_uvicorn(seconds: float, rounds: int = 5) -> dict[str, tuple[float, float]]:
-    """Median requests per second, and microseconds of the server's processor time per request, of the bare app, its
-    twin, and the wrapped app, taken in turn. The client is Python too, on the other core: where it is the slower of
-    the two, the rates look more alike than the servers' times."""
+def over_uvicorn(
+    kinds: Sequence[str], seconds: float, body: bytes = BODY, coding: bytes = b"identity", rounds: int = 5
+) -> dict[str, tuple[float, float, int]]:
+    """Median requests per second of each kind, taken in turn, microseconds of the server's processor time per request,
+    and the bytes of a body. The client is Python too, on the other core: where it is the slower of the two, the rates
+    look more alike than the servers' times."""
     with tempfile.TemporaryDirectory() as folder:
-        ports = {kind: free_port() for kind in ("bare", "twin", "wrapped", "wrapped, log in SQLite")}
+        ports = {kind: free_port() for kind in kinds}
         servers = {
-            kind: multiprocessing.Process(target=serve, args=(kind, port, folder), daemon=True)
+            kind: multiprocessing.Process(target=serve, args=(kind, port, folder, body), daemon=True)
             for kind, port in ports.items()
         }
         for server in servers.values():
             server.start()
         rates: dict[str, list[float]] = {kind: [] for kind in ports}
         times: dict[str, list[float]] = {kind: [] for kind in ports}
+        sizes: dict[str, int] = {}
         try:
             for port in ports.values():
                 wait_for(port)
-                asyncio.run(load(port, 0.3))
+                asyncio.run(load(port, 0.3, coding))
             for _ in track(range(rounds), description="over uvicorn", transient=True):
                 for kind, port in ports.items():
                     before = processor_time(servers[kind].pid)
-                    rate = asyncio.run(load(port, seconds))
+                    rate, sizes[kind] = asyncio.run(load(port, seconds, coding))
                     rates[kind].append(rate)
                     times[kind].append((processor_time(servers[kind].pid) - before) / (rate * seconds) * 1e6)
         finally:
             for server in servers.values():
                 server.terminate()
                 server.join()
-        return {kind: (statistics.median(rates[kind]), statistics.median(times[kind])) for kind in ports}
+        return {kind: (statistics.median(rates[kind]), statistics.median(times[kind]), sizes[kind]) for kind in ports}
 
 
 def processor_time(pid: int | None) -> float:
@@ -239,14 +249,27 @@ def main() -> None:
     ):
         table.add_row(name, f"{t[name]:.1f}", f"{t[name] - t[base]:+.1f}")
     console.print(table)
-    r = over_uvicorn(seconds)
-    rates = Table(
-        "app", "requests/s", "of bare", "server's µs a request",
-        title="Over uvicorn (httptools), 16 connections, a page seen before",
-    )  # fmt: skip
-    for kind, (rate, cpu) in r.items():
+    where = "Over uvicorn (httptools), 16 connections, a page seen before"
+    r = over_uvicorn(("bare", "twin", "wrapped", "wrapped, log in SQLite"), seconds)
+    rates = Table("app", "requests/s", "of bare", "server's µs a request", title=where)
+    for kind, (rate, cpu, _) in r.items():
         rates.add_row(kind, f"{rate:.0f}", f"{rate / r['bare'][0]:.3f}", f"{cpu:.0f}")
     console.print(rates)
+    console.print(compressed(seconds, f"{where}, for a client that takes gzip"))
+
+
+def compressed(seconds: float, title: str) -> Table:
+    """Pages that leave as gzip: a bare app behind GZipMiddleware with its defaults, and `compress: true`. Besides the
+    page that is made by code, whose every row looks alike, one that was not made for this."""
+    table = Table("page", "app", "requests/s", "times", "server's µs a request", "bytes sent", title=title)
+    for name, body in (("made by code", BODY), ("of Python's documentation", documentation_page())):
+        if body is None:
+            continue
+        r = over_uvicorn(("GZipMiddleware", "GZipMiddleware, twin", "compress: true"), seconds, body, b"gzip")
+        for kind, (rate, cpu, size) in r.items():
+            times = f"{rate / r['GZipMiddleware'][0]:.2f}"
+            table.add_row(f"{len(body) // 1000} KB, {name}", kind, f"{rate:.0f}", times, f"{cpu:.0f}", f"{size:,}")
+    return table
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 WORDS = ("river", "lamp", "copper", "meadow", "winter", "harbour", "button", "saddle", "orchard", "candle", "thread")
@@ -32,7 +33,21 @@ def page(size: int, serial: int = 0) -> bytes:
     return "".join(parts).encode()
 
 
-def config(store: str = "memory") -> dict[str, Any]:
+def documentation_page() -> bytes | None:
+    """A page that was not made for this: of Python's documentation, as Debian packages it, 56 to 80 KB, with the four
+    slots put in after paragraphs. None where it is not installed."""
+    root = Path("/usr/share/doc/python3.11/html/library")
+    files = sorted(f for f in root.glob("*.html") if 56_000 <= f.stat().st_size <= 80_000)
+    if not files:
+        return None
+    paragraphs = files[0].read_bytes().split(b"</p>")
+    for number, slot in enumerate(SLOTS):
+        at = len(paragraphs) * (2 * number + 1) // (2 * len(SLOTS))
+        paragraphs[at] = b'</p><div data-slot="' + slot.encode() + b'">the page\'s own</div>' + paragraphs[at]
+    return b"</p>".join(paragraphs)
+
+
+def config(store: str = "memory", compress: bool = False) -> dict[str, Any]:
     """Four slots and twenty experiences on every page under /shop, segments, a holdout, two experiments."""
     slots: dict[str, Any] = {}
     for number, name in enumerate(SLOTS):
@@ -65,6 +80,7 @@ def config(store: str = "memory") -> dict[str, Any]:
     return {
         "version": 1,
         "store": store,
+        "site": {"compress": compress},
         "segments": {"back": {"all": [{"visits": {"gte": 2}}]}},
         "holdout": {"percent": 5, "salt": "bench"},
         "slots": slots,
