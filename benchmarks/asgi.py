@@ -122,7 +122,7 @@ async def signed_cookie(app: PersonalizeMiddleware) -> bytes:
 # --- over uvicorn --------------------------------------------------------------------------------------
 
 
-def serve(kind: str, port: int, folder: str = "") -> None:
+def serve(kind: str, port: int, folder: str, body: bytes) -> None:
     import uvicorn
 
     logging.disable(logging.CRITICAL)
