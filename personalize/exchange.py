@@ -261,12 +261,13 @@ class Exchange:
         codec = choose(verdict.charset, body) if shape is not None else None
         if shape is None or codec is None or (fills := self._encoded(codec)) is None:
             return None
-        filled = shape.fill(fills, lasting=not self._prepared.open)
+        lasting = not self._prepared.open
+        filled = shape.fill(fills, lasting=lasting)
         if filled is None:
             return None
         self.is_page = True
         pieces, self.found = filled
-        return self.engine.stitcher.compress(self._offer, pieces, shape)
+        return self.engine.stitcher.compress(self._offer, pieces, shape, lasting=lasting)
 
     def _encoded(self, codec: str) -> Mapping[str, bytes | None] | None:
         """All fills in the page's encoding; None while one is waited for."""

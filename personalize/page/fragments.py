@@ -18,7 +18,7 @@ SHORT: Final = 128  # bytes that are stored: deflating them takes 10 microsecond
 _SMALL: Final = 4096  # bytes for which smaller tables do, which are made in half the time
 _READ: Final = 1024  # bytes whose CRC is as soon read as it is put together
 _OVERHEAD: Final = 200  # bytes in memory: the objects of a fragment
-_STORED: Final = [b"\0" + size.to_bytes(2, "little") + (size ^ 0xFFFF).to_bytes(2, "little") for size in range(SHORT)]
+STORED: Final = [b"\0" + size.to_bytes(2, "little") + (size ^ 0xFFFF).to_bytes(2, "little") for size in range(SHORT)]
 
 
 class Fragment(NamedTuple):
@@ -41,7 +41,7 @@ def fragment(piece: bytes | memoryview) -> Fragment:
 def deflate(piece: bytes | memoryview) -> bytes:
     """A piece by the three rules; nothing for nothing."""
     if len(piece) < SHORT:
-        return b"".join((_STORED[len(piece)], piece)) if piece else b""
+        return b"".join((STORED[len(piece)], piece)) if piece else b""
     window, memory = (-12, 6) if len(piece) <= _SMALL else (-15, 8)
     stream = zlib.compressobj(LEVEL, zlib.DEFLATED, window, memory)
     return stream.compress(piece) + stream.flush(zlib.Z_SYNC_FLUSH)

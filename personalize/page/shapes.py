@@ -43,7 +43,9 @@ def page_key(route: Hashable, rules: PageRules) -> Hashable:
 class Shape:
     """A page and its slots. `cuts` tells its pieces, where the slots stand apart; None where they do not."""
 
-    __slots__ = ("_frame", "_joins", "_names", "cuts", "fragments", "kept", "key", "page", "size", "spans", "tail")
+    __slots__ = (
+        "_frame", "_joins", "_names", "bodies", "cuts", "fragments", "kept", "key", "page", "size", "spans", "tail",
+    )  # fmt: skip
 
     def __init__(self, key: Hashable, page: bytes, spans: Sequence[Span]) -> None:
         self.key, self.page, self.spans = key, page, list(spans)
@@ -68,6 +70,7 @@ class Shape:
         self.tail = view[last:]
         self._frame.append(self.tail)
         self._joins: dict[int, tuple[Fills, Filled]] = {}
+        self.bodies: dict[int, tuple[Sequence[bytes | memoryview], bytes]] = {}  # of such pieces, compressed
 
     def fill(self, fills: Fills, *, lasting: bool = False) -> Filled | None:
         """The page with its slots filled; None where that takes more than joining, or where there is no slot.

@@ -13,7 +13,7 @@ from typing import Final
 
 from .codings import encoder
 from .crc import after
-from .fragments import SHORT, deflate, fragment
+from .fragments import SHORT, STORED, deflate, fragment
 from .layouts import TemplateLayout
 from .negotiation import Offer
 from .shapes import Shape, Shapes
@@ -22,10 +22,11 @@ from .tails import Step
 from .templates import Fitted
 
 _HEAD: Final = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # deflate, no name, no time, no system (RFC 1952, 2.3)
+_TRAILER: Final = struct.Struct("<LL").pack
 _LAST: Final = b"\x03\0"  # an empty last block
-_TRAILER: Final = struct.Struct("<LL")
 _LARGEST: Final = 64 << 10  # bytes of a fill that is kept
-_OVERHEAD: Final = 200  # bytes in memory beside a fill and what it was deflated to
+_OVERHEAD: Final = 200  # bytes in memory beside a fill and what it was deflated to, or beside a body
+_BODIES: Final = 4  # of a shape that are kept whole
 
 
 class Stitcher:
@@ -40,17 +41,38 @@ class Stitcher:
         self._used = 0  # by the young ones
 
     def compress(
-        self, offer: Offer, pieces: Sequence[Piece], shape: Shape | Fitted | None = None, *, end: bool = True
+        self,
+        offer: Offer,
+        pieces: Sequence[Piece],
+        shape: Shape | Fitted | None = None,
+        *,
+        end: bool = True,
+        lasting: bool = False,
     ) -> tuple[bytes, str]:
         """A whole page, and the coding that it is in now. Where it is known, `pieces` are those of its `shape`, as
-        Shape.fill and Splicer.parts tell them: what is bytes is a fill. Without `end` the coding gets no end either."""
+        Shape.fill and Splicer.parts tell them: what is bytes is a fill. Without `end` the coding gets no end either.
+        With `lasting` it may be the very list of pieces that came before, never changed since."""
         if offer.coding == "identity":
             return b"".join(pieces), "identity"
         if offer.least and sum(map(len, pieces)) < offer.least:
             return b"".join(pieces), "identity"
         if offer.gzip and end and shape is not None:
+            if lasting and isinstance(shape, Shape) and shape.kept:
+                return self._lasting(shape, pieces), "gzip"
             return self._gzip(shape, pieces), "gzip"
         return encoder(offer.coding).encode(b"".join(pieces), end=end), offer.coding
+
+    def _lasting(self, shape: Shape, parts: Sequence[Piece]) -> bytes:
+        known = shape.bodies.get(id(parts))
+        if known is not None and known[0] is parts:
+            return known[1]
+        body = self._gzip(shape, parts)
+        if len(shape.bodies) >= _BODIES:
+            self._shapes.grow(shape, -sum(len(old) + _OVERHEAD for _, old in shape.bodies.values()))
+            shape.bodies.clear()
+        shape.bodies[id(parts)] = parts, body
+        self._shapes.grow(shape, len(body) + _OVERHEAD)
+        return body
 
     def _gzip(self, shape: Shape | Fitted, parts: Sequence[Piece]) -> bytes:
         out = [_HEAD]
@@ -65,7 +87,7 @@ class Stitcher:
                 out.append(data)
                 size += length
                 crc = zlib.crc32(check, crc) if isinstance(check, bytes) else after(crc, check)
-        out += (_LAST, _TRAILER.pack(crc, size & 0xFFFFFFFF))
+        out += (_LAST, _TRAILER(crc, size & 0xFFFFFFFF))
         return b"".join(out)
 
     def _steps(self, shape: Shape | Fitted, parts: Sequence[Piece]) -> Iterable[Step]:
@@ -88,7 +110,7 @@ class Stitcher:
     def _deflated(self, piece: bytes) -> bytes:
         """A fill, or whatever else is this page's own. What comes again is deflated once."""
         if len(piece) < SHORT:
-            return deflate(piece)
+            return STORED[len(piece)] + piece
         data = self._young.get(piece)
         if data is None:
             data = self._old.get(piece)

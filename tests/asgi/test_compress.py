@@ -120,6 +120,30 @@ async def test_a_page_with_holes_is_stitched(compressing: Any) -> None:
     assert is_stitched(got)
 
 
+async def test_whatever_is_done_at_its_slots_a_page_is_stitched(compressing: Any) -> None:
+    """Slots that replace, remove, insert and set attributes, at every match too: later bodies are put together."""
+    row = b'<p class="x">one</p><a href="/old">a</a><i>gone</i>'
+    match = {"path": "/**"}
+    slots = {
+        "hero": {"match": match, "default": {"html": "<b>hi</b>"}},
+        "rows": {"match": {**match, "element": "p.x", "do": "before", "all": True}, "default": {"html": "<hr>"}},
+        "link": {
+            "match": {**match, "element": "a", "do": "set_attribute", "attribute": "href"},
+            "default": {"html": "/new?a=1"},
+        },
+        "gone": {"match": {**match, "element": "i", "do": "remove"}, "default": "empty"},
+    }
+    page = PAGE + row * 3
+    plain = await ask(compressing(Answer(page), slots=slots), None)
+    assert plain.body == DONE + (b"<hr>" + row).replace(b"/old", b"/new?a=1").replace(b"<i>gone</i>", b"") + (
+        b"<hr>" + row
+    ) * 2
+    app = compressing(Answer(page), slots=slots)
+    for turn in range(3):
+        got = await ask(app)
+        assert decoded(got) == plain.body and is_stitched(got) is (turn > 0)
+
+
 async def test_c01_head_says_that_the_page_varies(compressing: Any) -> None:
     """HEAD has no body and promises no length of one; the coding, which only the page's making tells, is left out."""
     app = compressing(Answer(PAGE, length=True))

@@ -21,6 +21,7 @@ from personalize.page import fragments as page_fragments
 from personalize.page import stitching as page_stitching
 from personalize.page.fragments import SHORT, deflate
 from personalize.page.negotiation import Offer, negotiate
+from personalize.page.shapes import Shape
 from personalize.page.tails import common
 
 SLOTS = ("a", "b", "c")
@@ -176,6 +177,26 @@ def test_memory_is_counted_and_bounded() -> None:
     assert counted == site.shapes.used
 
 
+def test_whole_bodies_are_kept_for_pieces_that_last() -> None:
+    """The same fills on the same page are not even stitched again; a few bodies are kept, counted, and never mixed."""
+    site, page = Site(), page_of((b"<p>some words</p>" * 100,) * 4)
+    for _ in range(2):
+        site.send(page, {})
+    shape = site.shapes.find(("r", RULES), page)
+    assert isinstance(shape, Shape)
+    all_fills = [{"a": b"A%d" % n, "b": None, "c": b"<p>for you</p>" * n} for n in range(9)]
+    for fills in (*all_fills, *all_fills[:2], *reversed(all_fills)):
+        bodies = []
+        for _ in range(3):
+            filled = shape.fill(fills, lasting=True)
+            assert filled is not None
+            bodies.append(site.stitcher.compress(GZIP, filled[0], shape, lasting=True)[0])
+        assert inflated(bodies[0]) == site.plain(page, fills)
+        assert bodies[1] is bodies[0] and bodies[2] is bodies[0]
+        kept = sum(len(body) for _, body in shape.bodies.values())
+        assert len(shape.bodies) <= 4 and shape.size == site.shapes.used > len(page) + kept
+
+
 def test_a_shape_that_was_forgotten_meanwhile_costs_nothing() -> None:
     """A page can be dropped from memory while one that equals it waits for its content: its body is right all the
     same, and no bytes are counted for what is gone."""
@@ -246,12 +267,7 @@ def no_crc_of_fills(patch: pytest.MonkeyPatch) -> None:
 
 
 def wrong_size(patch: pytest.MonkeyPatch) -> None:
-    class Trailer:
-        @staticmethod
-        def pack(crc: int, size: int) -> bytes:
-            return struct.pack("<LL", crc, size - 1)
-
-    patch.setattr(page_stitching, "_TRAILER", Trailer)
+    patch.setattr(page_stitching, "_TRAILER", lambda crc, size: struct.pack("<LL", crc, size - 1))
 
 
 def refers_back(patch: pytest.MonkeyPatch) -> None:
