@@ -35,12 +35,15 @@ def page(size: int, serial: int = 0) -> bytes:
 
 def documentation_page() -> bytes | None:
     """A page that was not made for this: of Python's documentation, as Debian packages it, 56 to 80 KB, with the four
-    slots put in after paragraphs. None where it is not installed."""
+    slots. None where it is not installed."""
     root = Path("/usr/share/doc/python3.11/html/library")
     files = sorted(f for f in root.glob("*.html") if 56_000 <= f.stat().st_size <= 80_000)
-    if not files:
-        return None
-    paragraphs = files[0].read_bytes().split(b"</p>")
+    return with_slots(files[0].read_bytes()) if files else None
+
+
+def with_slots(text: bytes) -> bytes:
+    """A page with the four slots, each after a paragraph."""
+    paragraphs = text.split(b"</p>")
     for number, slot in enumerate(SLOTS):
         at = len(paragraphs) * (2 * number + 1) // (2 * len(SLOTS))
         paragraphs[at] = b'</p><div data-slot="' + slot.encode() + b'">the page\'s own</div>' + paragraphs[at]

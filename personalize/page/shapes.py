@@ -21,6 +21,7 @@ from .templates import Filled, Fills, Fitted, Template, join_parts
 
 if TYPE_CHECKING:
     from .fragments import Fragment
+    from .stitching import Body
 
 _MOST_JOINS = 16  # sets of fills whose pieces a shape keeps
 _JOINS = _MOST_JOINS * 400  # bytes they take
@@ -70,7 +71,7 @@ class Shape:
         self.tail = view[last:]
         self._frame.append(self.tail)
         self._joins: dict[int, tuple[Fills, Filled]] = {}
-        self.bodies: dict[int, tuple[Sequence[bytes | memoryview], bytes]] = {}  # of such pieces, compressed
+        self.bodies: dict[int, Body] = {}  # of such pieces, by their id
 
     def fill(self, fills: Fills, *, lasting: bool = False) -> Filled | None:
         """The page with its slots filled; None where that takes more than joining, or where there is no slot.

@@ -193,8 +193,25 @@ def test_whole_bodies_are_kept_for_pieces_that_last() -> None:
             bodies.append(site.stitcher.compress(GZIP, filled[0], shape, lasting=True)[0])
         assert inflated(bodies[0]) == site.plain(page, fills)
         assert bodies[1] is bodies[0] and bodies[2] is bodies[0]
-        kept = sum(len(body) for _, body in shape.bodies.values())
+        kept = sum(len(body.data) for body in shape.bodies.values())
         assert len(shape.bodies) <= 4 and shape.size == site.shapes.used > len(page) + kept
+
+
+def test_a_body_that_is_asked_for_often_is_compressed_in_one_piece() -> None:
+    """After some uses a kept body is as short as any compressor makes it, and still the page."""
+    site, page, fills = Site(), page_of((b"<p>some words</p>" * 100,) * 4), {"a": b"A", "b": None, "c": b"C"}
+    for _ in range(2):
+        site.send(page, {})
+    shape = site.shapes.find(("r", RULES), page)
+    assert isinstance(shape, Shape)
+    bodies = []
+    for _ in range(12):
+        filled = shape.fill(fills, lasting=True)
+        assert filled is not None
+        bodies.append(site.stitcher.compress(GZIP, filled[0], shape, lasting=True)[0])
+        assert inflated(bodies[-1]) == site.plain(page, fills)
+        assert shape.size == site.shapes.used
+    assert len(bodies[-1]) < 0.8 * len(bodies[0]) and len(set(bodies)) == 2
 
 
 def test_a_shape_that_was_forgotten_meanwhile_costs_nothing() -> None:
