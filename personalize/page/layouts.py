@@ -58,7 +58,7 @@ class TemplateLayout:
     def lay(self, page: Fitted, parts: Sequence[bytes | memoryview]) -> list[Step]:
         """The steps of a page whose `parts` a Splicer has joined."""
         steps: list[Step] = []
-        text, shifts, holes = page.page, page.shifts, self._holes
+        text, shifts, holes = bytes(page.page), page.shifts, self._holes
         for items, part in zip(self._parts, parts, strict=True):
             if isinstance(part, bytes):
                 steps.append((None, part))

@@ -71,7 +71,7 @@ class Shape:
         self.tail = view[last:]
         self._frame.append(self.tail)
         self._joins: dict[int, tuple[Fills, Filled]] = {}
-        self.bodies: dict[int, Body] = {}  # of such pieces, by their id
+        self.bodies: dict[tuple[bytes | memoryview, ...], Body] = {}  # whole ones, by what stands in the slots
 
     def fill(self, fills: Fills, *, lasting: bool = False) -> Filled | None:
         """The page with its slots filled; None where that takes more than joining, or where there is no slot.

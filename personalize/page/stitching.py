@@ -26,22 +26,24 @@ _TRAILER: Final = struct.Struct("<LL").pack
 _LAST: Final = b"\x03\0"  # an empty last block
 _LARGEST: Final = 64 << 10  # bytes of a fill that is kept
 _OVERHEAD: Final = 200  # bytes in memory beside a fill and what it was deflated to, or beside a body
-_BODIES: Final = 4  # of a shape that are kept
+_BODIES: Final = 8  # of a shape that are kept
 _OFTEN: Final = 8  # times that a kept body is asked for before it is compressed in one piece
 _LONGEST: Final = 256 << 10  # bytes of a page that is: longer ones would hold up other requests
 
 
 class Body:
-    """A whole body, kept for the very pieces that it was made of."""
+    """A whole body, with `fills` in its slots."""
 
-    __slots__ = ("data", "parts", "uses")
+    __slots__ = ("_held", "data", "uses")
 
-    def __init__(self, parts: Sequence[Piece], data: bytes) -> None:
-        self.parts, self.data, self.uses = parts, data, 0
+    def __init__(self, data: bytes, fills: Sequence[Piece]) -> None:
+        self.data, self.uses = data, 0
+        self._held = sum(map(len, fills))
 
     @property
     def cost(self) -> int:
-        return len(self.data) + _OVERHEAD
+        """Bytes of memory."""
+        return len(self.data) + self._held + _OVERHEAD
 
 
 class Stitcher:
@@ -66,7 +68,7 @@ class Stitcher:
     ) -> tuple[bytes, str]:
         """A whole page, and the coding that it is in now. Where it is known, `pieces` are those of its `shape`, as
         Shape.fill and Splicer.parts tell them: what is bytes is a fill. Without `end` the coding gets no end either.
-        With `lasting` it may be the very list of pieces that came before, never changed since."""
+        With `lasting` its fills are nobody's own, and few of them in turn."""
         if offer.coding == "identity":
             return b"".join(pieces), "identity"
         if offer.least and sum(map(len, pieces)) < offer.least:
@@ -80,12 +82,13 @@ class Stitcher:
     def _lasting(self, shape: Shape, parts: Sequence[Piece]) -> bytes:
         """What one set of fills makes of a page is kept, and what is asked for often gets its best form: in pieces it
         is about a fifth longer."""
-        body = shape.bodies.get(id(parts))
-        if body is None or body.parts is not parts:
+        fills = tuple(parts[1::2])
+        body = shape.bodies.get(fills)
+        if body is None:
             if len(shape.bodies) >= _BODIES:
                 self._shapes.grow(shape, -sum(old.cost for old in shape.bodies.values()))
                 shape.bodies.clear()
-            body = shape.bodies[id(parts)] = Body(parts, self._gzip(shape, parts))
+            body = shape.bodies[fills] = Body(self._gzip(shape, parts), fills)
             self._shapes.grow(shape, body.cost)
         body.uses += 1
         if body.uses == _OFTEN and len(shape.page) <= _LONGEST:
@@ -102,7 +105,8 @@ class Stitcher:
                 out.append(self._deflated(part))
                 crc = zlib.crc32(part, crc)
                 size += len(part)
-            elif known is not None:
+            else:
+                assert known is not None
                 data, length, check = known
                 out.append(data)
                 size += length
