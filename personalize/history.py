@@ -53,7 +53,7 @@ class History:
             store, observer, folds=(self.pauses, self.profiles, self.snapshots), keeper=self._keeping
         )
         self.hot: HotState = hot or MemoryHotState()
-        self.retention = Retention(store, observer, keep or {})
+        self.retention = Retention(store, observer, keep or {}, known=self._keeping.known)
         self._starting: asyncio.Task[None] | None = None
         self._trimming: asyncio.Task[None] | None = None
         self._saving: asyncio.Task[None] | None = None

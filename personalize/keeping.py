@@ -38,6 +38,13 @@ class Keeping:
             await self._people.stand_on(_AT_CLOSE)
         await self._snapshots.save_if_due(closing=True)
 
+    async def known(self) -> int | None:
+        """Up to which seq all that was learned is in the store; None where nothing is kept there. Raises StoreError."""
+        learned = await self._snapshots.stands()
+        if self._people is None or learned is None:
+            return None
+        return min(learned, await self._people.restore())
+
     async def follow(self) -> None:
         """Look every second at what is due, until cancelled. A store that fails is told once, and asked again."""
         while True:

@@ -123,7 +123,7 @@ class Lists:
             wait = min(wait, _AGAIN)
             if name not in self._sick:
                 self._sick.add(name)
-                self._observer.changed(f"segment {name}", "not read", f"its members stay as they were; {error!r}")
+                self._observer.changed(f"segment {name}", "unread", f"its members stay as they were; {error!r}")
         else:
             if self._listings.get(name) is listing:
                 self._members[name] = members

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 logger = logging.getLogger("personalize")
 
-_BAD = frozenset({"open", "failing", "rejected", "dropping", "damaged", "forged", "insecure"})
+_BAD = frozenset({"open", "failing", "rejected", "dropping", "damaged", "forged", "insecure", "stale", "unread"})
 
 
 class LogObserver:

@@ -55,6 +55,7 @@ class Watcher:
         self._seen = self._look(loaded)
         self._keys = self._read_keys(loaded)
         self.history = open_history(loaded, observer)
+        self._kept_at = (loaded.store, loaded.hot)  # what this process opened
         self.engine = self._make(loaded)
         self.history.pauses.changed = self._switched
         self._closed = False
@@ -132,6 +133,7 @@ class Watcher:
         self.revision += 1
         self._seen = self._look(config)
         self._say_live()
+        self._say_moved(config)
         self._write_down()
         self._retire(old)
 
@@ -162,6 +164,15 @@ class Watcher:
             f"{config.file}, revision {self.revision}, slots: {len(config.slots)}; the id cookie is __Host-{cookie}, "
             f"and {cookie} without Secure over plain http on localhost",
         )
+
+    def _say_moved(self, config: Config) -> None:
+        """What is open stays open: events that wait, and profiles in memory, belong to it. No address is told, for it
+        may hold a password."""
+        told = zip(("store", "hot"), self._kept_at, (config.store, config.hot), strict=True)
+        moved = [name for name, here, there in told if here != there]
+        if moved:
+            why = f"{' and '.join(moved)} changed, which needs a restart: this process goes on with what it opened"
+            self.observer.changed("config", "stale", why)
 
     def _write_down(self) -> None:
         """A line in the log for each edit that went live: once, however many workers took it over."""

@@ -2,9 +2,10 @@
 
 Rule 1  The log is walked in short slices with a rest after each, so that a write never waits long behind it.
 Rule 2  Only kinds that the config names go. An event's age is that of its own time, not of its arrival.
-Rule 3  What a fold learned from an event stays with the fold until its next start; a profile read anew knows what is
-        left in the log.
-Several workers may do this at once: what one removed, the others do not find.
+Rule 3  Only lines go of which all that they taught is kept beside the log (recommendations, links), so that a start
+        knows no less than a process that lived on. Profiles are what the log still says: that lines left is itself a
+        line, and every worker reads anew what it has in memory.
+Rule 4  One worker walks at a time: who begins says so in the store, and the others leave it for six hours.
 """
 
 from __future__ import annotations
@@ -12,25 +13,43 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Mapping
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, cast
 
 from ..errors import StoreError
-from ..protocols import Observer, Store, TrimmingStore
+from ..model import EXPIRED, OPERATOR, Event
+from ..protocols import KeepingStore, Observer, Store, TrimmingStore
 
+GROUP: Final = "retention"  # stands at the Unix second until which the last walk counts
 _SLICE: Final = 2_000  # seqs in one transaction
 _REST: Final = 0.05  # seconds between two slices
 _EVERY: Final = 6 * 3600.0  # seconds between two walks
-_FIRST: Final = (60.0, 600.0)  # seconds before the first, drawn for each worker so that they come apart
+_LOOK: Final = (1800.0, 3600.0)  # seconds between two looks whether one is due, drawn each time
+_FIRST: Final = (60.0, 600.0)  # seconds before the first look
+
+
+async def _everything() -> None:
+    return None
 
 
 class Retention:
-    """`keep` is event name -> seconds, and may be set anew at any time."""
+    """`keep` is event name -> seconds, and may be set anew at any time. `known` tells up to which seq all that events
+    taught is kept (None: nothing has to be, since it is told by no log)."""
 
-    def __init__(self, store: Store, observer: Observer, keep: Mapping[str, float], *, rest: float = _REST) -> None:
+    def __init__(
+        self,
+        store: Store,
+        observer: Observer,
+        keep: Mapping[str, float],
+        *,
+        known: Callable[[], Awaitable[int | None]] = _everything,
+        rest: float = _REST,
+    ) -> None:
         self.keep = keep
         self._store = store
         self._observer = observer
+        self._known = known
         self._rest = rest
 
     async def follow(self) -> None:
@@ -38,10 +57,19 @@ class Retention:
         await asyncio.sleep(random.uniform(*_FIRST))
         while True:
             try:
-                await self.sweep(time.time())
+                if self.keep and await self.is_mine(time.time()):
+                    await self.sweep(time.time())
             except StoreError as error:
                 self._observer.failed("retention", error)
-            await asyncio.sleep(_EVERY)
+            await asyncio.sleep(random.uniform(*_LOOK))
+
+    async def is_mine(self, now: float) -> bool:
+        """Rule 4: is a walk due, and is this worker the one to do it? Raises StoreError."""
+        if not hasattr(self._store, "keep"):
+            return True
+        store = cast(KeepingStore, self._store)
+        until, _ = await store.kept(GROUP, ())
+        return until <= now and await store.keep(GROUP, until, int(now + _EVERY), {})
 
     async def sweep(self, now: float) -> int:
         """One walk; returns how many events went. Raises StoreError."""
@@ -52,10 +80,18 @@ class Retention:
             raise StoreError("this store can't remove single events, so retention has no effect")
         store = cast(TrimmingStore, self._store)
         removed, after, last = 0, 0, await self._store.last()
-        # The next event's own seq, since gaps may be wide.
-        while after < last and (following := await self._store.read(after, 1)):
-            after = following[0].seq - 1 + _SLICE
-            removed += await store.trim(following[0].seq - 1, after, before)
-            await asyncio.sleep(self._rest)
-        self._observer.count("events.expired", removed)
+        if (known := await self._known()) is not None:  # Rule 3
+            last = min(last, known)
+        try:
+            # The next event's own seq, since gaps may be wide.
+            while after < last and (following := await self._store.read(after, 1)):
+                first = following[0].seq - 1
+                after = min(first + _SLICE, last)
+                removed += await store.trim(first, after, before)
+                await asyncio.sleep(self._rest)
+        finally:
+            if removed:
+                self._observer.count("events.expired", removed)
+                told = {"removed": removed, "before": before}
+                await self._store.append([Event(uuid.uuid4().hex, EXPIRED, now, OPERATOR, told)])
         return removed

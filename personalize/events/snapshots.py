@@ -55,9 +55,7 @@ class Snapshots:
         if event.seq <= self.seq:
             return
         if self._aside is not None and self._loop is not None and self._loop.is_closed():
-            self._loop, aside, self._aside = None, self._aside, None  # it was cut off with its event loop
-            for earlier in aside:
-                self._fold(earlier)
+            self._give_up()  # it was cut off with its event loop
         if self._aside is not None:
             self._aside.append(event)
         else:
@@ -85,7 +83,7 @@ class Snapshots:
             return self.seq
         why = await self._load(stands, kept)
         if why:
-            self._observer.changed("snapshot", "not read", f"{why}; the log is read from its beginning")
+            self._observer.changed("snapshot", "unread", f"{why}; the log is read from its beginning")
         else:
             self.seq = self._stands = stands
         return self.seq
@@ -110,6 +108,13 @@ class Snapshots:
     async def _load_fold(self, fold: SavedFold, pieces: Sequence[bytes]) -> None:
         for _ in fold.load(json.loads(zlib.decompress(piece)) for piece in pieces):
             await asyncio.sleep(0)
+
+    async def stands(self) -> int | None:
+        """The seq of the store's snapshot, 0 for none; None where none is ever written. Raises StoreError."""
+        if self._store is None:
+            return None
+        self._stands, _ = await self._store.kept(GROUP, ())
+        return self._stands
 
     # --- writing one ------------------------------------------------------------------------------------
 
@@ -143,8 +148,9 @@ class Snapshots:
         self._aside, self._loop = [], asyncio.get_running_loop()
         try:
             seq, values = self.seq, await self._written()
-        finally:
             await self._catch_up()
+        finally:
+            self._give_up()  # nothing is left to do, unless this was cut off
         self._took = time.monotonic() - began
         self._stands, _ = await self._store.kept(GROUP, ())
         while self._stands < seq + again:
@@ -166,6 +172,11 @@ class Snapshots:
             counts[name] = number
         values[_HEAD] = json.dumps({"forms": self._forms, "pieces": counts}).encode()
         return values
+
+    def _give_up(self) -> None:
+        aside, self._aside = self._aside or (), None
+        for event in aside:
+            self._fold(event)
 
     async def _catch_up(self) -> None:
         """What came meanwhile is folded, and goes on coming aside until nothing is left."""

@@ -141,6 +141,7 @@ class Profiles:
             self._touch(ids, parts(event))
         elif event.visitor == OPERATOR and event.name == EXPIRED:
             self.lines_left(event.seq)
+            self._saved.clear()
         loads = self._loads.get(event.visitor)
         if loads is not None:
             for load in loads:

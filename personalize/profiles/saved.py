@@ -12,7 +12,7 @@ import json
 import math
 import sys
 import zlib
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import asdict, fields
 from typing import Any, Final, cast
 
@@ -54,9 +54,24 @@ class Saved:
         if self._store is None or len(person.name) > LONGEST:
             return
         text = json.dumps([_FIELDS, _members(person), _told(profile)], separators=(",", ":"))
-        task = asyncio.ensure_future(self._put(person, profile.version, zlib.compress(text.encode(), 1)))
+        self._begin(self._put(person, profile.version, zlib.compress(text.encode(), 1)))
+
+    def clear(self) -> None:
+        """Remove everything that was written down, some time soon."""
+        if self._store is not None:
+            self._begin(self._clear())
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
+
+    async def _clear(self) -> None:
+        assert self._store is not None
+        try:
+            await self._store.keep(GROUP, 0, 0, {}, alone=True)
+        except StoreError:  # it is passed over by its version; the next walk clears it
+            pass
 
     async def _put(self, person: Person, version: int, value: bytes) -> None:
         assert self._store is not None

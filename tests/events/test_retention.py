@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from personalize.errors import StoreError
 from personalize.events import Retention
-from personalize.model import Event
+from personalize.history import History
+from personalize.model import EXPIRED, OPERATOR, Event, Product
+from personalize.observe import LogObserver
 from personalize.stores import open_store
 
 DAY = 86_400.0
@@ -45,7 +49,10 @@ async def test_a_walk_removes_what_is_too_old(url: str, tmp_path: Path) -> None:
     keep = {"Page Viewed": 90 * DAY, "Product Viewed": 30 * DAY}
     gone = {e.id for e in events if e.time < NOW - keep.get(e.name, 1e6 * DAY)}
     assert await Retention(store, heard, keep, rest=0).sweep(NOW) == len(gone) == heard.counted["events.expired"]
-    assert [e.id for e in await store.read(0, 10_000)] == [e.id for e in events if e.id not in gone]
+    left = await store.read(0, 10_000)
+    assert [e.id for e in left[:-1]] == [e.id for e in events if e.id not in gone]
+    told = left[-1]  # so that nobody takes the log for whole
+    assert (told.name, told.visitor, told.properties["removed"]) == (EXPIRED, OPERATOR, len(gone))
     assert await Retention(store, heard, keep, rest=0).sweep(NOW) == 0
     await store.close()
 
@@ -62,3 +69,56 @@ async def test_a_store_that_cannot_trim_is_told() -> None:
     with pytest.raises(StoreError, match="no effect"):
         keep: Mapping[str, float] = {"Page Viewed": DAY}
         await Retention(object(), Heard(), keep).sweep(NOW)  # type: ignore[arg-type]
+
+
+async def test_one_worker_walks_at_a_time(tmp_path: Path) -> None:
+    """Of many workers one is told that the walk is its own; six hours later it is somebody's again."""
+    stores = [open_store("sqlite", tmp_path) for _ in range(4)]
+    workers = [Retention(store, Heard(), {"Page Viewed": DAY}) for store in stores]
+    for now in (NOW, NOW + 7 * 3600, NOW + 15 * 3600):
+        assert sum(await asyncio.gather(*(worker.is_mine(now) for worker in workers))) == 1
+        assert not any(await asyncio.gather(*(worker.is_mine(now + 3600) for worker in workers)))
+    for store in stores:
+        await store.close()
+
+
+async def learned(history: History) -> list[Any]:
+    await history.log.flush()
+    person = await history.profiles.people.of("a" * 32)
+    return [[*history.recommender.save()], [*history.proof.save()], person.name, sorted(person.ids)]
+
+
+async def test_what_lines_taught_stays_known_when_they_go(tmp_path: Path) -> None:
+    """Lines go only when what they taught is kept: after a crash and a start, recommendations, counts and links are
+    those of before. Profiles are what the log still says, in a worker that lived on as well as in a new one."""
+    products = {f"p{n}": Product(f"p{n}", "A product") for n in range(5)}
+    keep = {"Product Viewed": 30 * DAY, "User Identified": 30 * DAY}
+    one, other = (History.at("sqlite", tmp_path, products, LogObserver(), keep=keep) for _ in range(2))
+    await one.start()
+    await other.start()
+    for n in range(400):
+        time = NOW - (n % 60) * DAY
+        one.record(Event(f"e{n}", "Product Viewed", time, f"v{n % 9}", {"product_id": f"p{n * n % 5}"}))
+    told = {"$via": "server", "$ids": {"user_id": "7"}}
+    one.record(Event("login", "User Identified", NOW - 50 * DAY, "a" * 32, told))
+    before = await learned(one)
+    await other.log.flush()
+    for history in (one, other):
+        assert (await history.profiles.load("v1")).visits == 20
+    assert await one.retention.sweep(NOW) == 0  # nothing is kept yet
+    assert await one.snapshots.save()
+    await one.profiles.people.stand_on(1)  # type: ignore[attr-defined]
+    for n in range(400, 500):  # and these are not
+        one.record(Event(f"e{n}", "Product Viewed", NOW - 50 * DAY, "late", {"product_id": "p1"}))
+    before = await learned(one)
+    assert await one.retention.sweep(NOW) == sum(n % 60 > 30 for n in range(400)) + 1
+    assert [e.id for e in await one.store.of_visitor("late")] == [f"e{n}" for n in range(400, 500)]
+    crashed = History.at("sqlite", tmp_path, products, LogObserver(), keep=keep)
+    await crashed.start()
+    assert await learned(crashed) == before == await learned(one)
+    visits = [(await history.profiles.load("v1")).visits for history in (one, crashed)]
+    await other.log.flush()
+    left = {event.time for event in await one.store.of_visitor("v1")}
+    assert {*visits, (await other.profiles.load("v1")).visits} == {len(left)}
+    for history in (one, other, crashed):
+        await history.close()

@@ -228,7 +228,7 @@ async def test_one_that_cannot_be_read_costs_a_longer_start(
     heard = Heard()
     async with at_work(tmp_path, heard) as history:
         assert learned(history) == before
-    assert [(part, state) for part, state, _ in heard.said] == [("snapshot", "not read")]
+    assert [(part, state) for part, state, _ in heard.said] == [("snapshot", "unread")]
 
 
 async def test_nobody_who_was_erased_stays_in_a_snapshot(tmp_path: Path) -> None:

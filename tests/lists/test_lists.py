@@ -153,7 +153,7 @@ async def test_a_list_that_cannot_be_read_stays_as_it_was(plugin: str) -> None:
     Crm.fails = False
     await asyncio.sleep(0.005)
     await lists.refresh()
-    assert said.states == ["segment vip not read", "segment vip ok"]
+    assert said.states == ["segment vip unread", "segment vip ok"]
 
 
 async def test_a_reload_keeps_what_stays_the_same(plugin: str) -> None:

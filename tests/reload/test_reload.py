@@ -141,6 +141,25 @@ async def test_what_was_learned_outlives_an_edit(follow: Any, tmp_path: Path) ->
     assert len({e.visitor for e in await history.store.read() if e.name == "Page Viewed"}) == 1
 
 
+async def test_another_store_needs_a_restart_and_says_so(
+    follow: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The rest of such an edit is live; the log stays where it is, and the operator reads why, without an address."""
+    file = tmp_path / "personalize.yaml"
+    file.write_text(config("one"))
+    app = await follow(file)
+    with caplog.at_level(logging.WARNING, "personalize"):
+        told = config("two").replace("store: memory", "store: postgresql://ann:secret@db/shop\nhot: sqlite")
+        file.write_text(told)
+        assert await shows(app, b"two")
+    assert app.observer.states["config"].startswith("stale store and hot changed")
+    assert "needs a restart" in caplog.text and "secret" not in caplog.text
+    assert not (tmp_path / ".personalize" / "hot.db").exists()
+    file.write_text(config("three"))
+    assert await shows(app, b"three")
+    assert app.observer.states["config"].startswith("live")
+
+
 def test_a_config_that_cannot_serve_is_refused_at_start(tmp_path: Path) -> None:
     """At start there is no last good one: every problem is raised, those that only the page floor can tell too."""
     file = tmp_path / "personalize.yaml"
