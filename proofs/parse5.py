@@ -31,14 +31,26 @@ class Element(NamedTuple):
     end: int
 
 
+def _module() -> Path:
+    return _folder() / "node_modules" / "parse5" / "dist" / "index.js"
+
+
+def _folder() -> Path:
+    return Path(tempfile.gettempdir()) / f"personalize-{PACKAGE}"
+
+
+def installed() -> bool:
+    """Whether it can be used without installing anything."""
+    return shutil.which("node") is not None and _module().exists()
+
+
 def install(patience: float) -> Path:
     """The path of parse5's module, installed by npm into the folder for temporary files if it is not there yet.
     Raises NotHere."""
     npm, node = shutil.which("npm"), shutil.which("node")
     if npm is None or node is None:
         raise NotHere("node and npm are not here")
-    folder = Path(tempfile.gettempdir()) / f"personalize-{PACKAGE}"
-    module = folder / "node_modules" / "parse5" / "dist" / "index.js"
+    folder, module = _folder(), _module()
     if module.exists():
         return module
     with tempfile.TemporaryDirectory(prefix="personalize-npm-") as name:

@@ -76,6 +76,8 @@ class Places:
         return found
 
     def _chosen(self, node: Node, name: bytes) -> list[str]:
+        if not self._wanted:
+            return []
         assert self._rules is not None
         place = node.watched
         mask = place.mask if isinstance(place, Place) else 0

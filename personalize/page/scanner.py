@@ -172,7 +172,8 @@ class Scanner(Places):
                 self._pos = pos
                 return self._unfinished(pos)
             end = token.end()
-        self._raw, self._ended_raw, self._pos = None, name, pos
+        self._raw, self._pos = None, pos
+        self._ended_raw = name if self.tree is not None else None  # its end tag is nothing to the tree
         self._end(self._raw_spans, self._at + pos, self._at + end, self._at + end)
         self._raw_spans = []
         self._check_done()
@@ -221,12 +222,8 @@ class Scanner(Places):
                 tree.space()
 
     def _start(self, name: bytes, raw: bytes, closed: bool, pos: int, end: int, tree: Tree | None) -> None:
-        inert = tree is not None and tree.in_template
-        slots: Sequence[str] = ()
-        if not self._whole and self._candidates.next(pos) < end and not inert:
-            slots = self._quick(name, raw)
-        before: list[Node] = []
         if tree is None:
+            slots = self._marked(name, raw, pos, end)
             if name in RAW:
                 self._begin_raw(slots, name, raw, pos, end)
                 return
@@ -238,6 +235,9 @@ class Scanner(Places):
                 return
             tree, node, before = self._root(name, raw, closed, pos, beside)
         else:
+            inert = tree.in_template
+            if name == b"form" and self._candidates.next(pos) < end:
+                tree.know_all()  # a form inside a form is no element, and so no slot
             before = self._before(tree, name)
             node = tree.start(name, raw, closed)
             self._settle(tree, before, None, pos, end)
@@ -245,11 +245,16 @@ class Scanner(Places):
                 self.gave_up = f"at byte {self._at + pos}, more than {DEPTH_LIMIT} elements are open"
                 self._finish(self._at + pos)
                 return
+            slots = ()
+            if node is not None and not inert:  # only now, since what the tag has ended may be a slot again
+                slots = self._chosen(node, name) if self._whole else self._marked(name, raw, pos, end)
         if node is not None:
-            if self._whole and self._wanted and not inert:
-                slots = self._chosen(node, name)
             self._enter(slots, node, name, raw, pos, end, tree, before)
         self._leave(tree)
+
+    def _marked(self, name: bytes, raw: bytes, pos: int, end: int) -> Sequence[str]:
+        """The slots that a start tag alone tells, where nothing but start tags does."""
+        return self._quick(name, raw) if self._candidates.next(pos) < end else ()
 
     def _enter(
         self, slots: Sequence[str], node: Node, name: bytes, raw: bytes, pos: int, end: int, tree: Tree,
