@@ -40,6 +40,7 @@ class PageRules:
     named: bool  # one of them may be spelled with a character reference that has a name
     charset: str
     reads: frozenset[bytes] = frozenset()  # attributes that a selector looks at
+    early: bool = False  # what is done at a slot may begin before a tag that must be whole to tell of it
 
 
 NAMED = (b"_", b"fj")  # what a character reference with a name can stand for, of all that selectors look for
@@ -87,6 +88,7 @@ def compile_rules(targets: Sequence[SlotTarget], charset: str = "utf-8") -> Page
     return PageRules(
         tuple(acts), acts, comments, tuple(bits), tuple(selectors.steps), tuple(quick) if all_quick else None,
         needles, any(text in mark for mark, _ in marks for text in NAMED), charset, frozenset(selectors.reads),
+        any(act.action != "replace_inner" for act in acts.values()),
     )  # fmt: skip
 
 

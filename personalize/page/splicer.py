@@ -177,10 +177,12 @@ class Splicer:
             for s in self._following
             if s.page.startswith(chunk, fed) and (more or len(s.page) == total)
         ]
-        if alive:
+        # What the shapes have in common with the page may end inside a tag that is another one here.
+        known = alive[0].safe(self._rules, total) if alive and more and self._rules.early else total
+        if alive and known is not None:
             self._following = alive
             self._spans = alive[0].spans
-            self._known = total
+            self._known = known
             if not more:
                 self._known = _ALL
                 self._shapes.used_again(alive[0])

@@ -170,3 +170,38 @@ def test_what_was_not_read_to_its_end_is_not_learned() -> None:
     run(shapes, [b"<p title='" + b"x" * scanner.TOKEN_LIMIT + b"'>" + page("x")])
     run(shapes, [page("large", 300_000)])
     assert len(shapes) == 0 and shapes.used == 0
+
+
+@pytest.mark.parametrize(
+    ("action", "attribute", "done"),
+    [
+        ("replace", None, b"*"),
+        ("before", None, b'*<i class=x data-slot="a">b</i>'),
+        ("remove", None, b""),
+        ("set_attribute", "title", b'<i title="*" class=x data-slot="a">b</i>'),
+    ],
+)
+def test_a_known_page_does_not_send_a_tag_that_may_be_another_one(
+    action: str, attribute: str | None, done: bytes
+) -> None:
+    """A page that equals a known one up to the middle of a tag, and has a slot in it where that one has none."""
+    rules = compile_rules([SlotTarget("a", action=action, attribute=attribute)])  # type: ignore[arg-type]
+    known, other = b"<p>1</p><i class=x>b</i>", b'<p>1</p><i class=x data-slot="a">b</i>'
+    for at in range(len(other)):
+        shapes = Shapes()
+        for text in (known, known, other):
+            splicer = Splicer(rules, lambda slot: b"*", shapes=shapes, route="r")
+            out = b"".join(splicer.feed(text[:at], True) + splicer.feed(text[at:], False))
+            assert out == (known if text == known else b"<p>1</p>" + done)
+        splicer = Splicer(rules, lambda slot: b"*", shapes=shapes, route="r")
+        first = b"".join(splicer.feed(known[:8], True))
+        assert first + b"".join(splicer.feed(known[8:], False)) == known
+
+
+def test_a_page_that_is_cut_in_ever_new_ways_is_read() -> None:
+    """Where a known page may be let go is worked out for so many cuts, and then it is read as if it were new."""
+    rules, shapes = compile_rules([SlotTarget("a", action="replace")]), Shapes()
+    text = b"<p>" + b"x" * 200 + b'</p><i data-slot="a">b</i>'
+    for at in range(1, len(text)):
+        splicer = Splicer(rules, lambda slot: b"*", shapes=shapes, route="r")
+        assert b"".join(splicer.feed(text[:at], True) + splicer.feed(text[at:], False)) == b"<p>" + b"x" * 200 + b"</p>*"
