@@ -124,6 +124,40 @@ def test_a_page_with_holes_is_stitched_too(
         site.send(page, all_fills[turn % len(all_fills)])
 
 
+TANGLED = st.lists(
+    st.sampled_from(
+        [
+            b"<div data-slot=a>", b"</div>", b"<p data-slot=b title=x>", b"<p>", b"</p>", b"<span data-slot='c'>",
+            b"</span>", b"<!-- slot:a -->", b"<!-- /slot:a -->", b"<!-- slot:c -->", b"<!-- /slot:c -->", b"<script>1",
+            b"</script>", b"<ul>", b"<li class=x>", b"</ul>", b"<table>", b"<td data-slot=c>", b"</table>", b"<!--",
+            b"-->", b"<svg>", b"</svg>", b'<input value="1f">', b"text", b"<b>" + b"word " * 40, b"\0", b"\xff",
+        ]
+    ),
+    max_size=25,
+).map(b"".join)  # fmt: skip
+ANY_RULES = st.sampled_from(
+    [
+        RULES,
+        compile_rules([SlotTarget("a", "p", None, "before", None, True), SlotTarget("b", "li", None, "after")]),
+        compile_rules([SlotTarget("a", "p", None, "set_attribute", "title"), SlotTarget("c", "span", None, "remove")]),
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(TANGLED, st.lists(st.tuples(st.integers(0, 5000), st.sampled_from(b"0a <>\"'")), max_size=4), FILLS, ANY_RULES)
+def test_any_page_and_its_near_versions(page: bytes, changes: list[tuple[int, int]], fills: Fills, rules: Any) -> None:
+    """Law: tangled markup, whatever is done at its slots, and pages that differ from it in a byte, in turn: each body
+    is the one that reading the page alone gives."""
+    site, versions = Site(rules=rules), [page, page]
+    for at, byte in changes:
+        other = bytearray(versions[-1] or b" ")
+        other[at % len(other)] = byte
+        versions.append(bytes(other))
+    for version in (*versions, *versions):
+        site.send(version, fills)
+
+
 def test_pages_of_all_kinds_are_really_stitched() -> None:
     """A page that comes again, and one with tokens in its holes and its tail, from the time they are known."""
     site, random_ = Site(), random.Random(7)
