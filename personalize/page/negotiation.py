@@ -1,8 +1,8 @@
 """Which content coding a page leaves in: what the client takes, by its own weights (RFC 9110, 12.5.3).
 
 Among the codings that it likes best, a page seen before takes gzip, which is stitched from known pieces; any other
-page takes the coding that costs least to make (on HTML of 45 to 120 KB zstd took a quarter of gzip's time, and br as
-long as gzip).
+page takes the coding that costs least to make (on HTML of 45 to 120 KB zstd took a third of gzip's time, and br as long
+as gzip).
 """
 
 from __future__ import annotations
