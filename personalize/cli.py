@@ -15,6 +15,7 @@ import click
 
 from .flags.command import import_command
 from .imports.command import import_events
+from .payoff.command import bandit
 from .people.commands import export, identity
 from .previewing import preview
 from .replaying import replay
@@ -38,7 +39,7 @@ def main() -> None:
     \b
     Write a config:       personalize check personalize.yaml
     See why:              personalize explain personalize.yaml /  --as returning-mobile
-    See what was shown:   personalize report personalize.yaml
+    See what was shown:   personalize report personalize.yaml  ·  personalize bandit personalize.yaml
     Bring in, take out:   personalize import tills.csv  ·  personalize export segment winter-fans
     Help your editor:     personalize schema > personalize.schema.json
     """
@@ -123,7 +124,7 @@ main.add_command(copy_store)
 main.add_command(rebuild)
 
 
-for command in (report, pause, resume, history, preview, replay):
+for command in (report, bandit, pause, resume, history, preview, replay):
     main.add_command(command)
 
 

@@ -28,7 +28,7 @@ def report(file: Path, as_json: bool) -> None:
     """Count what was shown, and what the experiments did for their goals, from the log.
 
     Exposures and visitors per slot, experience and variant; then for each experiment that was seen its variants, or
-    each of its parts, against the control, with intervals.
+    each of its parts, against the control, with intervals. What a bandit did, `personalize bandit` says.
     """
     from .config import render
     from .reports import as_json as rows_as_json

@@ -32,6 +32,7 @@ ROOF = {
     "me": {"engine", "membership", "visit"},
     "people": {"engine", "history", "membership", "observe"},
     "imports": set(), "flags": set(),
+    "payoff": {"learning"},
     "upkeep": {"learning", "observe", "pauses"},
     "lists": {"plugins"},
     "own": {"asked", "engine", "me", "collect"},
@@ -44,7 +45,7 @@ ROOF = {
     "checked": set(),
     "reload": {"changes", "checked", "engine", "history"},
     "middleware": {"preview", "observe", "own", "engine", "reload", "routes", "visit", "exchange", "explain"},
-    "cli": {"checked", "flags", "imports", "people", "previewing", "replaying", "reporting", "switch",
+    "cli": {"payoff", "checked", "flags", "imports", "people", "previewing", "replaying", "reporting", "switch",
             "upkeep", "observe", "engine", "explain", "history", "reload", "visit"},
     "testing": set(), "__main__": {"cli"}, "__init__": {"middleware"},
 }  # fmt: skip

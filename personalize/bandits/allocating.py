@@ -31,9 +31,10 @@ def believed(spec: BanditSpec, cells: Cells) -> list[Told]:
     ]
 
 
-def allocation(spec: BanditSpec, cells: Cells, batch: int) -> Allocation:
-    """The shares of each context until the batch after `batch` (its beginning in Unix seconds)."""
-    told = believed(spec, cells)
+def allocation(spec: BanditSpec, cells: Cells, batch: int, told: Sequence[Told] | None = None) -> Allocation:
+    """The shares of each context until the batch after `batch` (its beginning in Unix seconds). `told` is what is
+    `believed` of the cells, where that is known already."""
+    told = believed(spec, cells) if told is None else told
     return Allocation(
         arms=spec.arms,
         batch=batch,

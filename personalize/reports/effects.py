@@ -193,12 +193,13 @@ class _Seen:
 
 
 def experiments_in(config: Config) -> list[Tested]:
-    """Every experiment of a config; where one key stands in several slots, the first."""
+    """Every experiment of a config but bandits, whose shares move with what they see (see `personalize bandit`); where
+    one key stands in several slots, the first."""
     found: dict[str, Tested] = {}
     for slot in config.slots.values():
         for experience in slot.experiences:
             test = experience.experiment
-            if test is None or test.key in found:
+            if test is None or test.key in found or test.allocate != "weights":
                 continue
             weights: Mapping[str, Sequence[float]] = {
                 part: [level.weight for level in levels] for part, levels in test.parts.items()

@@ -1,0 +1,112 @@
+"""The command `bandit`: what one learned, what it earned, and what other ways of choosing would have earned."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ..bandits import BanditSpec
+    from ..config import Config
+    from ..reports.off_policy import Policy
+    from . import Payoff
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path), default="personalize.yaml")
+@click.argument("key", metavar="[KEY]", default="")
+@click.option(
+    "--policy",
+    "policies",
+    multiple=True,
+    metavar="SEGMENT=VARIANT,...",
+    help='Judge this way of choosing, too: "phone=loud,*=kind", or one variant for all. May be repeated.',
+)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--svg", type=click.Path(path_type=Path), help="Write a picture of the shares over time, too.")
+def bandit(file: Path, key: str, policies: tuple[str, ...], as_json: bool, svg: Path | None) -> None:
+    """Tell what a bandit learned and earned, from the log; KEY is its experiment's, where there are several.
+
+    For each segment what is believed of each variant and its share now. Then what other ways of choosing would have
+    earned a visitor, by three off-policy estimates from the logged probabilities: IPS, SNIPS and DR (doubly robust).
+    Where the effective sample is small, or probabilities are missing, nothing is concluded.
+    """
+    from ..errors import StoreError
+    from .picture import picture
+    from .tables import as_json as to_json
+    from .tables import learned_table, policies_table
+
+    config = _config(file)
+    spec = _spec(config, key)
+    judged = {text: _policy(spec, text) for text in policies}
+    try:
+        payoff = asyncio.run(_read(config, spec, judged))
+    except StoreError as error:
+        raise click.ClickException(str(error))
+    if svg is not None:
+        svg.write_text(picture(payoff), encoding="utf-8")
+    if as_json:
+        click.echo(json.dumps(to_json(payoff), indent=2, ensure_ascii=False))
+        return
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else 300, highlight=False, markup=False)
+    console.print(learned_table(payoff) if payoff.moments else f"{spec.key}: nobody was drawn yet")
+    console.print(policies_table(payoff))
+    for note in payoff.notes():
+        console.print(f"note: {note}")
+
+
+def _config(file: Path) -> Config:
+    from ..config import load_config, render
+    from ..errors import ConfigError
+
+    try:
+        return load_config(file, products=False)
+    except ConfigError as error:
+        render(error.problems, "text", file, None)
+        sys.exit(1)
+
+
+def _spec(config: Config, key: str) -> BanditSpec:
+    from ..bandits import specs_of
+
+    specs = specs_of(config)
+    there = ", ".join(specs) or "none"
+    if not key and len(specs) == 1:
+        return next(iter(specs.values()))
+    if key not in specs:
+        said = f'there is no bandit "{key}"' if key else "which one is meant"
+        raise click.BadParameter(f"{said}; there are: {there}", param_hint="KEY")
+    return specs[key]
+
+
+def _policy(spec: BanditSpec, text: str) -> Policy:
+    from . import policy_of
+
+    try:
+        return policy_of(spec, text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--policy")
+
+
+async def _read(config: Config, spec: BanditSpec, policies: dict[str, Policy]) -> Payoff:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from ..stores import open_store
+    from . import read
+
+    store = open_store(config.store, config.base)
+    await store.open()
+    try:
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("reading the log", total=await store.last())
+            return await read(store, spec, policies, lambda seq: progress.update(task, completed=seq))
+    finally:
+        await store.close()
