@@ -11,7 +11,7 @@ Rule 3  A bandit whose settings changed is learned anew from the log, beside the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from .bandits import Bandits, BanditSpec, Ledger, allocation
@@ -32,6 +32,7 @@ class Learning:
         self._store = store
         self._observer = observer
         self._wanted: Mapping[str, BanditSpec] = {}
+        self._made_from: dict[str, tuple[BanditSpec, int]] = {}  # each of the allocations
         self._task: asyncio.Task[None] | None = None
 
     def follow(self, specs: Mapping[str, BanditSpec]) -> None:
@@ -58,9 +59,10 @@ class Learning:
         if {key: ledger.spec for key, ledger in ledgers.items()} != self._wanted:
             await self._catch_up(dict(self._wanted))
         for key, ledger in list(self.bandits.ledgers.items()):
-            known = self.allocations.get(key)
-            if ledger.batch and (known is None or known.batch != ledger.batch or known.arms != ledger.spec.arms):
+            made_from = (ledger.spec, ledger.batch)
+            if ledger.batch and self._made_from.get(key) != made_from:
                 self.allocations = {**self.allocations, key: allocation(ledger.spec, ledger.believed, ledger.batch)}
+                self._made_from[key] = made_from
                 await asyncio.sleep(0)
 
     async def _run(self) -> None:
@@ -95,6 +97,35 @@ class Learning:
     def _take(self, ledgers: Mapping[str, Ledger]) -> None:
         self.bandits.take(ledgers)
         self.allocations = {key: told for key, told in self.allocations.items() if key in ledgers}
+        self._made_from = {key: of for key, of in self._made_from.items() if key in ledgers}
+
+
+class Replayed(Mapping[str, Allocation]):
+    """The shares of bandits that are fed a log event by event, worked out when somebody asks: for those who decide
+    again what was decided then."""
+
+    def __init__(self, specs: Mapping[str, BanditSpec]) -> None:
+        self.specs = specs
+        self._bandits = Bandits(links_of)
+        self._bandits.take({key: Ledger(spec) for key, spec in specs.items()})
+        self._known: dict[str, Allocation] = {}
+
+    def apply(self, event: Event) -> None:
+        """Take one event of the log, after whatever it tells of was decided."""
+        self._bandits.apply(event)
+
+    def __getitem__(self, key: str) -> Allocation:
+        ledger = self._bandits.ledgers[key]
+        known = self._known.get(key)
+        if known is None or known.batch != ledger.batch:
+            known = self._known[key] = allocation(ledger.spec, ledger.believed, ledger.batch)
+        return known
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._bandits.ledgers)
+
+    def __len__(self) -> int:
+        return len(self._bandits.ledgers)
 
 
 def links_of(event: Event) -> tuple[tuple[str, ...], str]:

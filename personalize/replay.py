@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from .bandits import specs_of
 from .engine import Engine, Route
+from .learning import Replayed
 from .model import PURPOSES, Choice, Consent, Event, Profile, Request, Visitor
 from .profiles import Identity, apply_event, first_party
 from .protocols import Store
@@ -68,12 +70,24 @@ class Replay:
     _profiles: dict[str, Profile] = field(default_factory=dict)
     _identity: Identity = field(default_factory=Identity)
     _alike: dict[tuple[str, ...], bool] = field(default_factory=dict)  # slots -> whether both configs say the same
+    _bandits: list[Replayed] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for engine in (self.old, self.new):
+            specs = specs_of(engine.config)
+            known = next((bandits for bandits in self._bandits if bandits.specs == specs), None)
+            if specs and known is None:
+                known = Replayed(specs)
+                self._bandits.append(known)
+            engine.history.learning.allocations = known or {}
 
     async def take(self, events: Iterable[Event]) -> None:
         """The next events of the log. A view is decided by what was known before it."""
         for event in events:
             if event.time >= self.since and event.name == "Page Viewed":
                 self._decide(event)
+            for bandits in self._bandits:
+                bandits.apply(event)
             for person in self._identity.apply(event):
                 await self._begin_anew(person, event.seq)
             person = self._identity.person(event.visitor)
@@ -123,7 +137,7 @@ class Replay:
             return False
         if one.slots not in self._alike:
             old, new = self.old.config, self.new.config
-            whole = ("segments", "holdout", "timezone", "parts")
+            whole = ("segments", "goals", "holdout", "timezone", "parts")
             same = all(getattr(old, key) == getattr(new, key) for key in whole) and old.products == new.products
             tests = [
                 e.experiment for name in one.slots for e in old.slots[name].experiences if e.experiment is not None
@@ -178,6 +192,8 @@ class Replay:
     def notes(self) -> list[str]:
         """What the reader has to know about the figures."""
         told = ["decided without pauses, and from what the log says of each visitor up to the view"]
+        if self._bandits:
+            told.append("bandits draw by the shares of each batch, worked out again from the log")
         if self.unknown:
             names = ", ".join(sorted(self.unknown))
             told.append(f"the log does not hold {names}: rules that ask for it were decided as if nothing was told")

@@ -25,7 +25,7 @@ ROOF = {
     "switch": {"changes", "pauses"},
     "preview": {"engine", "exchange", "explain", "routes", "visit"},
     "previewing": {"preview"},
-    "replay": {"engine", "routes"},
+    "replay": {"engine", "learning", "routes"},
     "reporting": set(),
     "replaying": {"engine", "history", "observe", "replay"},
     "membership": {"engine"},

@@ -12,7 +12,8 @@ DR     doubly robust (Dudik, Langford, Li, "Doubly robust policy evaluation and 
 
 The effective sample is the sum of w, squared, over the sum of w squared (Kong, "A note on importance sampling using
 standardized weights", 1992; Owen, "Monte Carlo theory, methods and examples", 2013, section 9.3). Where it is small, or
-propensities are missing, nothing is concluded.
+propensities are missing, nothing is concluded. It is asked for in each context too: an arm that one context draws often
+and another hardly ever has many visitors in all, and an estimate that hangs on a few.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ _FOLDS: Final = 5
 _CALM: Final = 10.0  # visitors at the overall mean, added to each of the model's means
 LEAST_VISITORS: Final = 200.0  # effective ones, below which nothing is concluded
 LEAST_REWARDED: Final = 20.0  # effective visitors with a reward
+LEAST_IN_CONTEXT: Final = 5.0  # of these in each context with so large a share of the visitors:
+SMALL: Final = 0.05
 MOST_MISSING: Final = 0.01  # of the visitors may have no propensity; they are left out
 
 
@@ -65,12 +68,12 @@ def estimate(logged: Sequence[Logged], policy: Policy, level: float = 0.95) -> E
     probabilities moved with earlier rewards, each score has the right mean given what came before."""
     told = [(row, row.propensity) for row in logged if row.propensity is not None]
     weights = [policy(row.context).get(row.arm, 0.0) / propensity for row, propensity in told]
+    rows = [row for row, _ in told]
     effective = effective_size(weights)
-    rewarded = effective_size([w for w, (row, _) in zip(weights, told, strict=True) if row.reward != 0.0])
-    refused = _refused(len(logged), len(told), effective, rewarded)
+    rewarded = effective_size([w for w, row in zip(weights, rows, strict=True) if row.reward != 0.0])
+    refused = _refused(len(logged), len(told), effective, rewarded) or _refused_in_context(rows, weights)
     if refused:
         return Estimate(UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, effective, rewarded, refused)
-    rows = [row for row, _ in told]
     z = NormalDist().inv_cdf((1 + level) / 2)
     robust = _doubly_robust(rows, weights, policy)
     return Estimate(
@@ -98,6 +101,21 @@ def _refused(all_: int, told: int, effective: float, rewarded: float) -> str:
         return f"an effective sample of {effective:,.0f} visitors is too small; it takes {LEAST_VISITORS:,.0f}"
     if rewarded < LEAST_REWARDED:
         return f"an effective sample of {rewarded:,.0f} rewards is too small; it takes {LEAST_REWARDED:,.0f}"
+    return ""
+
+
+def _refused_in_context(rows: Sequence[Logged], weights: Sequence[float]) -> str:
+    visitors: dict[str, int] = {}
+    rewarded: dict[str, list[float]] = {}
+    for row, weight in zip(rows, weights, strict=True):
+        visitors[row.context] = visitors.get(row.context, 0) + 1
+        if row.reward != 0.0:
+            rewarded.setdefault(row.context, []).append(weight)
+    for context, count in visitors.items():
+        found = effective_size(rewarded.get(context, ()))
+        if count >= SMALL * len(rows) and found < LEAST_IN_CONTEXT:
+            where = f"in {context}" if context else "outside of the segments" if len(visitors) > 1 else "in all"
+            return f"an effective sample of {found:.1f} rewards {where} is too small; it takes {LEAST_IN_CONTEXT:.0f}"
     return ""
 
 

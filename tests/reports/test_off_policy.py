@@ -105,6 +105,7 @@ def test_estimates_are_unbiased_where_a_bandit_moved_the_shares(
     """Forty logs of the real bandit, of 1,500 visitors each."""
     monkeypatch.setattr(off_policy, "LEAST_VISITORS", 0.0)
     monkeypatch.setattr(off_policy, "LEAST_REWARDED", 0.0)
+    monkeypatch.setattr(off_policy, "LEAST_IN_CONTEXT", 0.0)
     found = [getattr(estimate(log, policy), kind).estimate for log in LOGS]
     assert abs(fmean(found) - worth(policy)) <= 4 * stdev(found) / math.sqrt(len(found))
 
@@ -213,6 +214,19 @@ def test_nothing_is_concluded_from_too_few() -> None:
     assert "rewards is too small" in told(poor).refused
     gone = told(fixed(Random(1), 4_000), lambda context: {"gone": 1.0})
     assert gone.effective == 0.0 and gone.refused
+
+
+def test_nothing_is_concluded_where_one_context_hangs_on_a_few() -> None:
+    """The arm is common in one segment and next to unseen in the other: many in all, and no estimate; the other way
+    round, a segment of hardly anybody does not stop it."""
+    dice = Random(2)
+    rows = [Logged("phone", "kind", 0.9, float(dice.random() < 0.2)) for _ in range(2_000)]
+    rows += [Logged("", "kind", 0.01, float(n % 7 == 0)) for n in range(21)]
+    rows += [Logged("", "plain", 0.99, 0.0) for _ in range(2_000)]
+    found = told(rows, lambda context: {"kind": 1.0} if context else {"plain": 0.5, "kind": 0.5})
+    assert found.effective > 200 and found.rewarded > 20
+    assert found.refused == "an effective sample of 3.0 rewards outside of the segments is too small; it takes 5"
+    assert not told([*rows[:2_000], *(row._replace(propensity=0.5) for row in rows[2_000:2_021])]).refused
 
 
 def test_nothing_is_concluded_where_propensities_are_missing() -> None:
