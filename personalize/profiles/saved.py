@@ -17,7 +17,7 @@ from dataclasses import asdict, fields
 from typing import Any, Final, cast
 
 from ..errors import StoreError
-from ..model import ERASED, EXPIRED, OPERATOR, Profile, Provenance
+from ..model import ERASED, EXPIRED, OPERATOR, Draw, Profile, Provenance
 from ..protocols import KeepingStore, Store
 from .fold import FORM
 from .ids import LONGEST
@@ -100,6 +100,7 @@ def _members(person: Person) -> list[list[Any]]:
 def _told(profile: Profile) -> dict[str, Any]:
     told = {field.name: getattr(profile, field.name) for field in fields(profile)}
     told["provenance"] = {name: asdict(provenance) for name, provenance in profile.provenance.items()}
+    told["draws"] = {name: asdict(draw) for name, draw in profile.draws.items()}
     return told
 
 
@@ -111,6 +112,7 @@ def _profile(told: dict[str, Any]) -> Profile:
     told["orders"] = [(time, revenue, tuple(map(text, items))) for time, revenue, items in told["orders"]]
     told["earlier_visits"] = [(begin, end) for begin, end in told["earlier_visits"]]
     told["provenance"] = {name: Provenance(**provenance) for name, provenance in told["provenance"].items()}
+    told["draws"] = {text(name): Draw(**draw) for name, draw in told["draws"].items()}
     for mapping in ("exposures", "happened", "remembered", "assignments"):
         told[mapping] = {text(key): value for key, value in told[mapping].items()}
     return Profile(**told)

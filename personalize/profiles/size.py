@@ -20,7 +20,7 @@ def size_of(profile: Profile) -> int:
     """Bytes, within a factor of two."""
     entries = (
         len(profile.cart) + len(profile.happened) + len(profile.remembered) + len(profile.assignments)
-        + len(profile.exposures) + 2 * len(profile.provenance) + len(profile.traits)
+        + len(profile.exposures) + 2 * len(profile.provenance) + len(profile.traits) + 3 * len(profile.draws)
     )  # fmt: skip
     size = _EMPTY + _VIEW * len(profile.views) + _VISIT * len(profile.earlier_visits) + _ENTRY * entries
     size += sum(_ORDER + _ITEM * len(items) for _, _, items in profile.orders)

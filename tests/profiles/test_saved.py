@@ -28,7 +28,8 @@ def event(n: int, visitor: str = "ann", name: str = "", **more: Any) -> Event:
         "product_id": f"p{n * n % 5}", "path": f"/{n % 7}", "segment": f"s{n % 3}", "gpc": n % 11 == 0,
         "traits": {"n": n, "list": [n, {"ş": None}], "tier": None if n % 5 == 0 else "gold"},
         "provenance": {"party": ("first", "second", "third")[n % 3], "source": "file"},
-        "shown": [{"slot": "hero", "experience": f"e{n % 4}", "experiment": "x", "variant": f"v{n % 2}"}],
+        "shown": [{"slot": "hero", "experience": f"e{n % 4}", "experiment": "x", "variant": f"v{n % 2}",
+                   "propensity": 0.25, "context": "ş", "batch": n, "draw": n % 9, "until": 2e9}],
     }  # fmt: skip
     return Event(f"e{n}", name or NAMES[n % len(NAMES)], 1e9 + 700.0 * (n * 13 % 101 + n), visitor, properties | more)
 
