@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from math import ceil, floor, log10
 
@@ -47,3 +47,31 @@ def _said(microseconds: float) -> str:
     if microseconds >= 1000:
         return f"{microseconds / 1000:,.3g} ms"
     return f"{microseconds:.3g} µs"
+
+
+def curve(title: str, points: Sequence[tuple[float, float]], across: str, up: str) -> str:
+    """One line through (visitors, MiB), from zero on both scales, with its last value told."""
+    left, top, width, height = 70, 48, 700, 240
+    most_x, most_y = max(x for x, _ in points) or 1.0, 1.25 * max(y for _, y in points)
+    at = [(left + width * x / most_x, top + height * (1 - y / most_y)) for x, y in points]
+    parts = []
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        y, x = top + height * (1 - share), left + width * share
+        parts.append(f'<line x1="{left}" x2="{left + width}" y1="{y:.0f}" y2="{y:.0f}" stroke="{_GRID}"/>')
+        parts.append(f'<text x="{left - 8}" y="{y + 4:.0f}" text-anchor="end">{share * most_y:.0f}</text>')
+        told = f"{share * most_x / 1e6:.3g}"
+        parts.append(f'<text x="{x:.0f}" y="{top + height + 18}" text-anchor="middle">{told}</text>')
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
+    parts.append(f'<polyline points="{line}" fill="none" stroke="{_OURS}" stroke-width="2.5"/>')
+    (x, y), last = at[-1], points[-1][1]
+    told = f"{last:.0f} {escape(up)}"
+    parts.append(f'<text x="{x:.0f}" y="{y - 8:.0f}" text-anchor="end" font-weight="600">{told}</text>')
+    parts.append(f'<text x="{left + width}" y="{top + height + 36}" text-anchor="end">{escape(across)}</text>')
+    parts.append(f'<text x="8" y="{top - 10}">{escape(up)}</text>')
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {top + height + 48}" role="img"'
+        f' aria-label="{escape(title)}" font-family="system-ui, sans-serif" font-size="13" fill="{_INK}">\n'
+        f'<title>{escape(title)}</title>\n<text x="8" y="18" font-size="15" font-weight="600">{escape(title)}</text>\n'
+        + "\n".join(parts)
+        + "\n</svg>\n"
+    )

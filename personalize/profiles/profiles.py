@@ -79,6 +79,10 @@ class Profiles:
         self._loads: dict[str, list[_Load]] = {}  # id -> the loads under way that read it
         self._epoch = 0  # the seq at which lines last left the log
 
+    def __len__(self) -> int:
+        """How many are in memory."""
+        return len(self._kept)
+
     # --- asking ----------------------------------------------------------------------------------------
 
     def get(self, visitor: str) -> Profile | None:
