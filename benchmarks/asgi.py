@@ -26,7 +26,7 @@ from rich.table import Table
 from starlette.middleware.gzip import GZipMiddleware
 
 from benchmarks.pages import config, documentation_page, page
-from benchmarks.timing import interleaved
+from benchmarks.timing import additions, interleaved
 from personalize import PersonalizeMiddleware
 
 SIZE = 56_000
@@ -213,14 +213,6 @@ def processor_time(pid: int | None) -> float:
     except OSError:
         return float("nan")
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def additions() -> float:
-    """Seconds for a million additions: says how fast the machine was while the figures were taken."""
-    began, total = time.perf_counter(), 0
-    for number in range(1_000_000):
-        total += number
-    return time.perf_counter() - began
 
 
 def wait_for(port: int) -> None:

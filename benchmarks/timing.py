@@ -30,3 +30,31 @@ async def interleaved(
     finally:
         gc.enable()
     return {name: statistics.median(all_) for name, all_ in times.items()}
+
+
+def in_turns(
+    contenders: Mapping[str, tuple[Callable[[int], None], int]], rounds: int = 40
+) -> dict[str, tuple[float, float]]:
+    """Median and least microseconds per call of contenders that run so many calls themselves, in turn."""
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for run, batch in contenders.values():
+        run(batch)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in track(range(rounds), description="measuring", transient=True):
+            for name, (run, batch) in contenders.items():
+                began = time.perf_counter_ns()
+                run(batch)
+                times[name].append((time.perf_counter_ns() - began) / batch / 1000)
+    finally:
+        gc.enable()
+    return {name: (statistics.median(all_), min(all_)) for name, all_ in times.items()}
+
+
+def additions() -> float:
+    """Seconds for a million additions: says how fast the machine was while the figures were taken."""
+    began, total = time.perf_counter(), 0
+    for number in range(1_000_000):
+        total += number
+    return time.perf_counter() - began

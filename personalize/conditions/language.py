@@ -12,6 +12,7 @@ Values are compared as GrowthBook compares them (see growthbook); the operators 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
@@ -39,12 +40,14 @@ def compile_rule(raw: object, segments: Collection[str] = ()) -> Rule:
         first, *others = reading.errors
         raise ConditionError(first.path, first.message, first.hint, others)
     paths = dict.fromkeys(reading.paths)
+    ages = {said: part.code.function() for said, (_, part) in reading.ages.items()}
     return Rule(
         test=part.code.function(),
-        reads=frozenset(path[0] for path in paths),
+        reads=frozenset(path[0] for path in (*paths, *(path for path, _ in reading.ages.values()))),
         segments=frozenset(reading.used),
         behaviours=MappingProxyType(reading.behaviours),
         paths=tuple(paths),
+        ages=MappingProxyType(ages),
         signals=tuple(dict.fromkeys(reading.signals)),
         signal_segments=tuple(dict.fromkeys(reading.signal_segments)),
         steps=part.explain,
@@ -59,6 +62,7 @@ class _Reading:
         self.errors: list[ConditionError] = []
         self.used: list[str] = []
         self.paths: list[tuple[str, ...]] = []
+        self.ages: dict[str, tuple[tuple[str, ...], Part]] = {}
         self.behaviours: dict[str, Behaviour] = {}
         self.signals: list[str] = []
         self.signal_segments: list[str] = []
@@ -98,13 +102,17 @@ class _Reading:
         if found is None:
             return self.unknown(key, at)
         fact, path = found
-        self.paths.append(path)
+        if fact.type != "duration":
+            self.paths.append(path)
         if fact.name == "segments":
             turned = isinstance(value, Mapping) and not {"nin", "not"}.isdisjoint(value)
             for name in _names_in(value):
                 self.segment(name, at, positive and not turned)
         try:
-            return fact_part(key, fact, path, value)
+            part = fact_part(key, fact, path, value)
+            if fact.type == "duration":
+                self.ages[f"{key} {json.dumps(value, default=str)}"] = path, part
+            return part
         except ConditionError as error:
             for slip in (error, *error.others):
                 self.wrong((*at, *slip.path), slip.message, slip.hint)

@@ -17,9 +17,10 @@ Facts = Mapping[str, Any]
 class Rule:
     """A condition in our language, compiled.
 
-    `test` says whether facts meet it and depends on nothing but `paths`: the keys that lead to each value it reads (a
-    behaviour's path is its key alone). `reads` are their first words: what the engine has to work out. `signals` are
-    the behaviours, and `signal_segments` the segments, that stand under no "not": what made the visitor meant.
+    `test` says whether facts meet it and depends on nothing but `paths`, the keys that lead to each value it reads (a
+    behaviour's path is its key alone), and the answers to `ages`: what it asks of the facts that change with every
+    second, each in words. `reads` are the first words of all: what the engine has to work out. `signals` are the
+    behaviours, and `signal_segments` the segments, that stand under no "not": what made the visitor meant.
     """
 
     test: Callable[[Facts], bool]
@@ -27,6 +28,7 @@ class Rule:
     segments: frozenset[str]
     behaviours: Mapping[str, Behaviour]
     paths: tuple[tuple[str, ...], ...]
+    ages: Mapping[str, Test]
     signals: tuple[str, ...]
     signal_segments: tuple[str, ...]
     steps: Callable[[Facts], Step]

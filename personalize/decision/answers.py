@@ -17,7 +17,8 @@ Facts = Mapping[str, Any]
 
 class Answers:
     """The bits of all gates of a route. `schedules` depend on the time alone, `of_profile` on the profile; `always` are
-    open for everybody; `aged` are the rules on facts that change with every second."""
+    open for everybody; `aged` is what rules ask of the facts that change with every second: a plan remembered by those
+    facts themselves would never fit again."""
 
     def __init__(
         self,
@@ -53,7 +54,7 @@ class Answers:
         self._open_now = 0
 
     def bits(self, facts: Facts, profile: Profile | None, now: float) -> int:
-        """One bit for each gate that is open, and for each rule on ages that holds."""
+        """One bit for each gate that is open, and for each question about ages that holds."""
         if profile is None:
             answers = self._blank
         else:

@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise
 
 from ..conditions import shown_age
 from ..model import PARTS, Allocation, Draw, Step
-from .experiments import Split, choose_variation, hash_unit
+from .experiments import NONE, Split, Units, choose_variation, hash_unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,19 @@ class Bandit:
         """The keys of all experiments whose earlier assignment counts here."""
         return self.entry.keys
 
-    def assign(self, id: str, kept: Mapping[str, str] = {}) -> int:
+    @property
+    def seeds(self) -> tuple[str, ...]:
+        """The seeds of every version 2 hash that taking part may ask for."""
+        return self.entry.seeds
+
+    @property
+    def certain(self) -> bool:
+        """Whether everybody with an id is in it."""
+        return self.entry.certain
+
+    def assign(self, id: str, kept: Mapping[str, str] = NONE, units: Units = NONE) -> int:
         """0 for a visitor who takes part, else -1; which arm it is, `draw` says."""
-        return self.entry.assign(id, kept)
+        return self.entry.assign(id, kept, units)
 
     def draw(
         self,

@@ -10,6 +10,7 @@ from ..config.mixes import combinations, fitting, name_of
 from ..config.models import PAGE, Content
 from ..model import Choice
 from .bandits import Bandit
+from .chances import Holdout
 from .experiments import Split
 from .gates import CapGate, CoolDownGate, Gate, ScheduleGate, SignalGate
 from .mixes import Mix
@@ -20,10 +21,6 @@ from .splits import compile_split, experiments_by_key
 
 if TYPE_CHECKING:
     from ..config.models import Config, Experience, Slot
-
-# Facts that change with every second: a rule on them is asked each time, as a plan remembered by them never fits again.
-AGES = frozenset({"first_seen", "last_seen"})
-
 
 class SlotCompiler:
     """Compiles the slots of one route, and gathers what has to be asked before choosing: each question has a bit."""
@@ -36,9 +33,8 @@ class SlotCompiler:
         self.schedules: list[tuple[int, Gate]] = []  # answers depend on the time alone
         self.of_profile: list[tuple[int, Gate]] = []
         self.always = 0  # bits of the gates that are open for everybody
-        self.aged: list[tuple[int, Callable[[Mapping[str, Any]], bool]]] = []
+        self.aged: dict[str, tuple[int, Callable[[Mapping[str, Any]], bool]]] = {}  # what is asked of ages, in words
         self.splits: list[Split | Mix | Bandit] = []
-        self.holdouts: list[tuple[int, float, str]] = []  # bit, percent, salt
 
     def slot(self, name: str) -> CompiledSlot:
         slot = self._config.slots[name]
@@ -53,7 +49,7 @@ class SlotCompiler:
             name=name,
             purpose=slot.consent,
             experiences=experiences,
-            live=tuple((e.needs, e.test, e) for e in experiences if e.status == "live"),
+            live=tuple((e.needs, e.rule.test, e) for e in experiences if e.status == "live"),
             default=Choice(name, content, fallback),
             refused=Choice(name, content, fallback, reason="consent"),
             to_bot=Choice(name, content, fallback, reason="bot"),
@@ -70,11 +66,9 @@ class SlotCompiler:
         test = experience.experiment
         split = compile_split(self._config, test, self._experiments) if test is not None else None
         holdout = _holdout(name, experience)
-        needs = 0
-        if live:
-            needs = self._ask(gates, slot) | shared_bits
-            if rule.reads & AGES:
-                needs |= self._bit(self.aged, rule.test)
+        for said, asked in rule.ages.items() if live else ():
+            if said not in self.aged:
+                self.aged[said] = self._next_bit(), asked
         return CompiledExperience(
             id=experience.id,
             status=experience.status,
@@ -84,11 +78,12 @@ class SlotCompiler:
             split=split,
             choices=_choices(name, slot, experience, held=False),
             held=_choices(name, slot, experience, held=True),
-            needs=needs,
-            test=None if live and rule.reads & AGES else rule.test,
+            needs=self._ask(gates, slot) | shared_bits if live else 0,
             split_at=self._place(split) if live and split is not None else None,
-            apart=self._hold(holdout) if live and holdout is not None else 0,
             holdout=holdout,
+            drawn=split is not None or holdout is not None,
+            seeds=(*(split.seeds if split is not None else ()), *(holdout[1:] if holdout is not None else ())),
+            certain=split is None or split.certain,
         )
 
     def _gates(self, name: str, experience: Experience, rule: Rule) -> list[Gate]:
@@ -122,23 +117,21 @@ class SlotCompiler:
             bits |= bit
         return bits
 
-    def _bit(self, asked: list[tuple[int, Any]], question: object) -> int:
-        bit = 1 << self._bits
-        self._bits += 1
+    def _bit(self, asked: list[tuple[int, Gate]], question: Gate) -> int:
+        bit = self._next_bit()
         asked.append((bit, question))
         return bit
+
+    def _next_bit(self) -> int:
+        self._bits += 1
+        return 1 << (self._bits - 1)
 
     def _place(self, split: Split | Mix | Bandit) -> int:
         self.splits.append(split)
         return len(self.splits) - 1
 
-    def _hold(self, holdout: tuple[float, str]) -> int:
-        bit = 1 << len(self.holdouts)
-        self.holdouts.append((bit, *holdout))
-        return bit
 
-
-def _holdout(slot: str, experience: Experience) -> tuple[float, str] | None:
+def _holdout(slot: str, experience: Experience) -> Holdout | None:
     """Percent and salt. Without a salt each experience draws anew: else all would hold out the same visitors."""
     if (holdout := experience.holdout) is None:
         return None

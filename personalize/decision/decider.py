@@ -10,20 +10,17 @@ from ..conditions import Behaviour, SegmentRules
 from ..model import Allocation, Choice, Draw, Plan, Profile, Step, Visitor
 from .answers import Answers
 from .bandits import Bandit
+from .chances import Chance, Holdout
 from .compiler import SlotCompiler
-from .experiments import is_held_out
 from .inputs import key_maker
 from .memo import Memo
-from .slot import CompiledSlot
+from .slot import CompiledExperience, CompiledSlot
 
 if TYPE_CHECKING:
     from ..config.models import Config
 
-_PLANS = 2_048  # remembered plans of one route
-_VISITORS = 8_192  # remembered assignments of one route
-
-# Held out of everything; the bits of the experiences held out of; the variant in each experiment, -1 where not in it.
-Assignment = tuple[bool, int, tuple[int, ...]]
+_PLANS = 2_048  # remembered plans of one route, and as many outlines
+_VISITORS = 8_192  # visitors of one route whose chances are remembered
 
 
 @dataclass(slots=True)
@@ -39,13 +36,26 @@ class Case:
     allocations: Mapping[str, Allocation] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Outline:
+    """What facts, gates and consent make of a page: all but chance. `fixed` has the choices that are settled for
+    whoever is held out of nothing, and the defaults of the slots that are `open`; these come with their candidates."""
+
+    fixed: tuple[Choice, ...]
+    open: tuple[tuple[int, CompiledSlot, tuple[CompiledExperience, ...]], ...]
+    slots: tuple[tuple[CompiledExperience, ...] | None, ...]  # candidates of every slot, None where consent is missing
+    seeds: tuple[str, ...]  # of the hashes that a newcomer will need
+    bot: bool
+
+
 class Decider:
     """Decides the slots of one route.
 
     The plan depends on the facts in `reads`, on consent, on the profile's exposures, events and views where caps,
     cool-downs, delays and expiries ask for them, on the id and the profile's assignments where there is an experiment
     or a holdout (its draws, the time and the allocations where that is a bandit), and on the time where there is a
-    schedule; on nothing else. Plans are remembered by exactly that.
+    schedule; on nothing else. Plans are remembered by exactly that, in two steps: an outline by all but chance, which
+    many visitors share, and what chance makes of it for one of them.
     """
 
     def __init__(self, config: Config, slots: Sequence[str]) -> None:
@@ -65,18 +75,21 @@ class Decider:
             **self._segments.behaviours(self.segments),
             **{key: behaviour for rule in rules for key, behaviour in rule.behaviours.items()},
         }
-        tested = [experience.rule for slot in self.slots for _, test, experience in slot.live if test is not None]
         self._key = key_maker(
-            (path for rule in tested for path in rule.paths),
-            frozenset[str]().union(*(rule.segments for rule in tested)),
+            (path for rule in rules for path in rule.paths), frozenset[str]().union(*(rule.segments for rule in rules))
         )
         self._purposes = frozenset(slot.purpose for slot in self.slots)
-        self._answers = Answers(compiler.schedules, compiler.of_profile, compiler.always, compiler.aged)
+        self._answers = Answers(
+            compiler.schedules, compiler.of_profile, compiler.always, tuple(compiler.aged.values())
+        )
         self._kept = frozenset[str]().union(*(split.keys for split in self._splits))
-        self._held_apart = tuple(compiler.holdouts)
         self.holdout = config.holdout
-        self._plans: Memo[Hashable, Plan] = Memo(_PLANS)
-        self._assignments: Memo[Hashable, Assignment] = Memo(_VISITORS)
+        self._held_out: Holdout | None = None
+        if self.holdout is not None:
+            self._held_out = self.holdout.percent, self.holdout.salt
+        self._outlines: Memo[Hashable, Outline] = Memo(_PLANS)
+        self._chances: Memo[Hashable, Chance] = Memo(_VISITORS)
+        self._plans: Memo[tuple[int, ...], Plan] = Memo(_PLANS)
 
     def decide(self, case: Case, trace: list[Step] | None = None) -> Plan:
         """The plan for one case. `trace` gets one step per slot with every gate asked and what it saw, also of the
@@ -85,67 +98,101 @@ class Decider:
         # A bot gets what a newcomer without cookies gets.
         id, profile = (None, None) if visitor.bot else (visitor.id, case.profile)
         answers = self._answers.bits(case.facts, profile, case.now)
-        assignment = self._assignment(id, profile)
-        draws: dict[str, Draw] = {}
-        if self._bandits and id is not None:
-            assignment = self._draw(case, id, profile, assignment, draws)
         granted = visitor.consent.granted & self._purposes
+        key = (self._key(case.facts), answers, granted, visitor.bot)
+        outline = self._outlines.get(key)
+        if outline is None:
+            outline = self._outlines.keep(key, self._outline(case.facts, answers, granted, visitor.bot))
+        chance = self._chance(id, profile)
+        draws = self._draw(case, id, profile, chance) if self._bandits and id is not None else _NO_DRAWS
+        plan = chance.plan
+        if plan is None or chance.after is not outline:
+            plan = self._plan(outline, chance)
+            chance.after, chance.plan = outline, plan
+        if draws:
+            plan = Plan(plan.choices, draws)
         if trace is not None:
             from .tracing import trace_slot  # only those who ask why need it
 
-            plan = self._plan(case.facts, answers, assignment, granted, visitor.bot)
-            plan = Plan(plan.choices, draws)
             for slot, choice in zip(self.slots, plan.choices, strict=True):
                 trace.append(trace_slot(slot, choice, case, draws, self._segments, self.holdout))
-            return plan
-        key = (self._key(case.facts), answers, assignment, granted, visitor.bot)
-        plan = self._plans.get(key) or self._plans.keep(
-            key, self._plan(case.facts, answers, assignment, granted, visitor.bot)
-        )
-        return Plan(plan.choices, draws) if draws else plan
+        return plan
 
-    def _plan(
-        self, facts: Mapping[str, Any], answers: int, assignment: Assignment, granted: frozenset[str], bot: bool
-    ) -> Plan:
-        held, apart, arms = assignment
-        choices: list[Choice] = []
-        for slot in self.slots:
-            if slot.purpose == "none" or slot.purpose in granted:
-                choices.append(slot.choose(facts, ~answers, arms, held, apart, bot))
+    def forget(self) -> None:
+        """Remember nothing of what was decided so far: for benchmarks, and for laws that compare."""
+        self._outlines.clear()
+        self._chances.clear()
+        self._plans.clear()
+
+    def _outline(self, facts: Mapping[str, Any], answers: int, granted: frozenset[str], bot: bool) -> Outline:
+        fixed: list[Choice] = []
+        open_: list[tuple[int, CompiledSlot, tuple[CompiledExperience, ...]]] = []
+        candidates: list[tuple[CompiledExperience, ...] | None] = []
+        seeds = [] if self._held_out is None else [self._held_out[1]]
+        closed = ~answers
+        for place, slot in enumerate(self.slots):
+            if slot.purpose != "none" and slot.purpose not in granted:
+                fixed.append(slot.refused)
+                candidates.append(None)
+                continue
+            found = slot.candidates(facts, closed)
+            candidates.append(found)
+            drawn = False
+            for experience in found if slot.purpose != "none" else ():
+                if experience.drawn:
+                    drawn = True
+                    seeds += experience.seeds
+                if experience.certain:
+                    break
+            if drawn:
+                fixed.append(slot.default)
+                open_.append((place, slot, found))
             else:
-                choices.append(slot.refused)
-        return Plan(tuple(choices))
+                fixed.append(slot.choose(found, _UNDRAWN, bot))
+        return Outline(tuple(fixed), tuple(open_), tuple(candidates), tuple(dict.fromkeys(seeds)), bot)
 
-    def _assignment(self, id: str | None, profile: Profile | None) -> Assignment:
-        """What the visitor is held out of, and the variant in each experiment. Nobody without an id is in any."""
-        if id is None or not (self._splits or self._held_apart or self.holdout is not None):
-            return _NOWHERE
-        kept = profile.assignments if profile is not None else {}
-        # Of what was assigned before only this route's experiments count, and all of them stand in the key.
-        key = (id, frozenset([item for item in kept.items() if item[0] in self._kept])) if kept else id
-        known = self._assignments.get(key)
+    def _plan(self, outline: Outline, chance: Chance) -> Plan:
+        """What chance makes of an outline. Plans of the same choices are one object, whoever they were made for."""
+        chance.foresee(outline.seeds)
+        if chance.held:
+            choices = [
+                slot.refused if found is None else slot.choose(found, chance, outline.bot)
+                for slot, found in zip(self.slots, outline.slots, strict=True)
+            ]
+        else:
+            choices = list(outline.fixed)
+            for place, slot, found in outline.open:
+                choices[place] = slot.choose(found, chance, outline.bot)
+        key = tuple(map(id, choices))  # the slots keep every choice there is, so no id is given twice
+        return self._plans.get(key) or self._plans.keep(key, Plan(tuple(choices)))
+
+    def _chance(self, id: str | None, profile: Profile | None) -> Chance:
+        """The visitor's chances, remembered by the id and by what was assigned before. Of that only this route's
+        experiments count, and all of them stand in the key."""
+        kept = profile.assignments if profile is not None and self._splits and id is not None else {}
+        counted = {key: name for key, name in kept.items() if key in self._kept} if kept else {}
+        key = (id, frozenset(counted.items())) if counted else id
+        known = self._chances.get(key)
         if known is not None:
             return known
-        held = self.holdout is not None and is_held_out(self.holdout.salt, self.holdout.percent, id)
-        apart = sum(bit for bit, percent, salt in self._held_apart if is_held_out(salt, percent, id))
-        arms = tuple([split.assign(id, kept) for split in self._splits])
-        return self._assignments.keep(key, (held, apart, arms))
+        return self._chances.keep(key, Chance(id, counted, self._splits, self._held_out))
 
-    def _draw(
-        self, case: Case, id: str, profile: Profile | None, assignment: Assignment, draws: dict[str, Draw]
-    ) -> Assignment:
-        """The assignment with the bandits' arms in it; what was drawn is put into `draws`."""
-        held, apart, arms = assignment
-        drawn = list(arms)
+    def _draw(self, case: Case, id: str, profile: Profile | None, chance: Chance) -> Mapping[str, Draw]:
+        """What the bandits draw for the visitor now, by experiment; the arms are put into `chance`."""
         last = profile.draws if profile is not None else {}
         members = case.facts.get("segments") or ()
+        draws: dict[str, Draw] = {}
+        arms: dict[int, int] = {}
         for place, bandit in self._bandits:
             key = bandit.key
-            draw = bandit.draw(id, arms[place] >= 0, last.get(key), members, case.now, case.allocations.get(key))
-            drawn[place] = -1 if draw is None else bandit.names.index(draw.variant)
+            takes_part = chance.takes_part(place)
+            draw = bandit.draw(id, takes_part, last.get(key), members, case.now, case.allocations.get(key))
+            arms[place] = -1 if draw is None else bandit.names.index(draw.variant)
             if draw is not None:
                 draws[key] = draw
-        return held, apart, tuple(drawn)
+        chance.let(arms)
+        return draws
 
 
-_NOWHERE: Assignment = (False, 0, ())
+_NO_DRAWS: Mapping[str, Draw] = {}
+_UNDRAWN = Chance(None, {}, ())

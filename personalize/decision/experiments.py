@@ -1,6 +1,7 @@
 """Who gets which variant: GrowthBook's hashing, ranges and namespaces, so that a team's knowledge and files carry over.
 
-From https://docs.growthbook.io/lib/build-your-own (hash, getBucketRanges, chooseVariation, inNamespace). Chance is a
+From https://docs.growthbook.io/lib/build-your-own (getBucketRanges, chooseVariation, inNamespace; the hash itself is in
+`hashing`). Chance is a
 hash of the experiment and the visitor, so assignment is the same on every worker and at every time.
 """
 
@@ -8,44 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from .hashing import hash_unit as hash_unit
 
 if TYPE_CHECKING:
     from .mixes import Mix
 
 Range = tuple[float, float]
-
-_OFFSET, _PRIME, _MASK = 0x811C9DC5, 0x01000193, 0xFFFFFFFF
-
-
-def _fnv1a(text: str, state: int = _OFFSET) -> int:
-    """32-bit FNV-1a over UTF-16 code units, as JavaScript's charCodeAt gives them."""
-    if text.isascii():
-        units: Sequence[int] = text.encode()
-    else:
-        raw = text.encode("utf-16-be", "surrogatepass")
-        units = [raw[i] << 8 | raw[i + 1] for i in range(0, len(raw), 2)]
-    for unit in units:
-        state = (state ^ unit) * _PRIME & _MASK
-    return state
-
-
-@lru_cache(maxsize=4096)
-def _of_seed(seed: str) -> int:
-    """The hash of a seed, from which that of every visitor under it goes on."""
-    return _fnv1a(seed)
-
-
-def hash_unit(seed: str, value: str, version: int = 2) -> float | None:
-    """A number in [0, 1) for a value (a visitor's id) under a seed (an experiment's key): in steps of 1/1,000 for
-    version 1, of 1/10,000 and without version 1's bias for version 2; None for a version that does not exist."""
-    if version == 2:
-        return _fnv1a(str(_fnv1a(value, _of_seed(seed)))) % 10_000 / 10_000
-    if version == 1:
-        return _fnv1a(value + seed) % 1_000 / 1_000
-    return None
-
 
 def equal_weights(count: int) -> list[float]:
     """`count` shares of one."""
@@ -86,13 +58,22 @@ def in_namespace(id: str, namespace: tuple[str, float, float]) -> bool:
 def is_held_out(salt: str, percent: float, id: str) -> bool:
     """Whether a visitor is among the held-out `percent`; raising it adds visitors and moves none."""
     unit = hash_unit(salt, id)
-    return unit is not None and unit * 100 < percent
+    return unit is not None and is_among(unit, percent)
+
+
+def is_among(unit: float, percent: float) -> bool:
+    """The same of a hash that is known."""
+    return unit * 100 < percent
 
 
 def is_let_in(id: str, seed: str, ranges: Sequence[Range], version: int = 2) -> bool:
     """GrowthBook's filter: whether the hash of an id under a seed lies in one of the ranges."""
     unit = hash_unit(seed, id, version)
     return unit is not None and choose_variation(unit, ranges) >= 0
+
+
+Units = Mapping[str, float]  # seed -> a visitor's version 2 hash under it, where that was worked out already
+NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +99,29 @@ class Split:
         """The keys of all experiments whose earlier assignment counts here."""
         return frozenset((self.key,) if self.sticky else ()).union(*(other.keys for other, _ in self.requires))
 
-    def assign(self, id: str, kept: Mapping[str, str] = {}) -> int:
+    @property
+    def seeds(self) -> tuple[str, ...]:
+        """The seeds of every version 2 hash that an assignment may ask for."""
+        own = (self.seed,) if self.version == 2 else ()
+        others = (seed for other, _ in self.requires for seed in other.seeds)
+        return (*own, *(seed for seed, _ in self.filters), *others)
+
+    @property
+    def certain(self) -> bool:
+        """Whether everybody with an id is in it."""
+        whole = sum(high - low for low, high in self.ranges) > 0.9999  # the hash has steps of 1/10,000
+        return whole and not (self.namespace or self.filters or self.requires)
+
+    def assign(self, id: str, kept: Mapping[str, str] = NONE, units: Units = NONE) -> int:
         """The variation's index, or -1 for a visitor who is not in the experiment. `kept` are the variants that the
         visitor was seen as before, by experiment."""
         if (seen := self.remembered(kept)) >= 0:
             return seen
-        if self.shut(id, kept):
+        if self.shut(id, kept, units):
             return -1
-        unit = hash_unit(self.seed, id, self.version)
+        unit = units.get(self.seed) if self.version == 2 else None
+        if unit is None:
+            unit = hash_unit(self.seed, id, self.version)
         return -1 if unit is None else choose_variation(unit, self.ranges)
 
     def remembered(self, kept: Mapping[str, str]) -> int:
@@ -134,16 +130,17 @@ class Split:
             return -1
         return self.names.index(name)
 
-    def shut(self, id: str, kept: Mapping[str, str]) -> str:
+    def shut(self, id: str, kept: Mapping[str, str], units: Units = NONE) -> str:
         """What keeps the visitor out before any variation is drawn; empty where nothing does."""
         for seed, ranges in self.filters:
-            if not is_let_in(id, seed, ranges):
+            unit = units.get(seed)
+            if choose_variation(unit, ranges) < 0 if unit is not None else not is_let_in(id, seed, ranges):
                 return f"kept out by the filter {seed}"
         if not self.filters and self.namespace is not None and not in_namespace(id, self.namespace):
             name, low, high = self.namespace
             return f"outside the part {low:g} to {high:g} of namespace {name}"
         for other, wanted in self.requires:
-            arm = other.assign(id, kept)
+            arm = other.assign(id, kept, units)
             if arm < 0 or other.names[arm] not in wanted:
                 return f"{other.names[arm] if arm >= 0 else 'not'} in experiment {other.key}"
         return ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .experiments import Split
+from .experiments import NONE, Split, Units
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,23 @@ class Mix:
         """The keys of everything whose earlier assignment counts here."""
         return self.entry.keys.union(*(part.keys for part in self.parts))
 
-    def assign(self, id: str, kept: Mapping[str, str] = {}) -> int:
+    @property
+    def seeds(self) -> tuple[str, ...]:
+        """The seeds of every version 2 hash that an assignment may ask for."""
+        return (*self.entry.seeds, *(part.seed for part in self.parts))
+
+    @property
+    def certain(self) -> bool:
+        """Whether everybody with an id is in it."""
+        return self.entry.certain
+
+    def assign(self, id: str, kept: Mapping[str, str] = NONE, units: Units = NONE) -> int:
         """The combination's index, or -1 for a visitor who is not in the experiment."""
-        if self.remembered(kept) < 0 and self.entry.assign(id, kept) < 0:
+        if self.remembered(kept) < 0 and self.entry.assign(id, kept, units) < 0:
             return -1
         place = 0
         for part in self.parts:
-            level = part.assign(id, kept)
+            level = part.assign(id, kept, units)
             if level < 0:
                 return -1
             place = place * len(part.names) + level

@@ -9,6 +9,7 @@ from typing import Any
 from ..conditions import Rule
 from ..model import Choice, Mark
 from .bandits import Bandit
+from .chances import Chance, Holdout
 from .experiments import Split
 from .gates import Gate
 from .mixes import Mix
@@ -21,9 +22,9 @@ class CompiledExperience:
     """An experience with its gates. `choices` has one entry per variant or combination of parts, or a single one where
     there is no experiment; `held` the same for a held-out visitor.
 
-    `apart` is the bit of its own holdout, 0 without one, and `holdout` its percent and salt.
-    `needs` has a bit for each of its gates among the answers that the decider gathers; `test` is the condition, or None
-    where that is one of the bits; `split_at` is the experiment's place among the visitor's arms.
+    `holdout` is its own one. `needs` has a bit for each of its gates among the answers that the decider gathers;
+    `split_at` is the experiment's place among the route's, `drawn` says that chance has a say in it, `seeds` are
+    those of the hashes that tell what a newcomer gets, and `certain` says that everybody gets something.
     """
 
     id: str
@@ -35,10 +36,11 @@ class CompiledExperience:
     choices: tuple[Choice, ...]
     held: tuple[Choice, ...]
     needs: int
-    test: Callable[[Facts], bool] | None
     split_at: int | None
-    apart: int
-    holdout: tuple[float, str] | None
+    holdout: Holdout | None
+    drawn: bool
+    seeds: tuple[str, ...]
+    certain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +50,31 @@ class CompiledSlot:
     name: str
     purpose: str  # the consent it needs, or "none": then it is decided without an id and without a profile
     experiences: tuple[CompiledExperience, ...]
-    live: tuple[tuple[int, Callable[[Facts], bool] | None, CompiledExperience], ...]  # with needs and test at hand
+    live: tuple[tuple[int, Callable[[Facts], bool], CompiledExperience], ...]  # with needs and condition at hand
     default: Choice
     refused: Choice  # consent was not given
     to_bot: Choice
     held: Choice  # held out, where no experience would have been shown
 
-    def choose(self, facts: Facts, closed: int, arms: Sequence[int], held: bool, apart: int, bot: bool) -> Choice:
-        """The first experience from the top whose gates are open and whose condition holds. `closed` has the bits of
-        the gates that are not open, `arms` the visitor's variant in each experiment of the route (-1: not in it),
-        `apart` the bits of the experiences that the visitor is held out of."""
-        if self.purpose == "none":
-            arms, held, apart = (), False, 0
+    def candidates(self, facts: Facts, closed: int) -> tuple[CompiledExperience, ...]:
+        """The experiences from the top whose gates are open and whose condition holds, down to the first that all
+        visitors get; only chance decides between them. `closed` has the bits of the gates that are not open."""
+        found: list[CompiledExperience] = []
         for needs, test, experience in self.live:
-            if needs & closed or not (test is None or test(facts)):
+            if needs & closed or not test(facts):
                 continue
-            arm = 0
-            if experience.split_at is not None:
-                arm = arms[experience.split_at] if arms else -1
-                if arm < 0:
-                    continue
-            return experience.held[arm] if held or apart & experience.apart else experience.choices[arm]
-        return self.held if held else self.to_bot if bot else self.default
+            if experience.split_at is None:
+                return (*found, experience)
+            if self.purpose != "none":  # else it is decided without an id, and nobody is in the experiment
+                found.append(experience)
+        return tuple(found)
+
+    def choose(self, candidates: Sequence[CompiledExperience], chance: Chance, bot: bool) -> Choice:
+        """The first candidate that chance gives the visitor."""
+        told = self.purpose != "none"
+        for experience in candidates:
+            arm = 0 if experience.split_at is None else chance.arm(experience.split_at)
+            if arm >= 0:
+                held = told and (chance.held or chance.is_apart(experience.holdout))
+                return experience.held[arm] if held else experience.choices[arm]
+        return self.held if told and chance.held else self.to_bot if bot else self.default

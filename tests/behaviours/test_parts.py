@@ -93,7 +93,9 @@ async def test_b27_a_visitor_keeps_each_level_whatever_happens_to_the_parts(
     """Weights, coverage and a part that is added later move nobody who saw the page before."""
     app = await site(MIX, TEMPLATE)
     visitors = [browser(app) for _ in range(12)]
-    before = [levels_on((await visitor.get()).body) for visitor in visitors]
+    first = [levels_on((await visitor.get()).body) for visitor in visitors]
+    before = [levels_on((await visitor.get()).body) for visitor in visitors]  # and now their profiles are in memory
+    assert before == first
     changed = MIX.replace("part: headlines.low}", "part: headlines.low, weight: 99}").replace(
         "goal: order", "coverage: 0%"
     )

@@ -63,8 +63,8 @@ def real(config):
 def forgetful(config):
     """Never looks at what was assigned."""
     decider = Decider(config, ["s"])
-    assign = decider._assignment
-    decider._assignment = lambda id, profile: assign(id, None)
+    chance = decider._chance
+    decider._chance = lambda id, profile: chance(id, None)
     return decider
 
 
@@ -92,9 +92,9 @@ def asks_coverage_again(config):
 class Rechecking(Split):
     __slots__ = ()
 
-    def assign(self, id, kept=None):
-        fresh = Split.assign(self, id, {})
-        return fresh if fresh < 0 else Split.assign(self, id, kept or {})
+    def assign(self, id, kept, units):
+        fresh = Split.assign(self, id, {}, units)
+        return fresh if fresh < 0 else Split.assign(self, id, kept, units)
 
 
 HALVES = {"a": 50, "b": 50}
@@ -179,7 +179,7 @@ def test_a_remembered_assignment_belongs_to_one_visitor():
     decider = real(config(HALVES))
     assert told_apart(decider)
     wrong = copy(decider)
-    wrong._plans, wrong._assignments = Memo(100), ByIdAlone(100)
+    wrong._chances = ByIdAlone(100)
     assert not told_apart(wrong)
 
 

@@ -114,8 +114,7 @@ FORGETFUL = Decider(CONFIG, SLOTS)
 
 def decided_anew(case):
     """The plan of a decider that remembers nothing."""
-    FORGETFUL._plans.clear()
-    FORGETFUL._assignments.clear()
+    FORGETFUL.forget()
     FORGETFUL._answers._second = float("nan")
     return FORGETFUL.decide(case)
 
@@ -208,7 +207,7 @@ def forget(part):
 
     def make():
         decider = copy(compiled)  # compiled once, with an empty memory each time
-        decider._plans, decider._assignments = Memo(100), Memo(100)
+        decider._outlines, decider._chances, decider._plans = Memo(100), Memo(100), Memo(100)
         if part == "facts":
             decider._key = lambda facts: None
         elif part == "true is not one":
@@ -225,12 +224,16 @@ def forget(part):
             asked_now = compiled._answers
             decider._answers = Fixed(lambda facts, profile, now: asked_now.bits(facts, profile, NOW))
         elif part == "the visitor":
-            real_assignment = decider._assignment
-            decider._assignment = lambda id, profile: real_assignment("v1" if id else None, profile)
+            real_chance = decider._chance
+            decider._chance = lambda id, profile: real_chance("v1" if id else None, profile)
         elif part == "what was assigned":
-            everything = decider._assignment
+            everything = decider._chance
             known = {}
-            decider._assignment = lambda id, profile: known.setdefault(id, everything(id, profile))
+            decider._chance = lambda id, profile: known.setdefault(id, everything(id, profile))
+        elif part == "ages":
+            aged = sum(bit for bit, _ in compiled._answers._aged)
+            ageless = compiled._answers
+            decider._answers = Fixed(lambda *of: ageless.bits(*of) & ~aged)
         elif part == "consent":
             decider._purposes = frozenset({"personalization_storage"})
         return decider
@@ -240,7 +243,17 @@ def forget(part):
 
 @pytest.mark.parametrize(
     "part",
-    ["facts", "true is not one", "segments", "gates", "the clock", "the visitor", "what was assigned", "consent"],
+    [
+        "facts",
+        "true is not one",
+        "segments",
+        "gates",
+        "ages",
+        "the clock",
+        "the visitor",
+        "what was assigned",
+        "consent",
+    ],
 )
 def test_the_law_of_memory_catches(part):
     """A memory that leaves out any part gives somebody else's plan, and the law sees it."""
@@ -286,12 +299,14 @@ def test_gates_asked_together_answer_as_they_do_alone(case):
     for name in SLOTS:
         config_compiler.slot(name)
     of = config_compiler
-    together = Answers(of.schedules, of.of_profile, of.always, of.aged).bits(case.facts, case.profile, case.now)
+    together = Answers(of.schedules, of.of_profile, of.always, tuple(of.aged.values())).bits(
+        case.facts, case.profile, case.now
+    )
     alone = of.always
     for bit, gate in (*of.schedules, *of.of_profile):
         if gate.open(case.facts, case.profile, case.now):
             alone |= bit
         assert gate.open(case.facts, case.profile, case.now) is gate.explain(case.facts, case.profile, case.now).held
-    for bit, test in of.aged:
+    for bit, test in of.aged.values():
         alone |= bit if test(case.facts) else 0
     assert together == alone

@@ -1,0 +1,90 @@
+"""What chance gives one visitor: in or out of the holdouts, and a variant in each experiment. Worked out when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from ..model import Plan
+from .bandits import Bandit
+from .experiments import Split, is_among
+from .hashing import hash_unit, hash_units
+from .mixes import Mix
+
+Holdout = tuple[float, str]  # percent and salt
+
+
+_TOGETHER: Final = 5  # from so many hashes on they are worked out together
+
+
+class Chance:
+    """One visitor's chances on one route. Every answer depends on the id and on what was assigned before alone, and is
+    remembered here: of the hundreds of experiments on a route few are ever asked for, and a hash costs microseconds.
+
+    Bandits draw anew now and then, so their arms are told by `let`. `after` and `plan` are the decider's: what was
+    outlined for this visitor last, and the plan that came of it.
+    """
+
+    __slots__ = ("_arms", "_drawn", "_holdout", "_id", "_kept", "_splits", "_units", "after", "plan")
+
+    def __init__(
+        self,
+        id: str | None,
+        kept: Mapping[str, str],
+        splits: Sequence[Split | Mix | Bandit],
+        holdout: Holdout | None = None,
+    ) -> None:
+        """`holdout` is the one of everything. Nobody without an id is held out, or in an experiment."""
+        self._id = id
+        self._kept = kept
+        self._splits = splits
+        self._holdout = holdout
+        self._arms: dict[int, int] = {}
+        self._drawn: dict[int, int] = {}
+        self._units: dict[str, float] = {}
+        self.after: object = None
+        self.plan: Plan | None = None
+
+    def foresee(self, seeds: Sequence[str]) -> None:
+        """Work out what will be asked for, all at once."""
+        if self._id is not None and not self._kept:  # whoever was assigned before is not drawn again
+            missing = [seed for seed in seeds if seed not in self._units] if self._units else seeds
+            if len(missing) >= _TOGETHER:
+                self._units.update(zip(missing, hash_units(missing, self._id), strict=True))
+
+    def arm(self, place: int) -> int:
+        """The variant's index in the experiment at a place among the route's, -1 where the visitor is not in it."""
+        drawn = self._drawn.get(place)
+        return self._assigned(place) if drawn is None else drawn
+
+    def takes_part(self, place: int) -> bool:
+        """Whether the visitor is let into the bandit at a place."""
+        return self._assigned(place) >= 0
+
+    def let(self, drawn: dict[int, int]) -> None:
+        """Take over the bandits' arms, by place; a plan that was made with others is no longer this visitor's."""
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self.plan = None
+
+    def _assigned(self, place: int) -> int:
+        known = self._arms.get(place)
+        if known is None:
+            known = -1 if self._id is None else self._splits[place].assign(self._id, self._kept, self._units)
+            self._arms[place] = known
+        return known
+
+    @property
+    def held(self) -> bool:
+        """Whether the visitor is held out of everything."""
+        return self.is_apart(self._holdout)
+
+    def is_apart(self, holdout: Holdout | None) -> bool:
+        """Whether a holdout has the visitor."""
+        if holdout is None or self._id is None:
+            return False
+        percent, salt = holdout
+        unit = self._units.get(salt)
+        if unit is None:
+            unit = self._units[salt] = hash_unit(salt, self._id) or 0.0
+        return is_among(unit, percent)
