@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 import time
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,6 +94,12 @@ def schema() -> None:
     help="Take the visitor to be in a segment, and to consent. May be repeated.",
 )
 @click.option("--at", "moment", metavar="TIME", help='Decide as of then: "2026-12-24 18:00" in the config\'s timezone.')
+@click.option(
+    "--page",
+    metavar="FILE",
+    help="The page that the site sends there, as a file of HTML or - for standard input: "
+    "say which slots are in it, and which of them a client framework draws over.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def explain(
     file: Path,
@@ -101,13 +108,18 @@ def explain(
     headers: tuple[str, ...],
     segments: tuple[str, ...],
     moment: str | None,
+    page: str | None,
     as_json: bool,
 ) -> None:
     """Show what each slot of URL would show, why this, and why not the others."""
     from .errors import ConfigError
 
     try:
-        told = asyncio.run(_explain(file, url, cookies, headers, segments, moment))
+        text = None if page is None else sys.stdin.buffer.read() if page == "-" else Path(page).read_bytes()
+    except OSError as error:
+        raise click.BadParameter(f"{page}: {error.strerror}", param_hint="--page")
+    try:
+        told = asyncio.run(_explain(file, url, cookies, headers, segments, moment, text))
     except ConfigError as error:
         _refuse(error, file)
     if as_json:
@@ -151,7 +163,9 @@ async def _explain(
     headers: tuple[str, ...],
     segments: tuple[str, ...],
     moment: str | None,
+    page: bytes | None,
 ) -> Explanation:
+    from .client_apps import look
     from .explain import explain as explain_request
     from .explain import read_url
     from .observe import LogObserver
@@ -170,7 +184,13 @@ async def _explain(
     await watcher.history.start()
     await watcher.history.lists.refresh()
     try:
-        return await explain_request(watcher.engine, read_url(url, pairs, cookies), now, segments)
+        request = read_url(url, pairs, cookies)
+        told = await explain_request(watcher.engine, request, now, segments)
+        match = watcher.engine.match(request.path)
+        if page is not None and match is not None and match.route is not None:
+            on_page = look(match.route.rules, page)
+            told = replace(told, found=on_page.found, warnings=on_page.warnings)
+        return told
     finally:
         await watcher.close()
 
@@ -227,8 +247,12 @@ def _draw(told: Explanation, segments: tuple[str, ...]) -> None:
             branch.add(f"[italic]“{escape(slot.why)}”[/]")
         if slot.note:
             branch.add(f"[yellow]{escape(slot.note)}[/]")
+        if told.found is not None and slot.slot not in told.found:
+            branch.add("[yellow]the page has no such slot[/]")
         for step in slot.steps.inner:
             _grow(branch, step)
+    for warning in told.warnings:
+        root.add(f"[yellow]{escape(warning)}[/]")
     console.print(root)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from .bandits import specs_of
+from .client_apps import ClientApps
 from .conditions import Behaviour
 from .config.models import Config, Content, SourceConfig
 from .content import Contents, HttpSource
@@ -18,6 +19,7 @@ from .lists import listings
 from .model import Ask, Choice, Fill, Plan, Problem, Profile, Request, Shown, Step, Visitor
 from .page import PageRules, Shapes, SlotTarget, Stitcher, compile_rules, page_key
 from .page.charset import encode
+from .page.spans import Span
 from .plugins import make_plugin
 from .profiles import PROFILE_FACTS, behaviour_holds
 from .protocols import Observer, Source
@@ -95,7 +97,8 @@ class Engine:
         self.config = config
         self.history = history
         self.observer = observer
-        self.shapes = Shapes()
+        self.client_apps = ClientApps(observer)
+        self.shapes = Shapes(learned=self._learned)
         self.stitcher = Stitcher(self.shapes)
         self.visitors = VisitorReader(config.site, keys, config.timezone, new_id=new_id)
         self.previews = PreviewTokens(keys)
@@ -179,6 +182,9 @@ class Engine:
             if name in self.config.sources
             for fact in self.config.sources[name].vary_by
         }
+
+    def _learned(self, key: Any, page: bytes, spans: Sequence[Span]) -> None:
+        self.client_apps.see(key[0], page, spans)  # of a page_key the route, which is the slots' names
 
     # --- each request ------------------------------------------------------------------------------
 

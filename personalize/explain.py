@@ -50,6 +50,8 @@ class Explanation:
     segments: tuple[str, ...]
     facts: Mapping[str, Any]
     slots: tuple[SlotExplanation, ...]
+    warnings: tuple[str, ...] = ()  # of client frameworks that take over slots of the pages here
+    found: tuple[str, ...] | None = None  # the slots that are in the page, where one was looked at
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, ready for json.dumps; marks are "file:line:column"."""
@@ -112,7 +114,9 @@ async def explain_as(
         for choice, step in zip(decision.plan.choices, trace, strict=True)
     ]
     segments = decision.facts.get("segments", ())
-    return Explanation(request.path, now, identity, tuple(sorted(segments)), dict(decision.facts), tuple(slots))
+    warnings = engine.client_apps.warnings(route.slots)
+    facts = dict(decision.facts)
+    return Explanation(request.path, now, identity, tuple(sorted(segments)), facts, tuple(slots), warnings)
 
 
 async def _slot(
@@ -150,9 +154,9 @@ def _with_pauses(engine: Engine, slot: str, step: Step) -> Step:
     return replace(step, inner=(*steps, *step.inner)) if steps else step
 
 
-def explained(send: Send, plan: Plan) -> Send:
-    """The response's headers say what each slot shows, and why."""
-    header = (HEADER, told(plan))
+def explained(send: Send, plan: Plan, warnings: Sequence[str] = ()) -> Send:
+    """The response's headers say what each slot shows, and why; and what is known to be wrong with the pages there."""
+    header = (HEADER, told(plan, warnings))
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -162,10 +166,11 @@ def explained(send: Send, plan: Plan) -> Send:
     return sending
 
 
-def told(plan: Plan) -> bytes:
+def told(plan: Plan, warnings: Sequence[str] = ()) -> bytes:
     """A plan as JSON in ASCII, short enough for a header: the slots that do not fit are counted under "more"."""
     slots: list[dict[str, Any]] = []
-    size = 0
+    also: dict[str, Any] = {"warnings": list(warnings)} if warnings else {}
+    size = len(json.dumps(also))
     for choice in plan.choices:
         names = ("slot", "experience", "variant", "reason")
         said = {name: value for name in names if (value := getattr(choice, name)) is not None}
@@ -175,7 +180,8 @@ def told(plan: Plan) -> bytes:
             break
         slots.append(said)
     more = len(plan.choices) - len(slots)
-    return json.dumps({"slots": slots} | ({"more": more} if more else {}), separators=(",", ":")).encode("ascii")
+    also |= {"more": more} if more else {}
+    return json.dumps({"slots": slots} | also, separators=(",", ":")).encode("ascii")
 
 
 def where(engine: Engine, choice: Choice) -> Mark:

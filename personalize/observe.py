@@ -9,7 +9,9 @@ from collections.abc import Callable
 
 logger = logging.getLogger("personalize")
 
-_BAD = frozenset({"open", "failing", "rejected", "dropping", "damaged", "forged", "insecure", "stale", "unread"})
+_BAD = frozenset(
+    ["open", "failing", "rejected", "dropping", "damaged", "forged", "insecure", "stale", "unread", "hydrated"]
+)
 
 
 class LogObserver:

@@ -161,9 +161,8 @@ def begin(
     visitor, moment = visitor_of(preview, request), now if preview.at is None else preview.at
     route = route_of(engine, match.route.slots, preview)
     decision = engine.decide(route, request, visitor, None, moment, None, frozenset(preview.segments))
-    return Exchange(
-        engine, route, request, visitor, None, decision, moment, explained(send, decision.plan), lambda ended: None
-    )
+    send = explained(send, decision.plan, engine.client_apps.warnings(route.slots))
+    return Exchange(engine, route, request, visitor, None, decision, moment, send, lambda ended: None)
 
 
 def unlisted(send: Send) -> Send:

@@ -84,7 +84,8 @@ class Visit:
             return send
         from .explain import explained
 
-        return explained(send, decision.plan)
+        route = self.match.route
+        return explained(send, decision.plan, self.engine.client_apps.warnings(route.slots) if route else ())
 
     def record_page(self, exchange: Exchange) -> None:
         """The page view, and an exposure for each experience that was really sent or held back."""

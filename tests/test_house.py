@@ -18,10 +18,10 @@ FLOORS = {
 }  # fmt: skip
 # What stands above the floors, and what each may import besides the ground and the floors.
 ROOF = {
-    "observe": set(), "plugins": set(), "routes": set(), "pauses": set(), "changes": set(),
+    "observe": set(), "plugins": set(), "routes": set(), "pauses": set(), "changes": set(), "client_apps": set(),
     "history": {"keeping", "learning", "lists", "pauses"},
     "keeping": set(), "learning": set(),
-    "engine": {"history", "lists", "plugins", "routes"},
+    "engine": {"client_apps", "history", "lists", "plugins", "routes"},
     "switch": {"changes", "pauses"},
     "preview": {"engine", "exchange", "explain", "routes", "visit"},
     "previewing": {"preview"},
@@ -45,8 +45,8 @@ ROOF = {
     "checked": set(),
     "reload": {"changes", "checked", "engine", "history"},
     "middleware": {"preview", "observe", "own", "engine", "reload", "routes", "visit", "exchange", "explain"},
-    "cli": {"payoff", "checked", "flags", "imports", "people", "previewing", "replaying", "reporting", "switch",
-            "upkeep", "observe", "engine", "explain", "history", "reload", "visit"},
+    "cli": {"payoff", "checked", "client_apps", "flags", "imports", "people", "previewing", "replaying", "reporting",
+            "switch", "upkeep", "observe", "engine", "explain", "history", "reload", "visit"},
     "testing": set(), "__main__": {"cli"}, "__init__": {"middleware"},
 }  # fmt: skip
 # Ground parts lean on each other in one direction only (names for types, under TYPE_CHECKING, are no arrows there).

@@ -10,7 +10,7 @@ that never repeat, or strangers who ask for many, cannot drive out the pages tha
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -131,10 +131,14 @@ class _Route:
 
 
 class Shapes:
-    """Known pages, bounded in bytes over all routes."""
+    """Known pages, bounded in bytes over all routes. `learned` is told of each page that is learned: its `page_key`,
+    the page and its slots."""
 
-    def __init__(self, limit: int = 64 << 20) -> None:
+    def __init__(
+        self, limit: int = 64 << 20, learned: Callable[[Hashable, bytes, Sequence[Span]], None] | None = None
+    ) -> None:
         self.limit = limit
+        self._learned = learned
         self.used = 0
         self._routes: OrderedDict[Hashable, _Route] = OrderedDict()
         self._once: OrderedDict[Shape | Template, None] = OrderedDict()  # not yet come again; the oldest first
@@ -207,6 +211,8 @@ class Shapes:
                 self._forget(next(iter(self._routes)))
         self._routes.move_to_end(key)
         route.unpaid += 1
+        if self._learned is not None:
+            self._learned(key, page, shape.spans)
         if rules is None or not self._learn_holes(route, key, rules, page, shape.spans):
             route.by_size.setdefault(len(page), []).append(shape)
             route.count += 1
