@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import time
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ BEHIND: Final = 20_000  # events after which the rows are told to stand further 
 _BATCH: Final = 200  # events that change rows in one transaction
 _MANY: Final = 1_000  # events that wait, from which on the log's reader waits too
 _REMEMBERED: Final = 20_000  # ids of Rule 3
+_REST: Final = 1.0  # seconds
 _TRIES: Final = 50
 
 
@@ -95,6 +97,7 @@ class People:
         self._heard = 0  # the last event's seq
         self._loop: asyncio.AbstractEventLoop | None = None
         self._settling = asyncio.Lock()
+        self._rest_until = 0.0  # monotonic seconds: a store that took nothing is not asked again before
 
     async def restore(self) -> int:
         """The seq up to which the store knows all links. Raises StoreError."""
@@ -127,15 +130,27 @@ class People:
     # --- asking ----------------------------------------------------------------------------------------
 
     async def of(self, id_: str) -> Person:
-        """Rule 2. Raises StoreError."""
+        """Rule 2. Raises StoreError where the store can't be read; one that can't be written to is no hindrance."""
         for _ in range(_TRIES):
-            await self.settle()
-            stands, graph = await self._load((id_,), whole=False)
-            name = graph.person(id_)
+            await self._try_to_settle()
+            waiting = list(self._pending)
+            ids = dict.fromkeys([id_, *(other for event in waiting for other in mentioned(event))])
+            stands, graph = await self._load(ids, whole=bool(waiting))
+            for event in waiting:
+                if event.seq > stands:
+                    graph.apply(event)
+            name, last = graph.person(id_), waiting[-1].seq if waiting else stands
             person = Person(name, graph.members(name), stands)
-            if not any(person.ids.intersection(mentioned(event)) for event in self._pending if event.seq > stands):
+            if not any(person.ids.intersection(mentioned(event)) for event in self._pending if event.seq > last):
                 return person
         raise StoreError(f"the person of {id_[:40]} changes all the time")
+
+    async def _try_to_settle(self) -> None:
+        if self._pending and time.monotonic() >= self._rest_until:
+            try:
+                await self.settle()
+            except StoreError:  # whoever keeps things up hears of it
+                self._rest_until = time.monotonic() + _REST
 
     # --- moving on -------------------------------------------------------------------------------------
 
