@@ -179,7 +179,11 @@ class Identity:
 
     def _cut(self, id_: str, seq: int, changed: set[str]) -> None:
         changed |= {self.person(id_)}
-        self._cuts.setdefault(id_, []).append(seq)
+        cuts = self._cuts.setdefault(id_, [])
+        if cuts and not {_numbered(id_, len(cuts)), _numbered(id_, len(cuts) - 1)} & self._person.keys():
+            cuts[-1] = seq  # parts that are nobody's may be one: who signs out all day long takes no room
+        else:
+            cuts.append(seq)
         changed |= {self.person(id_)}
 
     def _unlink(self, id_: str, changed: set[str]) -> None:

@@ -27,7 +27,7 @@ def mentioned(event: Event) -> tuple[str, ...]:
     name = event.name
     if "$via" not in event.properties and name != SIGNED_OUT and name != ERASED:
         return ()  # most events: the site's own, which tell of no other id
-    if len(event.visitor) > LONGEST:
+    if len(event.visitor) > LONGEST or CUT in event.visitor:
         return ()
     if name == ERASED or (name == SIGNED_OUT and not event.visitor.startswith("u:")):
         return (event.visitor,)

@@ -23,7 +23,7 @@ from ..errors import StoreError
 from ..model import Event
 from ..protocols import KeepingStore, Store
 from .identity import Identity, Member
-from .ids import CUT, MERGED, mentioned, parts
+from .ids import CUT, LONGEST, MERGED, mentioned, parts
 
 GROUP: Final = "identity"
 BEHIND: Final = 20_000  # events after which the rows are told to stand further on, though nothing changed
@@ -53,6 +53,11 @@ class Person:
         return frozenset(member.id for member in self.members if member.upto == math.inf)
 
 
+def alone(id_: str) -> Person:
+    """Somebody who is known by no other id."""
+    return Person(id_, (Member(id_),))
+
+
 class Persons(Protocol):
     """Whom Profiles asks."""
 
@@ -79,6 +84,8 @@ class KnownPeople:
 
     async def of(self, id_: str) -> Person:
         """Raises nothing."""
+        if CUT in id_:
+            return alone(id_)
         name = self.identity.person(id_)
         return Person(name, self.identity.members(name))
 
@@ -131,6 +138,8 @@ class People:
 
     async def of(self, id_: str) -> Person:
         """Rule 2. Raises StoreError where the store can't be read; one that can't be written to is no hindrance."""
+        if CUT in id_ or len(id_) > LONGEST:
+            return alone(id_)
         for _ in range(_TRIES):
             await self._try_to_settle()
             waiting = list(self._pending)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import shutil
 import socket
 import threading
@@ -14,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -241,13 +242,25 @@ def serve_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return serve
 
 
+@pytest.fixture(scope="session")
+def missing() -> Callable[[str], NoReturn]:
+    """Skips and says why; fails where everything is to be had (REQUIRE_SERVICES=1, as in CI)."""
+
+    def tell(why: str) -> NoReturn:
+        if os.environ.get("REQUIRE_SERVICES") == "1":
+            pytest.fail(why)
+        pytest.skip(why)
+
+    return tell
+
+
 @pytest.fixture
-def chromium() -> Iterator[Any]:
+def chromium(missing: Callable[[str], NoReturn]) -> Iterator[Any]:
     """A fresh profile of a real Chromium."""
     playwright = pytest.importorskip("playwright.sync_api")
     path = shutil.which("chromium")
     if path is None:
-        pytest.skip("chromium is not here")
+        missing("chromium is not here")
     with playwright.sync_playwright() as p:
         browser = p.chromium.launch(executable_path=path, args=["--no-sandbox"])
         try:

@@ -6,9 +6,9 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -16,15 +16,14 @@ pytestmark = pytest.mark.slow
 
 PACKAGES = ("@segment/analytics-node@3", "@rudderstack/rudder-sdk-node@3", "@segment/analytics-next@1")
 VISITOR = "0123456789abcdef0123456789abcdef"
-CHROMIUM = shutil.which("chromium")
 
 
 @pytest.fixture(scope="session")
-def modules() -> Path:
+def modules(missing: Callable[[str], NoReturn]) -> Path:
     """The folder with the clients, installed once and kept between runs."""
     npm, node = shutil.which("npm"), shutil.which("node")
     if npm is None or node is None:
-        pytest.skip("node and npm are not here")
+        missing("node and npm are not here")
     folder = Path(tempfile.gettempdir()) / "personalize-node-clients"
     done = folder / "done.json"
     if not done.exists() or json.loads(done.read_text()) != list(PACKAGES):
@@ -33,7 +32,7 @@ def modules() -> Path:
         command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", *PACKAGES]
         made = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
         if made.returncode:
-            pytest.skip(f"the clients could not be installed: {made.stderr.strip()[-200:]}")
+            missing(f"the clients could not be installed: {made.stderr.strip()[-200:]}")
         done.write_text(json.dumps(PACKAGES))
     return folder
 
@@ -129,7 +128,6 @@ def browsing(modules: Path, serve_pages: Any) -> Iterator[Any]:
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not here")
 def test_segments_client_for_browsers_is_understood(browsing: Any, chromium: Any) -> None:
     """@segment/analytics-next in Chromium, told only the site's prefix: events go to the cookie's visitor, an order of
     a browser counts for nothing, and page views that the middleware recorded are not counted twice."""

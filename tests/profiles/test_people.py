@@ -17,6 +17,7 @@ from personalize.history import History
 from personalize.model import ERASED, Event
 from personalize.observe import LogObserver
 from personalize.profiles import Identity, People, Profiles, identity, people
+from personalize.profiles.identity import Member
 from personalize.profiles.people import GROUP
 from personalize.stores import MemoryStore, SqliteStore
 
@@ -189,6 +190,36 @@ async def test_an_id_that_thousands_share_joins_a_bounded_number(monkeypatch: py
     assert len((await worker.of("u:guest")).ids) == 20
     assert (await worker.of("a:150")).ids == {"a:150"}
     assert len(await rows(store)) == 21
+
+
+async def test_who_signs_out_all_day_long_takes_no_room() -> None:
+    """A browser that signs out a thousand times, logged in for some of them, is known in a few words; what was done
+    while logged in stays the user's, and nothing else does."""
+    store = MemoryStore()
+    worker, visitor, seq = People(store), "a" * 32, 0
+    for turn in range(3):
+        seq += 1
+        worker.apply(event(seq, visitor, user_id="7"))
+        for _ in range(300):
+            seq += 1
+            worker.apply(event(seq, visitor, "Signed Out", "browser"))
+        await worker.settle()
+        assert len((await rows(store))[f"i:{visitor}"][0]) == 2 * turn + 2
+    user = await worker.of("u:7")
+    parts = sorted((m.after, m.upto) for m in user.members if m.id == visitor)
+    assert parts == [(0, 2), (301, 303), (602, 604)]
+    assert (await worker.of(visitor)).members == (Member(visitor, 903),)
+
+
+@pytest.mark.parametrize("id_", ["a" * 32 + "\0" + "1", "x" * 500])
+async def test_ids_that_are_no_ids_reach_nobody(id_: str) -> None:
+    """An id that is written like a part of somebody else's timeline, or is far too long, is its own person only."""
+    worker = People(MemoryStore())
+    worker.apply(event(1, "a" * 32, user_id="7"))
+    worker.apply(event(2, "a" * 32, "Signed Out"))
+    worker.apply(event(3, id_, user_id="7"))
+    assert (await worker.of(id_)).members == (Member(id_),)
+    assert (await worker.of("u:7")).ids == {"a" * 32, "u:7"}
 
 
 async def test_what_waits_is_bounded_while_a_long_log_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
