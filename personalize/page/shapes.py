@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from . import templates
 from .rules import PageRules
-from .scanner import Scanner
 from .spans import Span, Write, stand_apart
 from .templates import Filled, Fills, Fitted, Template, join_parts
 
@@ -31,7 +30,6 @@ _PER_SPAN = 400
 _MAX_ROUTES = 4096
 _MAX_PER_ROUTE = 256
 _FOLLOWED = 32  # shapes of a route that a streamed page is compared with
-_MAX_CUTS = 64  # places where a page is cut when it is streamed
 _MAX_TEMPLATES = 16  # of a route
 _TRIES = 64  # learned pages of a route that are compared with others in search of holes; later it is every 16th
 _NEAREST = 4  # shapes, and templates, that such a page is compared with
@@ -47,7 +45,7 @@ class Shape:
     """A page and its slots. `cuts` tells its pieces, where the slots stand apart; None where they do not."""
 
     __slots__ = (
-        "_frame", "_joins", "_names", "_safe", "bodies", "cuts", "fragments", "kept", "key", "page", "size", "spans",
+        "_frame", "_joins", "_names", "bodies", "cuts", "ends", "fragments", "kept", "key", "page", "size", "spans",
         "tail",
     )  # fmt: skip
 
@@ -75,17 +73,7 @@ class Shape:
         self._frame.append(self.tail)
         self._joins: dict[int, tuple[Fills, Filled]] = {}
         self.bodies: dict[tuple[bytes | memoryview, ...], Body] = {}  # whole ones, by what stands in the slots
-        self._safe: dict[int, int] = {}
-
-    def safe(self, rules: PageRules, size: int) -> int | None:
-        """How many of the page's first `size` bytes no slot can begin or end before, whatever comes after them. Worked
-        out once for a size; None if the page is cut into parts in too many ways for that."""
-        safe = self._safe.get(size)
-        if safe is None and len(self._safe) < _MAX_CUTS:
-            scanner = Scanner(rules)
-            scanner.feed(self.page[:size], False)
-            safe = self._safe[size] = scanner.safe
-        return safe
+        self.ends: dict[int, int] = {}  # see following.Following
 
     def fill(self, fills: Fills, *, lasting: bool = False) -> Filled | None:
         """The page with its slots filled; None where that takes more than joining, or where there is no slot.
@@ -184,6 +172,11 @@ class Shapes:
         """The shapes that a page arriving in parts may turn out to be."""
         route = self._routes.get(key)
         return [] if route is None else list(islice(self._latest(route), _FOLLOWED))
+
+    def fitting(self, key: Hashable) -> list[Template]:
+        """The templates that such a page may turn out to fit."""
+        route = self._routes.get(key)
+        return [] if route is None else route.templates.copy()
 
     @staticmethod
     def _latest(route: _Route) -> Iterator[Shape]:

@@ -60,18 +60,16 @@ class Span:
         else:
             self.end = outer if self.kind == "outer" else inner
 
-    def written(self, fill: bytes, closed: set[Node]) -> bytes | None:
-        """What takes the place of the page's bytes, or None to keep them; `closed` are elements that need no end tag
-        any more, and grows."""
-        text = fill if self.write is None else self.write(fill)
-        if text is None:
-            return None
-        if self.closing and (text or self.kind == "outer"):
-            text = b"".join(tag for node, tag in self.closing if node not in closed) + text
+    def close(self, closed: set[Node], wrote: bool) -> bytes:
+        """The end tags that come before what takes the place of the page's bytes, if something does (`wrote`). `closed`
+        are elements that need no end tag any more, and grows."""
+        tags = b""
+        if self.closing and (wrote or self.kind == "outer"):
+            tags = b"".join(tag for node, tag in self.closing if node not in closed)
             closed.update(node for node, _ in self.closing)
         if self.node is not None:
             closed.add(self.node)
-        return text
+        return tags
 
     def gone_with(self, other: Span) -> bool:
         """Whether this span, which comes after `other`, goes when what `other` spans is replaced."""

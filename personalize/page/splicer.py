@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Sequence
 from enum import Enum
 from typing import Final
 
+from .following import ALL, Following
 from .open_elements import Node
 from .rules import PageRules
 from .scanner import Scanner
@@ -30,8 +31,6 @@ WAIT: Final = WaitType.WAIT
 """What `fill` returns for a slot whose content is not known yet."""
 
 Piece = bytes | memoryview
-
-_ALL = 1 << 62
 
 
 class Splicer:
@@ -53,7 +52,7 @@ class Splicer:
     shape: Shape | Fitted | None = None
     _cut: Shape | Fitted | None = None  # where the page, or all of it that matters, is cut: known when it came, or read
     _scanner: Scanner | None = None
-    _following: list[Shape] | None = None  # shapes that equal the page so far
+    _following: Following | None = None
     _learning: list[bytes] | None = None
     _spans: Sequence[Span] = ()
     _fed = 0
@@ -64,6 +63,7 @@ class Splicer:
     _inside = -1  # index of the span being replaced
     _gone: Span | None = None  # the last that was replaced
     _closed: set[Node] | None = None  # elements that were replaced, or whose end tag was written
+    _done: list[tuple[int, bool]] | None = None  # spans that made them so, and whether anything was written there
 
     def __init__(
         self,
@@ -95,12 +95,14 @@ class Splicer:
                     if shape is not None:
                         self.shape = None if shape.cuts is None else shape
                         return self._begin(shape, chunk)
-                    self._following = shapes.follow(self._key) if more else None
+                    self._following = Following(shapes, self._key, self._rules) if more else None
                 if not more:
                     return self._begin(self._read(chunk), chunk)
         elif more and not self._fed:
             return []
-        if self._cut is None and (not self._following or not self._follow(chunk, more)):
+        if self._following is not None:
+            self._follow(self._following, chunk, more)
+        elif self._cut is None:
             self._scan(chunk, more)
         self._fed += len(chunk)
         if self.waiting is not None and self._cut is not None and self._cut.cuts is not None:
@@ -112,7 +114,7 @@ class Splicer:
     def _begin(self, cut: Shape | Fitted, page: bytes) -> list[Piece]:
         """A page of which all that matters is known."""
         self._cut = cut
-        self._known = _ALL
+        self._known = ALL
         self._fed = len(page)
         if cut.cuts is None:
             self._spans = cut.spans
@@ -166,44 +168,37 @@ class Splicer:
             return parts[begun:] if changed else [page]
         return parts[begun:] + self._advance()  # and what came while a slot waited
 
-    def _follow(self, chunk: bytes, more: bool) -> bool:
-        """Go on comparing; False if the page is none of the shapes, and has to be read."""
-        assert self._following is not None and self._shapes is not None
-        if self._known == _ALL:
-            return True
-        fed, total = self._fed, self._fed + len(chunk)
-        alive = [
-            s
-            for s in self._following
-            if s.page.startswith(chunk, fed) and (more or len(s.page) == total)
-        ]
-        # What the shapes have in common with the page may end inside a tag that is another one here.
-        known = alive[0].safe(self._rules, total) if alive and more and self._rules.early else total
-        if alive and known is not None:
-            self._following = alive
-            self._spans = alive[0].spans
-            self._known = known
-            if not more:
-                self._known = _ALL
-                self._shapes.used_again(alive[0])
-            return True
-        before = self._following[0].page[:fed]
-        self._following = None
-        self._scan(before, True)
-        return False
+    def _follow(self, following: Following, chunk: bytes, more: bool) -> None:
+        """Go on comparing; a page that is none of those known is read from its beginning."""
+        if following.take(chunk, more):
+            self._known = following.known
+            self._take_spans(following.spans)
+        else:
+            self._following = None
+            if past := following.past():
+                self._scan(past, True)
+            self._scan(chunk, more)
+
+    def _take_spans(self, spans: Sequence[Span]) -> None:
+        """Go on with other spans. They tell the same of what was done already, in other words."""
+        if self._spans is not spans:
+            self._spans = spans
+            if self._done:
+                self._closed = set()
+                for at, wrote in self._done:
+                    spans[at].close(self._closed, wrote)
 
     def _scan(self, chunk: bytes, more: bool) -> None:
         scanner = self._scanner
         if scanner is None:
             scanner = self._scanner = Scanner(self._rules)
-            self._spans = scanner.spans
-            self._following = None
-            self._known = _ALL
+            self._known = ALL
             if self._shapes is not None and self._shapes.wants(self._key):
                 self._learning = []
         elif scanner.ended:
             return
         scanner.feed(chunk, not more)
+        self._take_spans(scanner.spans)
         self.gave_up = scanner.gave_up
         if self._learning is not None:
             self._learn(scanner, chunk, more)
@@ -233,8 +228,8 @@ class Splicer:
         spans, known = self._spans, self._known
         safe = self._scanner.safe if self._scanner is not None else min(known, self._fed)
         self.waiting = None
-        if self._closed is None:
-            self._closed = set()
+        if self._closed is None or self._done is None:
+            self._closed, self._done = set(), []
         while True:
             if self._inside >= 0:
                 inside = spans[self._inside]
@@ -261,9 +256,14 @@ class Splicer:
                 if isinstance(fill, WaitType):
                     self.waiting = span.slot
                     return out
-                if fill is not None and (fill := span.written(fill, self._closed)) is None:
-                    self._next += 1  # what cannot be written here was not shown
-                    continue
+                if fill is not None:
+                    text = fill if span.write is None else span.write(fill)
+                    if text is None:
+                        self._next += 1  # what cannot be written here was not shown
+                        continue
+                    if span.closing or span.node is not None:
+                        self._done.append((self._next, bool(text)))
+                    fill = span.close(self._closed, bool(text)) + text
                 if span.slot not in self.found:
                     self.found.append(span.slot)
                 if fill is not None:

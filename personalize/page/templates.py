@@ -57,7 +57,8 @@ class Template:
     """Constant bytes, holes and slots. Offsets are those of the version that was learned."""
 
     __slots__ = (
-        "_first", "_steps", "edges", "first_size", "free", "holes", "kept", "key", "layout", "model", "size", "spans",
+        "_steps", "constants", "edges", "ends", "first", "free", "holes", "kept", "key", "layout", "model", "size",
+        "spans", "starts",
     )  # fmt: skip
 
     def __init__(
@@ -68,22 +69,23 @@ class Template:
         self.kept = False
         self.layout: TemplateLayout | None = None  # where its pages left compressed
         self.model = model
-        self._first = model[: holes[0].start] if holes else model
-        self.first_size = len(self._first)
+        self.first = model[: holes[0].start] if holes else model
         ends = [*(h.start for h in holes[1:]), len(model)] if holes else []
+        self.constants = [model[hole.end : end] for hole, end in zip(holes, ends, strict=True)]  # behind each hole
         self._steps = [
-            (hole.kind.match, hole.end, model[hole.end : end], end - hole.end)
-            for hole, end in zip(holes, ends, strict=True)
+            (hole.kind.match, hole.end, constant, len(constant))
+            for hole, constant in zip(holes, self.constants, strict=True)
         ]
         self.size = 2 * len(model) + _OVERHEAD + _PER_HOLE * len(holes) + _PER_SPAN * len(spans)
-        starts = [hole.start for hole in holes]
-        self.edges = _edges(spans, starts)
+        self.starts = [hole.start for hole in holes]
+        self.edges = _edges(spans, self.starts)
+        self.ends: dict[int, int] = {}  # see following.Following
 
     def fit(self, page: bytes) -> Fitted | None:
         """The page's slots, if it fits."""
-        if not page.startswith(self._first):
+        if not page.startswith(self.first):
             return None
-        pos = self.first_size
+        pos = len(self.first)
         shifts = [0]
         for match, was, constant, size in self._steps:
             found = match(page, pos)
@@ -128,8 +130,7 @@ class Fitted:
     def spans(self) -> list[Span]:
         """The slots' spans in this page."""
         if self._spans is None:
-            starts = [hole.start for hole in self.template.holes]
-            self._spans = [_moved(span, starts, self.shifts) for span in self.template.spans]
+            self._spans = [moved(span, self.template.starts, self.shifts) for span in self.template.spans]
         return self._spans
 
 
@@ -144,7 +145,8 @@ def _edges(spans: Sequence[Span], starts: list[int]) -> list[tuple[str, Write | 
     ]
 
 
-def _moved(span: Span, starts: list[int], shifts: list[int]) -> Span:
+def moved(span: Span, starts: list[int], shifts: list[int]) -> Span:
+    """The span where holes begin at `starts` and what stands behind each is moved by `shifts`."""
     other = copy.copy(span)
     for name in _OFFSETS:
         at = getattr(span, name)
@@ -200,8 +202,8 @@ def learn(
     starts = [hole.start for hole in learned]
     if any(h.start < edge < h.end for h in learned for s in spans for edge in (s.start, s.end)):
         return None
-    moved = [_moved(span, starts, shifts) for span in spans]
-    return template if [_told(s) for s in moved] == [_told(s) for s in found] else None
+    there = [moved(span, starts, shifts) for span in spans]
+    return template if [_told(s) for s in there] == [_told(s) for s in found] else None
 
 
 def _told(span: Span) -> tuple[object, ...]:

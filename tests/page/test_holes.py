@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from personalize.page import WAIT, Shapes, SlotTarget, Splicer, compile_rules, holes, scanner
+from personalize.page import WAIT, Shapes, SlotTarget, Splicer, compile_rules, following, holes, scanner
 from personalize.page.holes import VALUE_LIMIT, Hole, Kind
+from personalize.page.spans import Span
 
 RULES = compile_rules([SlotTarget("a"), SlotTarget("b")])
+ACTING = compile_rules([SlotTarget("a", action="replace", all=True), SlotTarget("b", action="end")])
 BY_CLASS = compile_rules([SlotTarget("a", ".hero"), SlotTarget("b", "#offer")])
 FRAME = (
     b"<!doctype html><html><head><title>Shop</title></head><body><p>1</p>%s"
@@ -141,9 +143,10 @@ def hostile(place: bytes, values: Sequence[bytes], rules=RULES) -> None:
         assert run(shapes, text, rules) == run(None, text, rules)
         assert run(shapes, [text[:120], text[120:]], rules) == run(None, text, rules)
         assert run(shapes, [text, b""], rules) == run(None, text, rules)
+        assert run(shapes, [text[i : i + 9] for i in range(0, len(text), 9)], rules) == run(None, text, rules)
 
 
-@pytest.mark.parametrize("rules", [RULES, BY_CLASS], ids=["marked", "selected"])
+@pytest.mark.parametrize("rules", [RULES, BY_CLASS, ACTING], ids=["marked", "selected", "acting"])
 @pytest.mark.parametrize("place", PLACES)
 def test_a_hostile_value_cannot_change_what_is_a_slot(place: bytes, rules) -> None:
     """Quotes, tags, ends of comments and scripts, NUL and the like in every context give each page its own result."""
@@ -212,11 +215,14 @@ ODD = st.sampled_from(HOSTILE) | st.binary(max_size=4)
 @given(
     st.lists(AROUND | VARYING, min_size=1, max_size=14).map(b"".join),
     st.lists(st.lists(ODD | st.sampled_from(TOKENS), min_size=1, max_size=4), min_size=1, max_size=5),
-    st.sampled_from([RULES, BY_CLASS, compile_rules([SlotTarget("a", "p:nth-child(2) i, b + b"), SlotTarget("b")])]),
+    st.sampled_from(
+        [RULES, BY_CLASS, ACTING, compile_rules([SlotTarget("a", "p:nth-child(2) i, b + b"), SlotTarget("b")])]
+    ),
     st.sampled_from([{}, {"a": None}, {"b": b"</p>"}]),
     st.integers(0, 200),
+    st.integers(1, 30),
 )
-def test_any_value_in_any_place_gives_what_reading_the_page_gives(page, versions, rules, fills, cut) -> None:
+def test_any_value_in_any_place_gives_what_reading_the_page_gives(page, versions, rules, fills, cut, size) -> None:
     """Random pages that vary in random places: through shapes and holes, whole or in parts, each has its own result."""
     shapes = Shapes()
     for values in ([b"one"], [b"two2"], *versions, [b"three", b"x"], *versions):
@@ -225,6 +231,7 @@ def test_any_value_in_any_place_gives_what_reading_the_page_gives(page, versions
         wanted = run(None, text, rules, **fills)
         assert run(shapes, text, rules, **fills) == wanted
         assert run(shapes, [text[:cut], text[cut:]], rules, **fills) == wanted
+        assert run(shapes, [text[i : i + size] for i in range(0, len(text), size)], rules, **fills) == wanted
 
 
 def test_slots_around_and_between_holes_are_filled_kept_and_waited_for() -> None:
@@ -267,15 +274,74 @@ def test_more_holes_are_learned_from_later_versions(reads: list[int]) -> None:
     assert len(reads) == before and len(shapes) == 1
 
 
-def test_a_streamed_page_that_fits_is_read_and_leaves_what_is_known_as_it_is() -> None:
-    """Parts that end before the last slot are read, with the right result, and nothing new is kept."""
-    shapes, page, used = Shapes(), FRAME % b"<p>@</p>", []
-    for value in (b"1", b"22", b"333", b"4444"):
+def test_a_streamed_page_that_fits_is_not_read_either(reads: list[int]) -> None:
+    """However it is cut, a page with other values in its holes is compared only, and nothing new is kept."""
+    page, known = FRAME % b"<p>@</p><input value='@'>", {}
+    for rules in (RULES, ACTING):
+        shapes = Shapes()
+        for value in (b"1", b"22", b"333"):
+            run(shapes, page.replace(b"@", value), rules)
+        known[rules] = shapes, shapes.used
+    for value in (b"333", b"4444 & more"[:4], b"5" * 400):
         text = page.replace(b"@", value)
-        for cut in (60, 75, 90, len(text) - 1):
-            assert run(shapes, [text[:cut], text[cut:]]) == run(None, text)
-        used.append(shapes.used)
-    assert len(shapes) == 1 and used[1] == used[3]
+        for cut in range(1, 60):
+            for rules, (shapes, _) in known.items():
+                wanted, before = run(None, text, rules), len(reads)
+                assert run(shapes, [text[:cut], text[cut : cut + 90], text[cut + 90 :]], rules) == wanted
+                if rules is RULES:
+                    assert run(shapes, [text[i : i + cut] for i in range(0, len(text), cut)], rules) == wanted
+                    assert len(reads) == before
+    assert all(len(shapes) == 1 for shapes, _ in known.values())
+    assert known[RULES][0].used == known[RULES][1]
+
+
+def test_each_part_of_a_page_with_holes_leaves_at_once() -> None:
+    """What fits leaves as it comes; only the beginning of a hole that may go on waits for the next part."""
+    shapes, page = Shapes(), FRAME % b"<p title='@'>@</p>"
+    for value in (b"1", b"22"):
+        run(shapes, page.replace(b"@", value))
+    text = page.replace(b"@", b"abc")
+    holes_ = [m.span() for m in re.finditer(b"abc", text)]
+    splicer, sent = Splicer(RULES, lambda slot: None, shapes=shapes, route="r"), 0
+    for end in range(1, text.index(b"<div") + 1):
+        sent += sum(map(len, splicer.feed(text[end - 1 : end], True)))
+        assert sent == next((start for start, stop in holes_ if start < end <= stop), end)
+
+
+def as_learned(self: following.Fit, at: int) -> int:
+    """The wrong way: what no slot begins before is where the version that was learned has it."""
+    return at
+
+
+def behind_its_hole(self: following.Fit) -> list[Span]:
+    """The wrong way: a slot stands where the version that was learned has it."""
+    return self.template.spans
+
+
+def leaves_midway() -> None:
+    """A page with other values in its holes goes on differently within a tag, wherever its parts end."""
+    page = FRAME % b"<p title='@'>@</p><span title=@>1</span>"
+    for rules in (RULES, ACTING):
+        for value in (b"x", b"12345678", b"123456789"):
+            other = page.replace(b"@", value).replace(b"<i id=offer", b"<i data-slot=a")
+            for cut in range(other.index(b"<p>2</p>"), other.index(b"<p>3</p>")):
+                shapes = Shapes()
+                for first in (b"1234567", b"7654321"):
+                    run(shapes, page.replace(b"@", first), rules)
+                assert run(shapes, [other[:cut], other[cut:]], rules) == run(None, other, rules)
+
+
+def test_a_page_that_leaves_its_template_midway_is_read_from_its_beginning() -> None:
+    """What has left of it by then is what reading it would have let go, in tags that turn out to be slots too."""
+    leaves_midway()
+
+
+@pytest.mark.parametrize(("name", "wrong"), [("place", as_learned), ("spans", behind_its_hole)])
+def test_the_law_catches_parts_that_are_followed_wrongly(name, wrong, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slots, or the place before which none begins, that do not move with the holes before them break the law."""
+    monkeypatch.setattr(following.Fit, name, wrong)
+    with pytest.raises(AssertionError):
+        leaves_midway()
 
 
 def test_a_page_with_too_many_differences_is_another_page() -> None:

@@ -96,6 +96,33 @@ def test_any_cut_and_a_known_page_give_the_same(page, at, fills, rules, waits):
     gives_the_same(page, at, fills, rules, waits)
 
 
+@settings(max_examples=400, deadline=None)
+@given(PAGES, PIECES, PIECES, PAGES, st.integers(0, 30), FILLS, RULES)
+def test_a_page_that_leaves_what_was_known_midway_is_the_page_it_is(before, one, other, after, back, fills, rules):
+    """A page that begins as one that was seen, and goes on differently within a tag or anywhere, is what it is."""
+    leaves_midway(before, one, other, after, back, fills, rules)
+
+
+def leaves_midway(before, one, other, after, back, fills, rules) -> None:
+    pages = Shapes()
+    run(rules, [before + one + after], fills, pages)
+    page = before + other + after
+    same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    cut_at = max(0, len(before) + same - back % (same + 2))
+    for parts in ([page[:cut_at], page[cut_at:]], [page[:cut_at], page[cut_at : cut_at + 1], page[cut_at + 1 :]]):
+        assert run(rules, parts, fills, pages) == run(rules, [page], fills)
+
+
+@pytest.mark.parametrize("action", [*ACTIONS, "set_attribute", "remove_attribute"])
+def test_a_page_that_leaves_what_was_known_within_a_tag(action) -> None:
+    """The beginning of a tag that turns out to be a slot's, where it was none before, has not left."""
+    rules = compile_rules([act(action, "a", True, False)])
+    for one, other in ((b"<p class=y data-x=a>1</p>", b"<p class=y data-slot=a>1</p>"), (b"</px>", b"</p>")):
+        before = b"<main><b>x</b>" if one[1:2] != b"/" else b"<main><p data-slot=a><b>x</b>"
+        for back in range(12):
+            leaves_midway(before, one, other, b"2</main>", back, {"a": b"F"}, rules)
+
+
 def gives_the_same(page, at, fills, rules, waits) -> None:
     whole = run(rules, [page], fills)
     assert run(rules, cut(page, at), fills, waits=waits) == whole
