@@ -180,8 +180,10 @@ def seen_is_unseen(case: Case) -> None:
         must(run(case, [page], case.fills, shapes) == wanted, "known", page, wanted)
         must(run(case, cut(page, case.cuts), case.fills, shapes, waits=True) == wanted, "known, cut", page, wanted)
     for page in case.pages():
-        for other in (page[:-1], page + b" ", page.replace(b"x", b"y", 1)):
-            must(run(case, [other], case.fills, shapes) == run(case, [other], case.fills), "a neighbour", other)
+        for other in (page[:-1], page + b" ", page.replace(b"x", b"y", 1), page.replace(b'="c"', b'="a"', 1)):
+            wanted = run(case, [other], case.fills)
+            must(run(case, cut(other, case.cuts), case.fills, shapes) == wanted, "a neighbour, cut", other, wanted)
+            must(run(case, [other], case.fills, shapes) == wanted, "a neighbour", other, wanted)
 
 
 def marked_as_selected(case: Case) -> None:
