@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import html
 import re
+from html.entities import html5
 
 BOM = b"\xef\xbb\xbf"
 SPACE = b"\t\n\f\r "
@@ -137,4 +138,14 @@ def value(raw: bytes, charset: str = "utf-8") -> bytes:
         raw = raw.replace(b"\0", "\N{REPLACEMENT CHARACTER}".encode(charset, "xmlcharrefreplace"))
     if b"&" not in raw:
         return raw
-    return _REFERENCE.sub(lambda m: html.unescape(m[0].decode("ascii")).encode(charset, "xmlcharrefreplace"), raw)
+    return _REFERENCE.sub(lambda m: _meant(m[0].decode("ascii")).encode(charset, "xmlcharrefreplace"), raw)
+
+
+def _meant(reference: str) -> str:
+    """What a character reference in an attribute stands for. A name counts whole or not at all there: of `&region` and
+    `&notit;` text would take the first letters. A control that has no other meaning is itself, which html.unescape
+    drops (13.2.5.80)."""
+    if not reference.startswith("&#"):
+        return html5.get(reference[1:], reference)
+    digits = reference[2:].rstrip(";")
+    return html.unescape(reference) or chr(int(digits[1:], 16) if digits[0] in "xX" else int(digits))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import html5lib
 import pytest
 
 from personalize.page import SlotTarget, Splicer, compile_rules
+from personalize.page.tokens import attributes
 
 PAGE = b"""<!DOCTYPE html><html lang="en-GB"><head><title>t</title></head><body class="home dark">
 <div id="a" class="x"><p id="p1" class="lead big">1</p><p id="p2" data-k="one-two three">2</p><span id="s1">3</span>
@@ -151,3 +153,18 @@ def test_a_byte_order_mark_is_no_text_of_the_page(size: int) -> None:
     parts = [page[i : i + (size or 99)] for i in range(0, len(page), size or 99)]
     out = b"".join(b"".join(splicer.feed(p, i + 1 < len(parts))) for i, p in enumerate(parts))
     assert out == page.replace(b"-<", b"*<")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("?sale&region", "?sale&region"), ("?a=1&copyx", "?a=1&copyx"), ("&notit;", "&notit;"), ("&AMPx", "&AMPx"),
+        ("&lt;&amp;x&gt", "<&x>"), ("&copy", "©"), ("&reg=1", "&reg=1"), ("&#65x", "Ax"), ("&#x80;", "€"),
+        ("&#1;", "\1"), ("&#0x1;", "\N{REPLACEMENT CHARACTER}x1;"), ("&#0009z", "\tz"), ("&#xfDd0;", "\ufdd0"),
+    ],
+)  # fmt: skip
+def test_character_references_in_attributes_mean_what_they_mean_to_a_browser(written: str, meant: str) -> None:
+    """In an attribute the name of a reference counts whole or not at all, so that addresses stay addresses."""
+    assert attributes(f' t="{written}"'.encode())[b"t"].decode() == meant
+    tree = html5lib.parse(f'<!doctype html><p t="{written}">', namespaceHTMLElements=False)
+    assert tree.find(".//p").get("t") == meant
