@@ -67,9 +67,10 @@ class OnPage:
 
 def look(rules: PageRules, page: bytes, charset: str | None = None) -> OnPage:
     """Read a page, whose Content-Type named this charset, for an editor who asks."""
-    if choose(charset, page) is None:
+    codec = choose(charset, page)
+    if codec is None:
         return OnPage((), ("the page's encoding cannot be read for slots: it passes as it is",))
-    scanner = Scanner(rules)
+    scanner = Scanner(rules.in_charset(codec))
     scanner.feed(page, True)
     found = tuple(dict.fromkeys(span.slot for span in scanner.spans if not span.dead))
     said = [f"the page is not read to its end: {scanner.gave_up}"] if scanner.gave_up else []

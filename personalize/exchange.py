@@ -102,6 +102,8 @@ class Exchange:
             if kind == "http.response.body" and not message.get("more_body", False):
                 self._end()
         elif kind == "http.response.body":
+            if type(message.get("body", b"")) is not bytes:  # Starlette streams a memoryview as it is
+                message = {**message, "body": bytes(message["body"])}
             if self._early is None and self._held is not None and (out := self._seen(message)) is not None:
                 await self._whole(self._held, message, *out)
             else:
@@ -235,7 +237,8 @@ class Exchange:
             await self._same(start)
             return
         self._charset = charset
-        self._splicer = Splicer(self.route.rules, self._fill, shapes=self.engine.shapes, route=self.route.slots)
+        rules = self.route.rules.in_charset(charset)
+        self._splicer = Splicer(rules, self._fill, shapes=self.engine.shapes, route=self.route.slots)
         self.is_page = True
         if not more and rest is None:
             await self._read_whole(start, message, body)
@@ -260,6 +263,8 @@ class Exchange:
         shape = self.engine.shapes.find(self.route.page_key, body)
         codec = choose(verdict.charset, body) if shape is not None else None
         if shape is None or codec is None or (fills := self._encoded(codec)) is None:
+            return None
+        if self.route.rules.in_charset(codec) is not self.route.rules:  # the same bytes were another page's
             return None
         lasting = not self._prepared.open
         filled = shape.fill(fills, lasting=lasting)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..config.actions import ACTIONS, Action, why_not
 from .actions import Act
@@ -41,6 +41,17 @@ class PageRules:
     charset: str
     reads: frozenset[bytes] = frozenset()  # attributes that a selector looks at
     early: bool = False  # what is done at a slot may begin before a tag that must be whole to tell of it
+    targets: tuple[SlotTarget, ...] = ()
+    ascii: bool = True  # no marker holds anything but ASCII, which all encodings write alike
+    _others: dict[str, PageRules] = field(default_factory=dict)
+
+    def in_charset(self, charset: str) -> PageRules:
+        """These rules for pages in another encoding."""
+        if self.ascii or charset == self.charset:
+            return self
+        if charset not in self._others:
+            self._others[charset] = compile_rules(self.targets, charset)
+        return self._others[charset]
 
 
 NAMED = (b"_", b"fj")  # what a character reference with a name can stand for, of all that selectors look for
@@ -89,6 +100,7 @@ def compile_rules(targets: Sequence[SlotTarget], charset: str = "utf-8") -> Page
         tuple(acts), acts, comments, tuple(bits), tuple(selectors.steps), tuple(quick) if all_quick else None,
         needles, any(text in mark for mark, _ in marks for text in NAMED), charset, frozenset(selectors.reads),
         any(act.action != "replace_inner" for act in acts.values()),
+        tuple(targets), selectors.ascii and all(name.isascii() for name in comments),
     )  # fmt: skip
 
 

@@ -73,6 +73,7 @@ class Selectors:
     def __init__(self, charset: str = "utf-8") -> None:
         self.steps: list[Step] = []
         self.reads: set[bytes] = set()  # names of the attributes that tests look at
+        self.ascii = True  # all that is looked for
         self._charset = charset
         self._text = ""  # what is being compiled, for messages
 
@@ -122,6 +123,7 @@ class Selectors:
         return self._list(text)[0]
 
     def encode(self, text: str) -> bytes:
+        self.ascii = self.ascii and text.isascii()
         return text.encode(self._charset, "xmlcharrefreplace")
 
 

@@ -144,6 +144,32 @@ async def test_c16_the_page_keeps_its_encoding(wrap: Any, charset: str, page: st
     assert got.body == body.replace(b"old", "é € ж".encode(codec, "xmlcharrefreplace"))
 
 
+MATCHES = [{"element": "[title^=Ürün]"}, {"element": ".yok, .\\dcrünler"}, {"comment": "köşe"}]
+
+
+@pytest.mark.parametrize("match", MATCHES)
+async def test_c16_slots_are_found_by_letters_of_the_pages_encoding(wrap: Any, match: dict[str, str]) -> None:
+    """A selector or a comment's name with letters beyond ASCII finds its slot in windows-1254 as in UTF-8, when the
+    page is new and when it comes again, whole or in parts; the same bytes in another encoding hold other letters."""
+    page = '<p title="Ürünler" class="Ürünler">-</p>'
+    if "comment" in match:
+        page = "<!-- slot:köşe -->-<!-- /slot:köşe -->"
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        size, written, label = scope["path"].strip("/").split("/")
+        headers = [(b"content-type", b"text/html; charset=" + label.encode())]
+        await Answer(*split(page.encode(written), int(size)), headers=headers)(scope, receive, send)
+
+    slots = {"hero": {"match": {"path": "/**", **match}, "consent": "none", "default": {"html": "İŞ"}}}
+    wrapped = wrap(app, slots=slots)
+    for size in (1000, 1000, 1000, 7):
+        for codec, label in (("utf-8", "utf-8"), ("cp1254", "windows-1254"), ("cp1254", "iso-8859-9")):
+            got = await call(wrapped, f"/{size}/{codec}/{label}")
+            assert got.body == page.replace(">-<", ">İŞ<").encode(codec)
+        for codec, label in (("cp1254", "utf-8"), ("utf-8", "windows-1254")):
+            assert (await call(wrapped, f"/{size}/{codec}/{label}")).body == page.encode(codec)
+
+
 @pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be"])
 async def test_c17_utf16_passes(wrap: Any, codec: str) -> None:
     """A page that cannot be scanned in bytes passes message for message."""
@@ -179,6 +205,14 @@ async def test_c18_one_byte_at_a_time(wrap: Any) -> None:
     assert got.body == SMALL.replace(b"old", b"<b>hi</b>")
     coded = await call(wrap(Answer(*split(gzip.compress(SMALL), 1), headers=coded_headers("gzip"))))
     assert decoded(coded) == (SMALL.replace(b"old", b"<b>hi</b>"), True)
+
+
+@pytest.mark.parametrize("kind", [memoryview, bytearray])
+@pytest.mark.parametrize("size", [1_000_000, 40])
+async def test_bodies_of_another_kind_are_pages_too(wrap: Any, kind: Any, size: int) -> None:
+    """Starlette streams a memoryview as it is: the page is rewritten, when it is new and when it comes again."""
+    app = wrap(Answer(*map(kind, split(PAGE, size))))
+    assert [(await call(app)).body for _ in range(4)] == [DONE] * 4
 
 
 @pytest.mark.parametrize("at", range(0, 60, 7))
