@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..errors import ConditionError
 from .behaviours import Behaviour, path_test, shown_age, shown_duration
-from .code import look_up
+from .code import Together, look_up
 from .facts import BEHAVIOURS, FACTS, Fact, find_fact, suggestion
 from .growthbook import compile_condition
 from .language import compile_rule
@@ -16,7 +16,7 @@ from .rule import Rule
 from .segment_rules import SegmentRules
 
 __all__ = [
-    "BEHAVIOURS", "FACTS", "Behaviour", "ConditionError", "Fact", "Rule", "SegmentRules",
+    "BEHAVIOURS", "FACTS", "Behaviour", "ConditionError", "Fact", "Rule", "SegmentRules", "Together",
     "compile_condition", "compile_rule",
     "find_fact", "look_up", "path_test", "shown_age", "shown_duration", "suggestion",
 ]  # fmt: skip

@@ -2,13 +2,14 @@
 
 An expression is put together from the templates in this package and from generated names (c0, c1, ...) for everything
 an editor wrote, so nothing written by anybody becomes code. `f` stands for the facts. The expression of one value's
-test has a single `@` where the value is first taken; after it, it is `v`.
+test has a single `@` where the value is first taken; after it, it is `v`. What is looked up in the facts has a name of
+its own (p0_, p1_, ...), so that several conditions in one function can look it up once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, cast
 
@@ -20,16 +21,54 @@ _DEEPEST = 30  # Python's parser gives up beyond some hundred open brackets
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """An expression, the values behind its names, and how deep it is nested."""
+    """An expression, the values behind its names, how deep it is nested, and what its names for facts look up."""
 
     text: str
     names: Mapping[str, Any]
     depth: int = 1
+    paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def function(self) -> Test:
         """The expression as a function of facts; for a value's test, of the value."""
-        text = self.text.replace("@", "v := f")
-        return cast(Test, eval(f"lambda f: {text}", {"__builtins__": {}, **self.names}))
+        text, names = self.text.replace("@", "v := f"), dict(self.names)
+        for name, parts in self.paths.items():
+            taken = taking(parts)
+            text = text.replace(name, f"({taken.text})")
+            names.update(taken.names)
+        return cast(Test, eval(f"lambda f: {text}", {"__builtins__": {}, **names}))
+
+
+class Together:
+    """Several conditions as parts of one function of facts, in which each fact is looked up once."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, Any] = {}
+        self._facts: dict[tuple[str, ...], str] = {}
+
+    def expression(self, part: Code) -> str:
+        """A condition's expression."""
+        text = part.text
+        self._names.update(part.names)
+        for name, parts in part.paths.items():
+            text = text.replace(name, self._facts.setdefault(parts, f"l{len(self._facts)}"))
+        return text
+
+    def constant(self, value: Any) -> str:
+        """A name for a value."""
+        name = f"c{next(_numbers)}"
+        self._names[name] = value
+        return name
+
+    def function(self, more: str, body: Sequence[str]) -> Callable[..., Any]:
+        """A function of the facts `f` and of `more` arguments, with the lines of `body`, indented by one, in it."""
+        lines = [f"def made(f, {more}):"]
+        for parts, name in self._facts.items():
+            taken = taking(parts)
+            self._names.update(taken.names)
+            lines.append(f" {name} = {taken.text}")
+        space: dict[str, Any] = {"__builtins__": {}, **self._names}
+        exec("\n".join([*lines, *body]), space)
+        return cast(Callable[..., Any], space["made"])
 
 
 def code(template: str, **constants: Any) -> Code:
@@ -55,7 +94,7 @@ def any_of(parts: Sequence[Code]) -> Code:
 
 def none_of(part: Code) -> Code:
     """Holds if the part does not."""
-    return _shallow(Code(f"(not {part.text})", part.names, part.depth + 1))
+    return _shallow(Code(f"(not {part.text})", part.names, part.depth + 1, part.paths))
 
 
 def _joined(word: str, parts: Sequence[Code]) -> Code:
@@ -64,7 +103,8 @@ def _joined(word: str, parts: Sequence[Code]) -> Code:
     if len(parts) == 1:
         return parts[0]
     names = {name: value for part in parts for name, value in part.names.items()}
-    return _shallow(Code(f"({word.join(part.text for part in parts)})", names, 1 + max(p.depth for p in parts)))
+    paths = {name: path for part in parts for name, path in part.paths.items()}
+    return _shallow(Code(f"({word.join(part.text for part in parts)})", names, 1 + max(p.depth for p in parts), paths))
 
 
 def _shallow(deep: Code) -> Code:
@@ -82,14 +122,18 @@ def with_value(tests: Sequence[Code]) -> Code:
 
 def at_path(parts: Sequence[str], test: Code) -> Code:
     """The test of the value found under `parts`, one key after the other; None where there is none."""
+    name = f"p{next(_numbers)}_"
+    return Code(test.text.replace("@", f"v := {name}"), test.names, test.depth + 2, {name: tuple(parts)})
+
+
+def taking(parts: Sequence[str]) -> Code:
+    """The value found under `parts`, or None."""
     if len(parts) == 1:
-        taken = code("v := f.get({key})", key=parts[0])
-    elif len(parts) == 2:
+        return code("f.get({key})", key=parts[0])
+    if len(parts) == 2:
         inner = "v.get({inner}) if (v := f.get({outer})).__class__ is {dict} else {step}(v, {inner})"
-        taken = code(f"v := ({inner})", outer=parts[0], inner=parts[1], dict=dict, step=step)
-    else:
-        taken = code("v := {look_up}(f, {parts})", look_up=look_up, parts=tuple(parts))
-    return Code(test.text.replace("@", taken.text), {**test.names, **taken.names}, test.depth + 2)
+        return code(inner, outer=parts[0], inner=parts[1], dict=dict, step=step)
+    return code("{look_up}(f, {parts})", look_up=look_up, parts=tuple(parts))
 
 
 def look_up(facts: Any, parts: Sequence[str]) -> Any:

@@ -19,10 +19,10 @@ from types import MappingProxyType
 from ..errors import ConditionError
 from . import javascript as js
 from .behaviours import Behaviour, compile_behaviour
-from .code import code
+from .code import at_path, code
 from .facts import BEHAVIOURS, FACTS, find_fact, suggestion
 from .questions import fact_part
-from .rule import Part, Rule, every, leaf, none, some
+from .rule import Part, Rule, every, leaf, none, some, when_asked
 
 At = tuple[str | int, ...]
 MAX_DEPTH = 20
@@ -42,7 +42,8 @@ def compile_rule(raw: object, segments: Collection[str] = ()) -> Rule:
     paths = dict.fromkeys(reading.paths)
     ages = {said: part.code.function() for said, (_, part) in reading.ages.items()}
     return Rule(
-        test=part.code.function(),
+        code=part.code,
+        test=when_asked(part.code),
         reads=frozenset(path[0] for path in (*paths, *(path for path, _ in reading.ages.values()))),
         segments=frozenset(reading.used),
         behaviours=MappingProxyType(reading.behaviours),
@@ -128,7 +129,7 @@ class _Reading:
         self.paths.append(("segments",))
         if positive:
             self.signal_segments.append(name)
-        test = code("({name} in f.get({segments}, ()))", name=name, segments="segments")
+        test = at_path(("segments",), code("({name} in ((@) or ()))", name=name))
         return leaf(
             f"segment {name}", test, lambda facts: "in it" if name in facts.get("segments", ()) else "not in it"
         )
@@ -144,7 +145,7 @@ class _Reading:
         self.paths.append((key,))
         if positive:
             self.signals.append(key)
-        test = code("(True if f.get({key}) else False)", key=key)
+        test = at_path((key,), code("(True if (@) else False)"))
         return leaf(key, test, lambda facts: "yes" if facts.get(key) else "no" if key in facts else "not known")
 
     def unknown(self, key: str, at: At) -> Part:

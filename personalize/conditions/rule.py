@@ -17,12 +17,14 @@ Facts = Mapping[str, Any]
 class Rule:
     """A condition in our language, compiled.
 
-    `test` says whether facts meet it and depends on nothing but `paths`, the keys that lead to each value it reads (a
-    behaviour's path is its key alone), and the answers to `ages`: what it asks of the facts that change with every
-    second, each in words. `reads` are the first words of all: what the engine has to work out. `signals` are the
-    behaviours, and `signal_segments` the segments, that stand under no "not": what made the visitor meant.
+    `test` says whether facts meet it, and `code` is the same as an expression. It depends on nothing but `paths`, the
+    keys that lead to each value it reads (a behaviour's path is its key alone), and the answers to `ages`: what it asks
+    of the facts that change with every second, each in words. `reads` are the first words of all: what the engine has
+    to work out. `signals` are the behaviours, and `signal_segments` the segments, that stand under no "not": what made
+    the visitor meant.
     """
 
+    code: Code
     test: Callable[[Facts], bool]
     reads: frozenset[str]
     segments: frozenset[str]
@@ -48,7 +50,7 @@ class Part:
 
 def leaf(what: str, code: Code, saw: Callable[[Facts], str]) -> Part:
     """A part without parts: what it asks in words, and what it saw."""
-    test = _when_asked(code)
+    test = when_asked(code)
     return Part(code, lambda facts: Step(what, test(facts), saw(facts)))
 
 
@@ -68,7 +70,7 @@ def none(parts: Sequence[Part]) -> Part:
 
 
 def _joined(what: str, code: Code, parts: Sequence[Part]) -> Part:
-    test = _when_asked(code)
+    test = when_asked(code)
 
     def explain(facts: Facts) -> Step:
         inner = tuple(part.explain(facts) for part in parts)
@@ -77,8 +79,9 @@ def _joined(what: str, code: Code, parts: Sequence[Part]) -> Part:
     return Part(code, explain)
 
 
-def _when_asked(code: Code) -> Test:
-    """The code's function, made when first called: parts are tested alone only to be explained."""
+def when_asked(code: Code) -> Test:
+    """The code's function, made when first called: most are only ever part of a larger one, and alone where somebody
+    asks why."""
     made: list[Test] = []
 
     def test(facts: Facts) -> bool:

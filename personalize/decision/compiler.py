@@ -49,7 +49,7 @@ class SlotCompiler:
             name=name,
             purpose=slot.consent,
             experiences=experiences,
-            live=tuple((e.needs, e.rule.test, e) for e in experiences if e.status == "live"),
+            live=tuple(e for e in experiences if e.status == "live"),
             default=Choice(name, content, fallback),
             refused=Choice(name, content, fallback, reason="consent"),
             to_bot=Choice(name, content, fallback, reason="bot"),

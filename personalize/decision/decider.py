@@ -12,6 +12,7 @@ from .answers import Answers
 from .bandits import Bandit
 from .chances import Chance, Holdout
 from .compiler import SlotCompiler
+from .finding import compile_finder
 from .inputs import key_maker
 from .memo import Memo
 from .slot import CompiledExperience, CompiledSlot
@@ -42,8 +43,8 @@ class Outline:
     whoever is held out of nothing, and the defaults of the slots that are `open`; these come with their candidates."""
 
     fixed: tuple[Choice, ...]
-    open: tuple[tuple[int, CompiledSlot, tuple[CompiledExperience, ...]], ...]
-    slots: tuple[tuple[CompiledExperience, ...] | None, ...]  # candidates of every slot, None where consent is missing
+    open: tuple[tuple[int, CompiledSlot, Sequence[CompiledExperience]], ...]
+    slots: tuple[Sequence[CompiledExperience] | None, ...]  # candidates of every slot, None where consent is missing
     seeds: tuple[str, ...]  # of the hashes that a newcomer will need
     bot: bool
 
@@ -63,7 +64,7 @@ class Decider:
         self._segments = SegmentRules(config.segments)
         compiler = SlotCompiler(config, self._segments)
         self.slots: tuple[CompiledSlot, ...] = tuple(compiler.slot(name) for name in slots)
-        rules = [experience.rule for slot in self.slots for _, _, experience in slot.live]
+        rules = [experience.rule for slot in self.slots for experience in slot.live]
         self._splits = tuple(compiler.splits)
         self._bandits = tuple((n, split) for n, split in enumerate(self._splits) if isinstance(split, Bandit))
         named = frozenset[str]().union(*(rule.segments for rule in rules), *(b.contexts for _, b in self._bandits))
@@ -78,6 +79,7 @@ class Decider:
         self._key = key_maker(
             (path for rule in rules for path in rule.paths), frozenset[str]().union(*(rule.segments for rule in rules))
         )
+        self._find = compile_finder(self.slots)
         self._purposes = frozenset(slot.purpose for slot in self.slots)
         self._answers = Answers(
             compiler.schedules, compiler.of_profile, compiler.always, tuple(compiler.aged.values())
@@ -126,17 +128,13 @@ class Decider:
 
     def _outline(self, facts: Mapping[str, Any], answers: int, granted: frozenset[str], bot: bool) -> Outline:
         fixed: list[Choice] = []
-        open_: list[tuple[int, CompiledSlot, tuple[CompiledExperience, ...]]] = []
-        candidates: list[tuple[CompiledExperience, ...] | None] = []
+        open_: list[tuple[int, CompiledSlot, Sequence[CompiledExperience]]] = []
         seeds = [] if self._held_out is None else [self._held_out[1]]
-        closed = ~answers
-        for place, slot in enumerate(self.slots):
-            if slot.purpose != "none" and slot.purpose not in granted:
+        candidates = self._find(facts, ~answers, granted)
+        for place, (slot, found) in enumerate(zip(self.slots, candidates, strict=True)):
+            if found is None:
                 fixed.append(slot.refused)
-                candidates.append(None)
                 continue
-            found = slot.candidates(facts, closed)
-            candidates.append(found)
             drawn = False
             for experience in found if slot.purpose != "none" else ():
                 if experience.drawn:
@@ -149,7 +147,7 @@ class Decider:
                 open_.append((place, slot, found))
             else:
                 fixed.append(slot.choose(found, _UNDRAWN, bot))
-        return Outline(tuple(fixed), tuple(open_), tuple(candidates), tuple(dict.fromkeys(seeds)), bot)
+        return Outline(tuple(fixed), tuple(open_), candidates, tuple(dict.fromkeys(seeds)), bot)
 
     def _plan(self, outline: Outline, chance: Chance) -> Plan:
         """What chance makes of an outline. Plans of the same choices are one object, whoever they were made for."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..conditions import Rule
 from ..model import Choice, Mark
@@ -13,8 +12,6 @@ from .chances import Chance, Holdout
 from .experiments import Split
 from .gates import Gate
 from .mixes import Mix
-
-Facts = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +47,11 @@ class CompiledSlot:
     name: str
     purpose: str  # the consent it needs, or "none": then it is decided without an id and without a profile
     experiences: tuple[CompiledExperience, ...]
-    live: tuple[tuple[int, Callable[[Facts], bool], CompiledExperience], ...]  # with needs and condition at hand
+    live: tuple[CompiledExperience, ...]
     default: Choice
     refused: Choice  # consent was not given
     to_bot: Choice
     held: Choice  # held out, where no experience would have been shown
-
-    def candidates(self, facts: Facts, closed: int) -> tuple[CompiledExperience, ...]:
-        """The experiences from the top whose gates are open and whose condition holds, down to the first that all
-        visitors get; only chance decides between them. `closed` has the bits of the gates that are not open."""
-        found: list[CompiledExperience] = []
-        for needs, test, experience in self.live:
-            if needs & closed or not test(facts):
-                continue
-            if experience.split_at is None:
-                return (*found, experience)
-            if self.purpose != "none":  # else it is decided without an id, and nobody is in the experiment
-                found.append(experience)
-        return tuple(found)
 
     def choose(self, candidates: Sequence[CompiledExperience], chance: Chance, bot: bool) -> Choice:
         """The first candidate that chance gives the visitor."""
