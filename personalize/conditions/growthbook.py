@@ -7,6 +7,7 @@ published cases fix. A compiled condition is a plain function of the attributes:
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from ..errors import ConditionError
 from . import javascript as js
 from .code import Code, Test, all_of, any_of, at_path, calling, code, none_of, with_value
 from .patterns import compile_pattern
-from .versions import padded
+from .versions import PADDED, padded
 
 Groups = Mapping[str, Sequence[Any]]
 At = tuple[str | int, ...]
@@ -118,7 +119,7 @@ def _operator(op: str, operand: Any, groups: Groups, at: At) -> Code:
             each = value_test(operand, groups, at).function()
         else:
             each = _of_element(_condition(operand, groups, at).function())
-        return calling(lambda value: isinstance(value, js.LISTS) and any(js.truthy(v) and each(v) for v in value))
+        return calling(_some_element(each))
     if op in ("$regex", "$regexi"):
         return _regex(operand, op == "$regexi", at)
     return calling(_never)  # as in GrowthBook: an operator nobody knows never holds
@@ -126,6 +127,19 @@ def _operator(op: str, operand: Any, groups: Groups, at: At) -> Code:
 
 def _never(value: Any) -> bool:
     return False
+
+
+def _some_element(each: Test) -> Test:
+    """Whether a test holds of one value of a list that JavaScript takes for true."""
+
+    def holds(value: Any) -> bool:
+        if isinstance(value, js.LISTS):
+            for element in value:
+                if ((element.__class__ is str and element) or js.truthy(element)) and each(element):
+                    return True
+        return False
+
+    return holds
 
 
 def _of_element(condition: Test) -> Test:
@@ -151,8 +165,20 @@ def _among(wanted: Sequence[Any], ignore_case: bool) -> Code:
             return (value.lower() if ignore_case else value) in texts
         return (value is None or isinstance(value, int | float)) and (value.__class__ is bool, value) in keys
 
+    only_texts = len(texts) == len(keys)
+
     def otherwise(value: Any) -> bool:
-        return any(map(one, value)) if isinstance(value, js.LISTS) else one(value)
+        if not isinstance(value, js.LISTS):
+            return one(value)
+        if not ignore_case:
+            try:
+                if not texts.isdisjoint(value):
+                    return True
+            except TypeError:  # a list or an object is in it
+                return any(map(one, value))
+            if only_texts:
+                return False
+        return any(map(one, value))
 
     return calling(otherwise) if ignore_case else if_text("v in {texts}", otherwise, texts=texts)
 
@@ -198,10 +224,11 @@ def _equal(operand: Any) -> Code:
     return calling(lambda value: js.same(value, operand))
 
 
-def _versions(compare: Callable[[str, str], bool]) -> Callable[[Any], Code]:
+def _versions(sign: str, compare: Callable[[str, str], bool]) -> Callable[[Any], Code]:
     def against(operand: Any) -> Code:
         wanted = padded(operand)
-        return calling(lambda value: compare(padded(value), wanted))
+        careful: Test = lambda value: compare(padded(value), wanted)
+        return if_text(f"{{known}}[v] {sign} {{wanted}}", careful, known=PADDED, wanted=wanted)
 
     return against
 
@@ -211,10 +238,10 @@ _COMPARISONS: Mapping[str, Callable[[Any], Code]] = {
     "$ne": lambda operand: none_of(_equal(operand)),
     "$exists": lambda operand: code("((@) is not None)" if js.truthy(operand) else "((@) is None)"),
     "$type": lambda operand: calling(lambda value: js.kind(value) == operand),
-    "$veq": _versions(lambda a, b: a == b),
-    "$vne": _versions(lambda a, b: a != b),
-    "$vgt": _versions(lambda a, b: a > b),
-    "$vgte": _versions(lambda a, b: a >= b),
-    "$vlt": _versions(lambda a, b: a < b),
-    "$vlte": _versions(lambda a, b: a <= b),
+    "$veq": _versions("==", operator.eq),
+    "$vne": _versions("!=", operator.ne),
+    "$vgt": _versions(">", operator.gt),
+    "$vgte": _versions(">=", operator.ge),
+    "$vlt": _versions("<", operator.lt),
+    "$vlte": _versions("<=", operator.le),
 }
