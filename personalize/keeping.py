@@ -46,16 +46,18 @@ class Keeping:
         return min(learned, await self._people.restore())
 
     async def follow(self) -> None:
-        """Look every second at what is due, until cancelled. A store that fails is told once, and asked again."""
+        """Look every second at what is due, until cancelled. What fails is told once, and tried again."""
         while True:
             await asyncio.sleep(_LOOK)
             try:
                 if self._people is not None:
                     await self._people.stand_on()
                 await self._snapshots.save_if_due()
-            except StoreError as error:
+            except Exception as error:  # also a bug must not end this: what waits to be kept would only grow
                 if not self._failing:
                     self._observer.changed("snapshot", "failing", str(error))
+                if not isinstance(error, StoreError):
+                    self._observer.failed("snapshot", error)
                 self._failing = True
             else:
                 if self._failing:

@@ -23,6 +23,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_STARTUP = 5.0  # seconds that a server's start waits; what is left of a long log is read beside the pages
 _PASSED = "personalize"  # in a scope that already went through this door (C39)
 
 
@@ -92,7 +93,7 @@ class PersonalizeMiddleware:
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The app's lifespan is ours. A server may end the loop as soon as it hears that shutdown is complete, so what
         was accepted is written before it hears that. An app that knows no lifespan (Django) ends nothing."""
-        await self._watcher.start()
+        await self._watcher.start(patience=_STARTUP)
         begun = False
 
         async def tell(message: Message) -> None:

@@ -62,6 +62,7 @@ SWALLOWED = {
     "events/snapshots.py": 1,
     "exchange.py": 3,
     "history.py": 1,
+    "keeping.py": 1,
     "middleware.py": 1,
     "testing/asgi.py": 1,  # `call` keeps the error of the app under test, when told to
     "learning.py": 1,

@@ -213,17 +213,20 @@ class People:
         """A graph with all rows that concern these ids, as of one seq; `whole`: so that events can be taken."""
         for _ in range(_TRIES):
             graph = Identity()
-            stands, rows = await self._rows(f"i:{id_}" for id_ in ids)
-            graph.put(rows)
-            if not rows:
-                return stands, graph
-            chosen = (row[2] if whole else row[2][-1:] for row in rows.values())
-            persons = dict.fromkeys(person for some in chosen for person in some if person)
-            again, of_persons = await self._rows(f"p:{person}" for person in persons)
-            graph.put(of_persons)
-            others = dict.fromkeys(f"i:{node.partition(CUT)[0]}" for row in of_persons.values() for node in row[0])
-            last, of_others = await self._rows(key for key in others if key not in rows)
-            graph.put(of_others)
+            try:
+                stands, rows = await self._rows(f"i:{id_}" for id_ in ids)
+                graph.put(rows)
+                if not rows:
+                    return stands, graph
+                chosen = (row[2] if whole else row[2][-1:] for row in rows.values())
+                persons = dict.fromkeys(person for some in chosen for person in some if person)
+                again, of_persons = await self._rows(f"p:{person}" for person in persons)
+                graph.put(of_persons)
+                others = dict.fromkeys(f"i:{node.partition(CUT)[0]}" for row in of_persons.values() for node in row[0])
+                last, of_others = await self._rows(key for key in others if key not in rows)
+                graph.put(of_others)
+            except (AttributeError, LookupError, TypeError, ValueError) as error:
+                raise StoreError(f"a link that is kept is damaged ({error!r}); `personalize rebuild` mends it")
             if stands == again == last:
                 return stands, graph
         raise StoreError("others change the links of people all the time")

@@ -44,10 +44,13 @@ class Saved:
         _, kept = await self._store.kept(GROUP, (key,))
         if key not in kept:
             return None
-        made_by, members, told = json.loads(zlib.decompress(kept[key]))
-        if made_by != _FIELDS or members != _members(person) or told["version"] <= epoch:
+        try:
+            made_by, members, told = json.loads(zlib.decompress(kept[key]))
+            if made_by != _FIELDS or members != _members(person) or told["version"] <= epoch:
+                return None
+            return _profile(told)
+        except (AttributeError, LookupError, TypeError, ValueError, zlib.error):  # damaged: the log has it all
             return None
-        return _profile(told)
 
     def put(self, person: Person, profile: Profile) -> None:
         """Write it down, some time soon."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -220,6 +221,54 @@ async def test_ids_that_are_no_ids_reach_nobody(id_: str) -> None:
     worker.apply(event(3, id_, user_id="7"))
     assert (await worker.of(id_)).members == (Member(id_),)
     assert (await worker.of("u:7")).ids == {"a" * 32, "u:7"}
+
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4)
+KINDS = st.sampled_from(["user_id", "anonymous_id", "u", "CRM", "crm"])
+JSON = st.recursive(
+    PLAIN | st.sampled_from(["u:1", "\ud800", "\0"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
+    max_leaves=5,
+)
+ODD = st.builds(
+    lambda name, visitor, **properties: Event("e", name, 1.0, visitor, properties),
+    st.sampled_from([*NAMES, "User Identified"]),
+    st.sampled_from(["a" * 32, "u:1", "", "x\0001", "ş"]),
+    **{"$via": st.sampled_from(["server", "import", 5, None]) | JSON,
+       "$ids": JSON | st.dictionaries(KINDS, JSON, max_size=3),
+       "id": JSON, "traits": JSON | st.dictionaries(st.just("email"), JSON)},
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(events=st.lists(ODD, max_size=8))
+def test_whatever_events_say_nobody_is_kept_waiting(events: list[Event]) -> None:
+    """No event that a store can hold stops the rows from moving on, or makes them differ from the graph."""
+
+    async def run() -> None:
+        store, graph = MemoryStore(), Identity()
+        await store.append([dataclasses.replace(one, id=f"e{n}") for n, one in enumerate(events)])
+        worker = People(store)
+        for stored in await store.read():
+            worker.apply(stored)
+            graph.apply(stored)
+        await worker.settle()
+        assert await rows(store) == told(graph)
+        for one in events:
+            await worker.of(one.visitor)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("value", [b"", b"[", b"5", b"[1]", b'{"a": 1}', b"[[], false, 7]"])
+async def test_a_damaged_link_is_said(value: bytes) -> None:
+    """A row that somebody edited by hand is an error with what mends it, for those whom it concerns."""
+    store = MemoryStore()
+    await store.keep(GROUP, 0, 1, {"i:u:1": value})
+    worker = People(store)
+    with pytest.raises(StoreError, match="rebuild"):
+        await worker.of("u:1")
+    assert (await worker.of("u:2")).ids == {"u:2"}
 
 
 async def test_what_waits_is_bounded_while_a_long_log_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,20 @@ async def test_another_form_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> N
     assert await Profiles(store, PRODUCTS).load("ann") == await several.load("ann") != await from_the_log(store)
     monkeypatch.setattr(saved, "_FIELDS", ["another", *saved._FIELDS])
     assert await Profiles(store, PRODUCTS).load("ann") == await from_the_log(store)
+
+
+DAMAGED = [b"", b"noise", *map(zlib.compress, (b"{", b"[1, 2, 3]", b"[[], []]", b"[[], [], 5]"))]
+
+
+@pytest.mark.parametrize("value", DAMAGED)
+async def test_a_damaged_one_is_passed_over(value: bytes) -> None:
+    """The log has it all: whatever stands there, the profile is the right one."""
+    store = MemoryStore()
+    await store.append([event(n) for n in range(300)])
+    await store.keep(GROUP, 0, 0, {"ann": value})
+    several = Profiles(store, PRODUCTS)
+    assert await several.load("ann") == await from_the_log(store)
+    await settled(several)
 
 
 async def test_lines_that_left_the_log_leave_it_too() -> None:

@@ -231,3 +231,43 @@ async def test_a_person_is_known_while_nothing_can_be_written(tmp_path: Path) ->
     assert profile is not None and [path for _, _, path in profile.views] == ["/known"]
     await site.app.close()
     await store.close()
+
+
+async def test_a_long_log_keeps_no_server_from_starting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that has to be read from its beginning holds up the server's start for a few seconds at most; pages are
+    served while the rest is read."""
+    monkeypatch.setattr("personalize.middleware._STARTUP", 0.05)
+    store = open_store(f"sqlite:///{tmp_path}/log.db", tmp_path)
+    await store.append([Event(f"e{n}", "Product Viewed", 1.0 + n, f"v{n}", {"product_id": "p"}) for n in range(30_000)])
+    await store.close()
+    site = Site(f"sqlite:///{tmp_path}/log.db")
+    said: list[str] = []
+    asked: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+
+    async def send(message: Any) -> None:
+        said.append(message["type"])
+
+    async def lifespan(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "lifespan":
+            await Answer(PAGE)(scope, receive, send)
+            return
+        while True:
+            kind = (await receive())["type"]
+            await send({"type": f"{kind}.complete"})
+            if kind == "lifespan.shutdown":
+                return
+
+    site.app.app = lifespan
+    await asked.put({"type": "lifespan.startup"})
+    serving = asyncio.ensure_future(site.app({"type": "lifespan", "asgi": {"version": "3.0"}}, asked.get, send))
+    async with asyncio.timeout(20):
+        while not said:
+            await asyncio.sleep(0.01)
+    log = site.app.watcher.history.log
+    assert said == ["lifespan.startup.complete"] and log.seq < 30_000
+    assert await site.page("/other", {}) == b"own"
+    async with asyncio.timeout(60):
+        while log.seq < 30_000:
+            await asyncio.sleep(0.05)
+    await asked.put({"type": "lifespan.shutdown"})
+    await serving
