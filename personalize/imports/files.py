@@ -83,7 +83,11 @@ def _table(lines: _Lines) -> Iterator[Row]:
     source = iter(lines)
     head = next(source, "")
     delimiter = max(_DELIMITERS, key=head.count)
-    names = [name.strip() for name in next(csv.reader([head], delimiter=delimiter), [])]
+    try:
+        names = [name.strip() for name in next(csv.reader([head], delimiter=delimiter), [])]
+    except csv.Error as error:
+        yield Row(1, problem=f"the names of the columns are not readable as CSV: {error}", read=lines.read)
+        return
     if not any(names):
         yield Row(1, problem="the first line must name the columns", read=lines.read)
         return

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -18,20 +18,21 @@ from typing import Final
 from ..model import Event
 from ..protocols import Store
 from .files import Row, read_rows
-from .told import Told, make_event
+from .told import Told, make_events
 
 _BATCH: Final = 1000
 
 
 @dataclass(slots=True)
 class Outcome:
-    """Rows of the file: `new` events, `known` ones that the log had already, `refused`, and those `skipped` since an
-    earlier run took them."""
+    """Of a file: `new` events, `known` ones that the log had already, rows `refused`, and those `skipped` since an
+    earlier run took them. `rows` is how many were dealt with, those included."""
 
     new: int = 0
     known: int = 0
     refused: int = 0
     skipped: int = 0
+    rows: int = field(default=0, compare=False)
 
 
 async def import_file(
@@ -52,13 +53,15 @@ async def import_file(
     rows = read_rows(path, encoding)
     for _ in islice(rows, note.done):
         outcome.skipped += 1
+    outcome.rows = outcome.skipped
     while batch := list(islice(rows, _BATCH)):
         events = list(_events(batch, told, outcome, refuse))
         if events:
             new, _ = await store.append(events)
             outcome.new += new
             outcome.known += len(events) - new
-        note.write(outcome.skipped + outcome.new + outcome.known + outcome.refused)
+        outcome.rows += len(batch)
+        note.write(outcome.rows)
         progress(batch[-1].read)
     note.remove()
     return outcome
@@ -66,12 +69,12 @@ async def import_file(
 
 def _events(rows: list[Row], told: Told, outcome: Outcome, refuse: Callable[[int, str], None]) -> Iterator[Event]:
     for row in rows:
-        event = row.problem or make_event(row.values, told)
-        if isinstance(event, str):
+        made = row.problem or make_events(row.values, told)
+        if isinstance(made, str):
             outcome.refused += 1
-            refuse(row.line, event)
+            refuse(row.line, made)
         else:
-            yield event
+            yield from made
 
 
 class _Note:

@@ -1,4 +1,4 @@
-"""One row of a file -> one event of the log. Pure.
+"""One row of a file -> one event of the log, or one for each product that it names. Pure.
 
 Columns (or keys) that mean something of their own:
 
@@ -52,8 +52,8 @@ class Told:
     source: str = ""
 
 
-def make_event(values: Mapping[str, Any], told: Told) -> Event | str:
-    """The event of a row, or the reason why there is none. The same row gives the same event id on every run."""
+def make_events(values: Mapping[str, Any], told: Told) -> list[Event] | str:
+    """The events of a row, or the reason why there is none. The same row gives the same event ids on every run."""
     rest = dict(values)
     name = canonical_name(_text(_take(rest, _NAMES)) or told.event)
     if not name:
@@ -71,12 +71,16 @@ def make_event(values: Mapping[str, Any], told: Told) -> Event | str:
     visitor = _visitor(ids)
     traits, properties = _split(rest, name)
     provenance = {"party": told.party, "source": told.source}
-    properties = tidy(canonical_properties(name, properties)[0]) | {"$via": "import", "provenance": provenance}
+    marks: dict[str, Any] = {"$via": "import", "provenance": provenance}
     if traits:
-        properties["traits"] = tidy(traits)
+        marks["traits"] = tidy(traits)
     if others := {kind: value for kind, value in ids.items() if _named(kind, value) != visitor}:
-        properties["$ids"] = others
-    return Event(_event_id(own, name, time, visitor, properties), name, time, visitor, properties)
+        marks["$ids"] = others
+    said = [tidy(one) | marks for one in canonical_properties(name, properties)]
+    id_ = _event_id(own, name, time, visitor, said[0] if len(said) == 1 else {"each": said})
+    return [
+        Event(f"{id_}/{number}" if number else id_, name, time, visitor, one) for number, one in enumerate(said)
+    ]
 
 
 # --- who -------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from personalize.imports.files import read_rows
 from personalize.imports.run import Outcome, import_file
-from personalize.imports.told import Told, make_event
+from personalize.imports.told import Told, make_events
 from personalize.model import Event
 from personalize.profiles import Profiles
 from personalize.stores import MemoryStore
@@ -141,7 +141,7 @@ async def test_an_import_that_was_cut_off_goes_on(tmp_path: Path) -> None:
 
 def test_an_address_is_kept_as_its_hash() -> None:
     """No e-mail address that identifies a row gets into the log."""
-    event = make_event({"event": "Email Opened", "time": "1780000000", "email": " Ann@Example.org"}, TOLD)
+    (event,) = make_events({"event": "Email Opened", "time": "1780000000", "email": " Ann@Example.org"}, TOLD)
     assert isinstance(event, Event)
     assert event.visitor == "email:" + hashlib.sha256(b"ann@example.org").hexdigest()
     assert "example" not in str(event).lower()
@@ -150,8 +150,34 @@ def test_an_address_is_kept_as_its_hash() -> None:
 def test_a_row_cannot_forge_what_the_middleware_writes() -> None:
     """Marks of the collector and exposures are no columns."""
     row = {"event": "Page Viewed", "time": 1_780_000_000, "user_id": "7", "$via": "server", "shown": [{"slot": "x"}]}
-    event = make_event(row, TOLD)
+    (event,) = make_events(row, TOLD)
     assert isinstance(event, Event) and not event.exposures and event.properties["$via"] == "import"
+
+
+async def test_a_row_that_names_several_products_is_an_event_for_each(tmp_path: Path) -> None:
+    """As the collector does it; a second run adds nothing, and an order stays one event with all of its lines."""
+    lines = [{"item_id": "soap", "price": 2}, {"item_id": "milk", "price": 3}]
+    rows = [
+        {"event": "add_to_cart", "time": 1_780_000_000, "user_id": "7", "items": lines},
+        {"event": "add_to_cart", "time": 1_780_000_000, "user_id": "7", "items": [lines[0], {"item_id": "tea"}]},
+        {"event": "purchase", "time": 1_780_000_001, "user_id": "7", "transaction_id": "1", "items": lines},
+    ]
+    path = tmp_path / "ga4.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    store = MemoryStore()
+    assert (await run(path, store))[0] == Outcome(new=5)
+    assert (await run(path, store))[0] == Outcome(known=5)
+    events = await store.read()
+    assert [e.properties.get("product_id") for e in events] == ["soap", "milk", "soap", "tea", None]
+    assert [line["product_id"] for line in events[-1].properties["products"]] == ["soap", "milk"]
+
+
+async def test_a_header_that_is_no_csv_is_refused(tmp_path: Path) -> None:
+    """A table whose lines end with a carriage return alone is told as such."""
+    path = tmp_path / "old.csv"
+    path.write_bytes(b"event,time,user_id\rSigned In,2026-01-01,7\r")
+    outcome, refused = await run(path, MemoryStore())
+    assert outcome == Outcome(refused=1) and [line for line, _ in refused] == [1]
 
 
 @settings(max_examples=100)
@@ -167,7 +193,7 @@ def test_a_row_cannot_forge_what_the_middleware_writes() -> None:
 )
 def test_any_row_is_an_event_or_a_reason(row: dict[str, object]) -> None:
     """Whatever a row holds, nothing is raised, and the same row gives the same event."""
-    assert make_event(row, TOLD) == make_event(dict(row), TOLD)
+    assert make_events(row, TOLD) == make_events(dict(row), TOLD)
 
 
 def test_reading_names_where_a_record_ends(tmp_path: Path) -> None:
