@@ -187,7 +187,8 @@ class Profile:
     draws: dict[str, Draw] = field(default_factory=dict)  # bandit's key -> the newest draw that was shown
     provenance: dict[str, Provenance] = field(default_factory=dict)  # trait -> where it is from; the same keys
     gpc: bool = False  # the browser objected to selling and sharing (Sec-GPC: 1) on the last page
-    withdrawn: float = float("-inf")  # consent was withdrawn then: no longer to be exported
+    consented: float = float("-inf")  # one of their browsers was last here with consent then
+    withdrawn: float = float("-inf")  # consent was withdrawn then: not to be exported until a browser consents anew
     erased: float = float("-inf")  # all was erased then; what is said to have happened up to that time is passed over
 
     def purchases(self, items: frozenset[str] | None = None) -> list[float]:

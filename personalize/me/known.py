@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -73,7 +73,9 @@ def as_download(
     visitor: str, profile: Profile, events: Sequence[Event], segments: Sequence[str], now: float
 ) -> dict[str, Any]:
     """Everything, as plain values: the profile with where each trait is from, and every event that it was made of."""
-    told: Mapping[str, Any] = {f.name: getattr(profile, f.name) for f in fields(Profile) if f.name not in _LEFT_OUT}
+    told = {f.name: getattr(profile, f.name) for f in fields(Profile) if f.name not in _LEFT_OUT}
+    for moment in ("consented", "withdrawn"):  # JSON has no infinity
+        told[moment] = told[moment] if math.isfinite(told[moment]) else None
     return {
         "visitor": visitor,
         "made_at": written(now),

@@ -1,6 +1,7 @@
 """Who is in a segment, for e-mail and other channels: one person of the log after the other.
 
-Rule 1  Who withdrew consent after their last visit, and whose browser objects to sharing (Sec-GPC), is left out.
+Rule 1  Who withdrew consent is left out until one of their browsers comes with consent again (an order at the till is
+        none), and so is who objects to sharing (Sec-GPC).
 Rule 2  Membership is what a page would find now, but for facts of the page's own request, which nobody makes here:
         they are unknown.
 """
@@ -63,10 +64,14 @@ async def members(
         timelines = identity.members(person)
         profile = await profiles.load(id_)
         progress(number + 1, len(people))
-        if profile.gpc or profile.withdrawn >= profile.last_seen:
+        if profile.gpc or not _may_be_exported(profile):
             continue
         visitor = Visitor(id_, _AGREED)
         if memberships(engine, (segment,), _NO_REQUEST, visitor, profile, now):
             user = person if person.startswith("u:") else ""
             known = tuple(dict.fromkeys(timeline.id for timeline in timelines))
             yield Member(user or id_, user.removeprefix("u:"), known, profile)
+
+
+def _may_be_exported(profile: Profile) -> bool:
+    return profile.withdrawn == float("-inf") or profile.consented > profile.withdrawn

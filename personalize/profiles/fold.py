@@ -41,6 +41,8 @@ _ASSIGNMENTS: Final = 200
 
 # Said about a visitor, not done by one: no sign that somebody is there.
 _NO_ACTIVITY: Final = frozenset({"User Identified", "Segment Entered", WITHDRAWN})
+# How the events came that are written with the browser's consent only: by the middleware itself, by a script.
+_OF_BROWSERS: Final = frozenset({None, "browser"})
 
 
 def apply_event(profile: Profile, event: Event, products: Catalogue) -> None:
@@ -54,6 +56,8 @@ def apply_event(profile: Profile, event: Event, products: Catalogue) -> None:
         return
     if event.name not in _NO_ACTIVITY:
         be_active(profile, event.time)
+        if event.time > profile.consented and event.properties.get("$via") in _OF_BROWSERS:
+            profile.consented = event.time
     name = _text(event.name)
     _put(profile.happened, name, max(event.time, profile.happened.get(name, 0.0)), _HAPPENED)
     special = _FOLDS.get(event.name)

@@ -135,7 +135,7 @@ async def test_b45_everything_can_be_taken_along(app: Any) -> None:
     response = await ann.get("/_personalize/me/data.json")
     headers = dict(response.headers)
     assert headers[b"content-type"].startswith(b"application/json") and b"attachment" in headers[b"content-disposition"]
-    data = json.loads(response.body)
+    data = json.loads(response.body, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
     assert data["visitor"] == ann.id and data["profile"]["traits"] == {"tier": "gold"} and data["segments"]
     assert data["profile"]["provenance"]["tier"]["party"] == "second"
     stored = [e for e in await app.watcher.history.store.read(0, 100) if e.visitor == ann.id]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -12,6 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from personalize.cli import main
+from personalize.model import Event
+from personalize.stores import SqliteStore
 
 CONFIG = """
 version: 1
@@ -71,25 +74,24 @@ def test_an_unknown_segment_is_said(site: Path) -> None:
 
 
 def test_b06_who_withdrew_is_exported_no_more(site: Path) -> None:
-    """Consent withdrawn after the last visit, or Sec-GPC on it, keeps a person out of every export."""
-    from personalize.stores import SqliteStore
-
-    async def withdraw() -> None:
-        from personalize.model import Event
-
+    """Consent withdrawn, or Sec-GPC on the last visit, keeps a person out of every export, also when the till tells of
+    them later; a browser that comes with consent again brings them back."""
+    async def tell(*events: Event) -> None:
         store = SqliteStore(site / ".personalize" / "log.db")
-        await store.append(
-            [
-                Event("w", "Consent Withdrawn", 1_780_000_100.0, "f" * 32, {"how": "off"}),
-                Event("g", "Page Viewed", 1_780_000_100.0, "u:2", {"path": "/", "gpc": True}),
-            ]
-        )
+        await store.append(events)
         await store.close()
 
-    import asyncio
-
-    asyncio.run(withdraw())
+    browser = "f" * 32
+    withdrawn = Event("w", "Consent Withdrawn", 1_780_000_100.0, browser, {"how": "off"})
+    asyncio.run(tell(withdrawn, Event("g", "Page Viewed", 1_780_000_100.0, "u:2", {"path": "/", "gpc": True})))
     assert run("export", "segment", "gold").stdout == ""
+    till = Event("t", "Order Completed", 1_780_000_200.0, browser, {"$via": "import", "revenue": 5.0})
+    crm = Event("c", "Signed In", 1_780_000_201.0, "u:1", {"$via": "server"})
+    asyncio.run(tell(till, crm))
+    assert run("export", "segment", "gold").stdout == "", "what others tell of them is no consent"
+    asyncio.run(tell(Event("p", "Page Viewed", 1_780_000_300.0, browser, {"path": "/"})))
+    (back,) = csv.DictReader(io.StringIO(run("export", "segment", "gold").stdout))
+    assert back["user_id"] == "1"
 
 
 def test_b08_the_share_of_known_visitors_and_refused_links_are_told(site: Path) -> None:
