@@ -13,14 +13,16 @@ def with_just_shown(profile: Profile | None, visitor: str, shown: Mapping[str, S
     """`shown` is "slot/experience" -> times, sorted. A showing that the profile has too is the same one, for its time
     is the same to the bit. The profile itself is not written to; it is returned as it is where it knows everything."""
     known = profile.exposures if profile is not None else {}
-    late = {key: new for key, times in shown.items() if (new := _late(times, known.get(key, ())))}
+    erased = profile.erased if profile is not None else float("-inf")
+    late = {key: new for key, times in shown.items() if (new := _late(times, known.get(key, ()), erased))}
     if not late:
         return profile
     exposures = known | {key: sorted([*known.get(key, ()), *new]) for key, new in late.items()}
     return replace(profile or Profile(visitor), exposures=exposures)
 
 
-def _late(times: Sequence[float], known: Sequence[float]) -> set[float]:
-    """Times that are not known yet. A profile that is full has forgotten older ones, and they stay forgotten."""
+def _late(times: Sequence[float], known: Sequence[float], erased: float) -> set[float]:
+    """Times that are not known yet. A profile that is full has forgotten older ones, and they stay forgotten; so does
+    what was shown before the visitor had all erased."""
     since = known[0] if len(known) >= TIMES_OF_AN_EXPOSURE else 0.0
-    return {time for time in times if time >= since}.difference(known)
+    return {time for time in times if time >= since and time > erased}.difference(known)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personalize.model import ERASED, Event, Profile
-from personalize.profiles import apply_event, first_party
+from personalize.profiles import apply_event, first_party, with_just_shown
 
 Apply = Callable[[Profile, Event, dict[str, Any]], None]
 NAMES = ["Page Viewed", "Product Viewed", "Product Added", "Order Completed", "User Identified", "Consent Withdrawn"]
@@ -47,6 +47,14 @@ def test_nothing_up_to_an_erasure_is_known_after_it(
 def test_a_tombstone_that_only_empties_is_caught() -> None:
     """Planted bug: the law above sees old events that come back."""
     assert comes_back(forgets_the_time, [], [("User Identified", 5.0)])
+
+
+def test_what_was_just_shown_is_erased_too() -> None:
+    """What other workers keep for a moment, so that caps hold, does not outlive the erasure."""
+    profile = Profile("ann", erased=100.0)
+    assert with_just_shown(profile, "ann", {"hero/hello": [99.0, 100.0]}) is profile
+    shown = with_just_shown(profile, "ann", {"hero/hello": [99.0, 101.0]})
+    assert shown is not None and shown.exposures == {"hero/hello": [101.0]}
 
 
 def test_a_new_life_begins_after_it() -> None:
