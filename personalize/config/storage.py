@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from typing import Final
 
+from ..model import ERASED, EXPIRED, PAUSED, RESUMED, WITHDRAWN
 from ..quantities import duration
 from .tree import Tree
 
 _STORES: Final = ("postgresql", "postgres", "postgresql+asyncpg")
 _HOT: Final = ("redis", "rediss", "valkey")
 _A_DAY: Final = 86_400.0
+# Without these what was erased, refused or paused would be back; they are few.
+_STAYING: Final = frozenset({ERASED, WITHDRAWN, EXPIRED, PAUSED, RESUMED})
 
 
 def check_storage(tree: Tree) -> None:
     _address(tree, "store", _STORES, "postgresql://user@host/database")
     _address(tree, "hot", _HOT, "redis://host:6379/0")
     for path, kept in tree.each("retention", "*"):
+        if path[-1] in _STAYING:
+            why = "what was erased, refused or paused would come back"
+            tree.report("PZ205", path, f'"{path[-1]}" must stay in the log: {why}', "leave it out")
+            continue
         try:
             seconds = duration(kept)
         except ValueError:  # the models say so

@@ -67,16 +67,6 @@ def test_a_link_can_be_undone() -> None:
     assert identity.user(PHONE) is None
 
 
-def test_signing_out_again_and_again_takes_no_room() -> None:
-    """Of a browser that nobody signed in at, the newest sign-out counts; what a user left there stays the user's."""
-    told = [event(1, PHONE, user_id="7"), *(event(seq, PHONE, "Signed Out") for seq in range(2, 200))]
-    identity = known(*told)
-    assert identity.rows()[f"i:{PHONE}"][0] == [2, 199]
-    assert [(m.id, m.after, m.upto) for m in identity.members("u:7")] == [(PHONE, 0, 2), ("u:7", 0, float("inf"))]
-    (stranger,) = identity.members(identity.person(PHONE))
-    assert (stranger.after, identity.user(PHONE)) == (199, None)
-
-
 async def load(events: list[Event], visitor: str) -> list[str]:
     store = MemoryStore()
     await store.open()
