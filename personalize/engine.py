@@ -10,6 +10,7 @@ from typing import Any, Final
 from .bandits import specs_of
 from .client_apps import ClientApps
 from .conditions import Behaviour
+from .config.actions import ON_ATTRIBUTES
 from .config.models import Config, Content, SourceConfig
 from .content import Contents, HttpSource
 from .decision import Case, Decider
@@ -19,6 +20,7 @@ from .lists import listings
 from .model import Ask, Choice, Fill, Plan, Problem, Profile, Request, Shown, Step, Visitor
 from .page import PageRules, Shapes, SlotTarget, Stitcher, compile_rules, page_key
 from .page.charset import encode
+from .page.csp import FREE, Inline, fitted
 from .page.spans import Span
 from .plugins import make_plugin
 from .profiles import PROFILE_FACTS, behaviour_holds
@@ -249,6 +251,16 @@ class Engine:
         """Start what one slot shows; see Contents.begin."""
         ask = Ask(choice, request, decision.facts, profile, now)
         return ask, self.contents.begin(ask)
+
+    def under(self, rule: Inline, slot: str, data: bytes) -> bytes:
+        """What fills a slot, as it may stand in a page whose policy allows this much inline code."""
+        if rule is FREE or self.config.slots[slot].match.do in ON_ATTRIBUTES:
+            return data
+        text = fitted(data, rule)
+        if len(text) < len(data):
+            why = "the page's Content-Security-Policy allows none there, so it was left out"
+            self.observer.changed(f"inline code in slot {slot}", "refused", why)
+        return text
 
     async def close(self) -> None:
         await self.contents.close()

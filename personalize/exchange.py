@@ -22,7 +22,8 @@ from .events import exposure_of
 from .model import Ask, Fill, Profile, Request, Shown, Visitor
 from .page import WAIT, Piece, Splicer, WaitType
 from .page.charset import choose, encode, undecided
-from .page.codings import decoder, encoder
+from .page.codings import decoder, encoder, up_to
+from .page.csp import FREE, inline, no_code
 from .page.headers import compressed, judge, personalized
 from .page.negotiation import PLAIN, Offer, negotiate
 from .page.xhtml import well_formed
@@ -57,6 +58,7 @@ class Exchange:
     _held: Message | None = None
     _offer = PLAIN  # the coding that the page leaves in
     _pass = False  # Rule 4
+    _policy = FREE  # what may be inline
     _splicer: Splicer | None = None
     _verdict: Verdict | None = None
 
@@ -165,6 +167,8 @@ class Exchange:
         if not isinstance(message.get("headers", ()), list | tuple):
             message = {**message, "headers": headers}
         self._verdict = verdict = judge(self.method, self.status, headers)
+        if verdict.policies:
+            self._policy = inline(verdict.policies)
         if verdict.coded:
             self._compresses = False
             self._offer = Offer(verdict.coding, verdict.coding == "gzip")
@@ -224,7 +228,7 @@ class Exchange:
                 self._decoder = decoder(verdict.coding)
             pieces = self._decoder.feed(message.get("body", b""))
             try:
-                self._first += b"".join(_up_to(_WHOLE, pieces))
+                self._first += b"".join(up_to(_WHOLE, pieces))
                 rest = next(pieces, None)
             except PageError:
                 await self._same(start)
@@ -266,7 +270,7 @@ class Exchange:
             return None
         if self.route.rules.in_charset(codec) is not self.route.rules:  # the same bytes were another page's
             return None
-        lasting = not self._prepared.open
+        lasting = not self._prepared.open and fills is self._prepared.encoded(codec)
         filled = shape.fill(fills, lasting=lasting)
         if filled is None:
             return None
@@ -277,7 +281,9 @@ class Exchange:
     def _encoded(self, codec: str) -> Mapping[str, bytes | None] | None:
         """All fills in the page's encoding; None while one is waited for."""
         if not self._prepared.open:
-            return self._prepared.encoded(codec)
+            known = self._prepared.encoded(codec)
+            if self._policy is FREE or no_code(known.values()):
+                return known
         fills: dict[str, bytes | None] = {}
         for slot, fill in self._fills.items():
             if isinstance(fill, asyncio.Future):
@@ -285,7 +291,9 @@ class Exchange:
                     return None
                 fill = fill.result()
             fills[slot] = None if fill.html is None else encode(fill.html, codec)
-        return fills
+        if self._policy is FREE:
+            return fills
+        return {slot: data and self.engine.under(self._policy, slot, data) for slot, data in fills.items()}
 
     async def _read_whole(self, start: Message, message: Message, body: bytes) -> None:
         """Rule 2: the page is known to its end, so its head can tell the truth."""
@@ -373,7 +381,8 @@ class Exchange:
             if not fill.done():
                 return WAIT
             fill = fill.result()
-        return None if fill.html is None else encode(fill.html, self._charset)
+        data = None if fill.html is None else encode(fill.html, self._charset)
+        return data if self._policy is FREE or data is None else self.engine.under(self._policy, slot, data)
 
     async def _wait_for(self, slot: str) -> None:
         """Wait inside what is left of the page's budget, then walk away. The fetch goes on for others."""
@@ -386,13 +395,3 @@ class Exchange:
         if not fill.done():
             assert isinstance(self._fills, dict)  # a slot that waits is an open one, so this is our own
             self._fills[slot] = self.engine.contents.fallback(self._asks[slot], "late")
-
-
-def _up_to(limit: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Pieces until their sizes add up to `limit`; the rest stays in the iterator."""
-    size = 0
-    for piece in pieces:
-        yield piece
-        size += len(piece)
-        if size >= limit:
-            return

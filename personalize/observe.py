@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 logger = logging.getLogger("personalize")
 
-_BAD = frozenset(
-    ["open", "failing", "rejected", "dropping", "damaged", "forged", "insecure", "stale", "unread", "hydrated"]
-)
+_BAD = frozenset({
+    "open", "failing", "rejected", "dropping", "damaged", "forged", "insecure", "stale", "unread", "hydrated",
+    "refused",
+})  # fmt: skip
 
 
 class LogObserver:

@@ -252,3 +252,13 @@ class _ZstdEncoder:
         mode = self._zstandard.COMPRESSOBJ_FLUSH_FINISH if end else self._zstandard.COMPRESSOBJ_FLUSH_BLOCK
         out += self._stream.flush(mode)
         return out
+
+
+def up_to(limit: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Pieces until their sizes add up to `limit`; the rest stays in the iterator."""
+    size = 0
+    for piece in pieces:
+        yield piece
+        size += len(piece)
+        if size >= limit:
+            return

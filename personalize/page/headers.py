@@ -7,10 +7,10 @@ any iterable, and names may repeat; the list that came in is never changed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, MutableMapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 from .codings import available
 
@@ -26,7 +26,7 @@ _HANDED_OVER = frozenset({b"x-sendfile", b"x-accel-redirect", b"x-lighttpd-send-
 
 _JUDGED = _HANDED_OVER | frozenset(
     b"content-type content-encoding cache-control content-range content-disposition trailer"
-    b" x-content-type-options".split()
+    b" x-content-type-options content-security-policy".split()
 )
 
 _PARAMETER = re.compile(r';[ \t\r\n]*([^=;]*)(?:=(?:"((?:[^"\\]|\\.)*)"?[^;]*|([^;]*)))?')
@@ -52,7 +52,7 @@ class Verdict:
     label as it was written; `coding` is identity, gzip, deflate, br or zstd. With `sniff` the type is unknown:
     the response counts as the app's own, head included, unless a slot is found in it. An `xml` page is one that must
     stay well-formed. `plain` is HTML as such, in no coding. `coded` says that the app named a coding, if only
-    identity."""
+    identity. `policies` are the values of its Content-Security-Policy."""
 
     rewrite: bool
     reason: str
@@ -62,6 +62,7 @@ class Verdict:
     xml: bool = False
     plain: bool = False
     coded: bool = False
+    policies: tuple[bytes, ...] = ()
 
 
 def content_type(value: str) -> tuple[str, str | None]:
@@ -86,6 +87,7 @@ def judge(method: str, status: int, headers: Pairs) -> Verdict:
         return Verdict(False, "status")
     types: tuple[bytes, ...] = ()
     codings: tuple[bytes, ...] = ()
+    policies: tuple[bytes, ...] = ()
     nosniff = False
     for raw, value in headers:
         name = raw.lower()
@@ -109,9 +111,12 @@ def judge(method: str, status: int, headers: Pairs) -> Verdict:
                 return Verdict(False, "signed trailer")
         elif name == b"x-content-type-options":
             nosniff = nosniff or b"nosniff" in value.lower()
+        elif name == b"content-security-policy":
+            policies += (value,)
         else:
             return Verdict(False, "handed to the proxy")
-    return _judge_type(types, codings, nosniff)
+    verdict = _judge_type(types, codings, nosniff)
+    return replace(verdict, policies=policies) if policies and verdict.rewrite else verdict
 
 
 @lru_cache(maxsize=256)
@@ -219,32 +224,3 @@ def return_scope(scope: MutableMapping[str, Any], copy: Mapping[str, Any]) -> No
     for key, value in copy.items():
         if key not in ("headers", "extensions") and (key not in scope or scope[key] is not value):
             scope[key] = value
-
-
-_NONCE = re.compile(r"'nonce-([A-Za-z0-9+/_-]+={0,2})'", re.I)
-
-
-def csp_nonce(headers: Pairs, kind: Literal["script", "style"] = "script") -> str | None:
-    """The nonce that lets an inline script (or style) run under every enforced policy, or None where there is no
-    policy or no such nonce (Content Security Policy Level 3, 6.7.2). Report-only policies do not count."""
-    common: set[str] | None = None
-    order: list[str] = []
-    for policy in _policies(headers):
-        for directive in (f"{kind}-src-elem", f"{kind}-src", "default-src"):
-            if directive in policy:
-                found = _NONCE.findall(policy[directive])
-                order += found
-                common = set(found) if common is None else common & set(found)
-                break
-    return next((nonce for nonce in order if common and nonce in common), None)
-
-
-def _policies(headers: Pairs) -> Iterator[dict[str, str]]:
-    for name, value in headers:
-        if name.lower() == b"content-security-policy":
-            for text in value.decode("latin-1").split(","):
-                policy: dict[str, str] = {}
-                for part in text.split(";"):
-                    word, _, sources = part.strip().partition(" ")
-                    policy.setdefault(word.lower(), sources)  # of a repeated directive the first counts
-                yield policy

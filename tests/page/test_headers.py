@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalize.page.headers import csp_nonce, judge, personalized, request_scope, return_scope
+from personalize.page.headers import judge, personalized, request_scope, return_scope
 
 HTML = (b"content-type", b"text/html; charset=utf-8")
 Pair = tuple[bytes, bytes]
@@ -223,32 +223,3 @@ def test_what_the_app_left_in_its_scope_comes_back() -> None:
     return_scope(scope, copy)
     assert scope["endpoint"] == "home" and scope["path_params"] == {"a": 1}
     assert scope["headers"] == [(b"range", b"x")]
-
-
-CSP = b"content-security-policy"
-
-
-@pytest.mark.parametrize(
-    ("headers", "nonce"),
-    [
-        ([], None),
-        ([(CSP, b"default-src 'self'")], None),
-        ([(b"Content-Security-Policy", b"script-src 'self' 'nonce-abc='")], "abc="),
-        ([(CSP, b"default-src 'NONCE-a'; img-src *")], "a"),
-        ([(CSP, b"default-src 'nonce-a'; script-src 'self'")], None),
-        ([(CSP, b"script-src 'nonce-a' 'nonce-b'"), (CSP, b"script-src 'nonce-b'")], "b"),
-        ([(CSP, b"script-src 'nonce-a', script-src 'nonce-b'")], None),
-        ([(CSP, b"script-src 'nonce-a', img-src *")], "a"),
-        ([(CSP + b"-report-only", b"script-src 'nonce-a'")], None),
-        ([(CSP, b"script-src 'nonce-a'; script-src 'nonce-b'")], "a"),
-        ([(CSP, b"script-src-elem 'nonce-e'; script-src 'nonce-a'")], "e"),
-    ],
-)
-def test_the_nonce_that_every_policy_allows(headers: list[Pair], nonce: str | None) -> None:
-    """A nonce is given only where each enforced policy's own directive for scripts has it."""
-    assert csp_nonce(headers) == nonce
-
-
-def test_styles_have_their_own_nonce() -> None:
-    """The directive for styles is read for styles."""
-    assert csp_nonce([(CSP, b"script-src 'nonce-a'; style-src 'nonce-s'")], "style") == "s"
