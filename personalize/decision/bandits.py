@@ -12,6 +12,9 @@ from ..model import PARTS, Allocation, Draw, Step
 from .experiments import NONE, Split, Units, choose_variation, hash_unit
 
 
+_WHOLE = ((0.0, 1.0),)
+
+
 @dataclass(frozen=True, slots=True)
 class Bandit:
     """An experiment whose shares move, compiled; used like a Split.
@@ -48,6 +51,8 @@ class Bandit:
 
     def assign(self, id: str, kept: Mapping[str, str] = NONE, units: Units = NONE) -> int:
         """0 for a visitor who takes part, else -1; which arm it is, `draw` says."""
+        if self.entry.ranges == _WHOLE:  # no hash has to be asked
+            return -1 if self.entry.shut(id, kept, units) else 0
         return self.entry.assign(id, kept, units)
 
     def draw(

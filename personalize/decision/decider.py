@@ -72,6 +72,8 @@ class Decider:
         self.reads: frozenset[str] = frozenset[str]().union(
             *(rule.reads for rule in rules), self._segments.reads(self.segments)
         )
+        if any(bandit.contexts for _, bandit in self._bandits):
+            self.reads |= {"segments"}
         self.behaviours: Mapping[str, Behaviour] = {
             **self._segments.behaviours(self.segments),
             **{key: behaviour for rule in rules for key, behaviour in rule.behaviours.items()},

@@ -71,7 +71,7 @@ def shown(events: list[Any]) -> list[Any]:
     return [seen for event in events for seen in event.exposures]
 
 
-async def test_b22_a_bandit_shows_more_of_what_earns_more_and_logs_how_likely(
+async def test_b40_a_bandit_shows_more_of_what_earns_more_and_logs_how_likely(
     site: Any, browser: Any, stored: Any, clock: Any
 ) -> None:
     """Sixty desktops sign up for the kind greeting and sixty phones for the loud one; from the next batch on each kind
@@ -152,6 +152,19 @@ async def test_b35_explain_says_with_which_probability_and_from_how_many(site: A
     newcomer = await explain(app.watcher.engine, read_url("/"), clock.now, ["phone"])
     (step,) = [s for e in newcomer.slots[0].steps.inner for s in e.inner if s.what == "is in experiment hero-3"]
     assert step.saw.endswith("in phone, from 0 visitors")
+
+
+async def test_b53_a_segment_of_whom_nothing_is_known_begins_with_what_others_like(
+    site: Any, browser: Any, stored: Any, clock: Any
+) -> None:
+    """Desktops taught the bandit; the first phone is drawn by that, and not by equal shares."""
+    app = await site(CONFIG)
+    await learned(app, browser, clock)
+    parts = app.watcher.history.learning.allocations["hero-3"].parts
+    assert parts[""][2] > parts["phone"][2] > 5_000 > max(parts["phone"][:2])
+    await visit(app, browser, clock, 1, "", PHONE)
+    (seen,) = shown((await stored(app, "Page Viewed"))[-1:])
+    assert seen["propensity"] == parts["phone"][["plain", "loud", "kind"].index(seen["variant"])] / 10_000
 
 
 async def test_held_out_visitors_teach_nothing(site: Any, browser: Any, stored: Any, clock: Any) -> None:

@@ -232,6 +232,104 @@ def test_an_exposure_says_how_likely_it_was() -> None:
     }  # fmt: skip
 
 
+# --- laws ----------------------------------------------------------------------------------------------
+
+TOGETHER = load_config(
+    {
+        "version": 1,
+        "goals": {"signed": {"event": "Signed Up", "window": "7d"}},
+        "holdout": {"percent": 20},
+        "segments": {"phone": {"all": [{"device.type": "mobile"}]}, "back": {"all": [{"visits": {"gte": 2}}]}},
+        "slots": {
+            name: {
+                "match": {"path": "/"},
+                "experiences": [
+                    {"id": "top", "when": {"host": "x"}, "show": {"html": "top"}},
+                    {"id": "a", "experiment": {"key": name, "allocate": how, "goal": "signed", "coverage": 0.8,
+                     "bandit": {"by": ["phone", "back"]} if how == "thompson" else {},
+                     "variants": [{"id": arm, "html": arm} for arm in ARMS]}},
+                    {"id": "rest", "show": {"html": "rest"}},
+                ],
+            }
+            for name, how in (("hero-3", "thompson"), ("side", "weights"), ("foot", "thompson"))
+        },
+    }
+)  # fmt: skip
+SLOTS = list(TOGETHER.slots)
+draws = st.builds(
+    Draw, variant=st.sampled_from([*ARMS, "gone"]), context=st.sampled_from(list(SHARES)), propensity=st.just(0.5),
+    batch=st.just(600), number=st.integers(1, 3), until=st.sampled_from([NOW - 1, NOW, NOW + 1, NOW + 500]),
+)  # fmt: skip
+cases = st.builds(
+    Case,
+    facts=st.fixed_dictionaries(
+        {"segments": st.frozensets(st.sampled_from(["phone", "back"]))},
+        optional={"host": st.sampled_from(["x", "y"]), "country": st.text(max_size=2)},
+    ),
+    visitor=st.builds(Visitor, id=st.sampled_from([None, *(f"v{n}" for n in range(8))]), consent=st.just(ALL)),
+    profile=st.none()
+    | st.builds(
+        Profile,
+        visitor=st.just("v"),
+        assignments=st.dictionaries(st.sampled_from(["side", "hero-3"]), st.sampled_from(ARMS)),
+        draws=st.dictionaries(st.sampled_from(["hero-3", "foot"]), draws),
+    ),
+    now=st.sampled_from([NOW, NOW + 400]),
+    allocations=st.dictionaries(
+        st.sampled_from(["hero-3", "foot"]), st.sampled_from([ALLOCATION, all_to("kind"), all_to("loud")])
+    ),
+)
+
+
+FORGETFUL = Decider(TOGETHER, SLOTS)
+ASIDE = Decider(TOGETHER, ["side"])
+
+
+def fresh(asked: Case) -> Plan:
+    """The plan of a decider that remembers nothing."""
+    FORGETFUL._plans.clear()
+    FORGETFUL._assignments.clear()
+    return FORGETFUL.decide(asked)
+
+
+@given(st.lists(cases, min_size=1, max_size=4))
+def test_a_remembered_plan_equals_a_fresh_one(asked: list[Case]) -> None:
+    """Over any sequence of cases, also asked twice, memory changes neither plan nor draws."""
+    decider = Decider(TOGETHER, SLOTS)
+    for each in (*asked, *reversed(asked)):
+        assert decider.decide(each) == fresh(each)
+
+
+@given(cases, st.text(max_size=2), st.sampled_from(ARMS))
+def test_a_draw_depends_on_what_is_declared_only(asked: Case, country: str, arm: str) -> None:
+    """Facts that nobody reads, other experiments' shares and draws, and without bandits any: nothing changes."""
+    assert FORGETFUL.reads == {"host", "segments", "device", "visits"}
+    other = replace(asked, facts={**asked.facts, "country": country, "referrer": country})
+    assert fresh(other) == fresh(asked)
+    moved = replace(asked, allocations={**asked.allocations, "gone": all_to(arm), "side": all_to(arm)})
+    assert fresh(moved) == fresh(asked)
+    assert ASIDE.decide(replace(asked, allocations={})) == ASIDE.decide(asked)
+
+
+class ForgetsTheDraw(Decider):
+    """Planted bug: what was drawn is remembered with the visitor, whatever became of shares and draws."""
+
+    def _draw(self, case: Case, id: str, profile: Any, assignment: Any, drawn: Any) -> Any:
+        known = self.__dict__.setdefault("known", {})
+        if id not in known:
+            found: dict[str, Draw] = {}
+            known[id] = super()._draw(case, id, profile, assignment, found), found
+        drawn.update(known[id][1])
+        return known[id][0]
+
+
+def test_the_law_of_memory_catches_draws_that_stay() -> None:
+    """The shares move between two pages of a visitor whose first was not recorded, and the second shows it."""
+    decider = ForgetsTheDraw(TOGETHER, SLOTS)
+    pairs = [(case(f"v{n}", told=all_to("kind")), case(f"v{n}", told=all_to("loud"))) for n in range(8)]
+    assert any(decider.decide(each) != fresh(each) for pair in pairs for each in pair)
+
+
 # --- why -----------------------------------------------------------------------------------------------
 
 
