@@ -253,13 +253,14 @@ def compared(world: World, policies: Policies, visitors: int, seeds: int, consol
     return runs
 
 
-def judged(world: World, log: list[Logged], console: Console) -> None:
-    """What the bandit's own log says of other policies, beside the truth."""
+def judged(world: World, logs: Sequence[list[Logged]], console: Console) -> None:
+    """What the bandit's own logs say of other policies, beside the truth: the first seed's, and how often the intervals
+    of all seeds hold the truth."""
     spec = specs_of(config(bandit=BY_SEGMENT))["hero"]
     best = {s: max(range(len(ARMS)), key=lambda arm: world.worth(s, arm)) for s in MIX}
     texts = [*ARMS, ",".join([*(f"{segment}={ARMS[arm]}" for segment, arm in best.items()), f"*={ARMS[0]}"])]
-    table = Table(title=f"{world.name}: other policies, told from one log of the bandit", box=None, header_style="bold")
-    for title in ("policy", "truth", "IPS", "SNIPS", "DR", "effective visitors"):
+    table = Table(title=f"{world.name}: other policies, told from the bandit's logs", box=None, header_style="bold")
+    for title in ("policy", "truth", "IPS", "SNIPS", "DR", "effective visitors", "DR holds the truth"):
         table.add_column(title, justify="left" if title == "policy" else "right")
     for text in texts:
         policy = policy_of(spec, text)
@@ -267,13 +268,15 @@ def judged(world: World, log: list[Logged], console: Console) -> None:
             share * sum(p * world.worth(segment, ARMS.index(arm)) for arm, p in policy(segment).items())
             for segment, share in world.mix.items()
         )
-        found = estimate(log, policy)
+        found = [estimate(log, policy) for log in logs]
+        first, said = found[0], [each for each in found if not each.refused]
         told = [
-            f"{i.estimate:.4f} ({i.low:.4f} to {i.high:.4f})" if not found.refused else "-"
-            for i in (found.ips, found.snips, found.dr)
+            f"{i.estimate:.4f}\n{i.low:.4f} to {i.high:.4f}" if not first.refused else "refused"
+            for i in (first.ips, first.snips, first.dr)
         ]
+        holds = sum(each.dr.low <= truth <= each.dr.high for each in said)
         name = f"always {text}" if "=" not in text else "the best of each segment"
-        table.add_row(name, f"{truth:.4f}", *told, f"{found.effective:,.0f}" if not found.refused else "too few")
+        table.add_row(name, f"{truth:.4f}", *told, f"{first.effective:,.0f}", f"{holds} of {len(said)} not refused")
     console.print(table)
 
 
@@ -286,7 +289,7 @@ def main() -> None:
     options = parser.parse_args()
     console = Console(width=132)
     shop = compared(SHOP, POLICIES, options.visitors, options.seeds, console)
-    judged(SHOP, shop["Thompson per segment"][0].log, console)
+    judged(SHOP, [each.log for each in shop["Thompson per segment"]], console)
     compared(CLICKS, POLICIES, options.visitors, options.seeds, console)
     compared(LATE, OF_LATE, options.visitors, options.seeds, console)
     compared(REVENUE, OF_REVENUE, options.visitors, options.seeds, console)

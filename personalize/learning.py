@@ -2,8 +2,8 @@
 
 Rule 1  What is known is a fold over the log, and the shares are a function of what was known when a batch began: so
         every worker comes to the same ones, and a rebuild too.
-Rule 2  Shares are worked out in the background, a context at a time; a request only looks them up. Until there are some
-        every arm has the same share.
+Rule 2  Shares are worked out in the background, in a thread; a request only looks them up. Until there are some every
+        arm has the same share.
 Rule 3  A bandit whose settings changed is learned anew from the log, beside the tail; meanwhile its old shares hold as
         long as they fit.
 """
@@ -61,9 +61,11 @@ class Learning:
         for key, ledger in list(self.bandits.ledgers.items()):
             made_from = (ledger.spec, ledger.batch)
             if ledger.batch and self._made_from.get(key) != made_from:
-                self.allocations = {**self.allocations, key: allocation(ledger.spec, ledger.believed, ledger.batch)}
-                self._made_from[key] = made_from
-                await asyncio.sleep(0)
+                # What is believed is replaced with each batch and never changed, so a thread may read it.
+                told = await asyncio.to_thread(allocation, ledger.spec, ledger.believed, ledger.batch)
+                if self.bandits.ledgers.get(key) is ledger:
+                    self.allocations = {**self.allocations, key: told}
+                    self._made_from[key] = made_from
 
     async def _run(self) -> None:
         while True:

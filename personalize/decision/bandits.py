@@ -11,7 +11,6 @@ from ..conditions import shown_age
 from ..model import PARTS, Allocation, Draw, Step
 from .experiments import NONE, Split, Units, choose_variation, hash_unit
 
-
 _WHOLE = ((0.0, 1.0),)
 
 

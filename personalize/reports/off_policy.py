@@ -30,7 +30,7 @@ _FOLDS: Final = 5
 _CALM: Final = 10.0  # visitors at the overall mean, added to each of the model's means
 LEAST_VISITORS: Final = 200.0  # effective ones, below which nothing is concluded
 LEAST_REWARDED: Final = 20.0  # effective visitors with a reward
-LEAST_IN_CONTEXT: Final = 5.0  # of these in each context with so large a share of the visitors:
+LEAST_IN_CONTEXT: Final = 10.0  # of these in each context with so large a share of the visitors:
 SMALL: Final = 0.05
 MOST_MISSING: Final = 0.01  # of the visitors may have no propensity; they are left out
 

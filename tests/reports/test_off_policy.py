@@ -225,7 +225,7 @@ def test_nothing_is_concluded_where_one_context_hangs_on_a_few() -> None:
     rows += [Logged("", "plain", 0.99, 0.0) for _ in range(2_000)]
     found = told(rows, lambda context: {"kind": 1.0} if context else {"plain": 0.5, "kind": 0.5})
     assert found.effective > 200 and found.rewarded > 20
-    assert found.refused == "an effective sample of 3.0 rewards outside of the segments is too small; it takes 5"
+    assert found.refused == "an effective sample of 3.0 rewards outside of the segments is too small; it takes 10"
     assert not told([*rows[:2_000], *(row._replace(propensity=0.5) for row in rows[2_000:2_021])]).refused
 
 
