@@ -287,8 +287,7 @@ ASIDE = Decider(TOGETHER, ["side"])
 
 def fresh(asked: Case) -> Plan:
     """The plan of a decider that remembers nothing."""
-    FORGETFUL._plans.clear()
-    FORGETFUL._assignments.clear()
+    FORGETFUL.forget()
     return FORGETFUL.decide(asked)
 
 
@@ -314,13 +313,11 @@ def test_a_draw_depends_on_what_is_declared_only(asked: Case, country: str, arm:
 class ForgetsTheDraw(Decider):
     """Planted bug: what was drawn is remembered with the visitor, whatever became of shares and draws."""
 
-    def _draw(self, case: Case, id: str, profile: Any, assignment: Any, drawn: Any) -> Any:
+    def _draw(self, case: Case, id: str, profile: Any, chance: Any) -> Any:
         known = self.__dict__.setdefault("known", {})
         if id not in known:
-            found: dict[str, Draw] = {}
-            known[id] = super()._draw(case, id, profile, assignment, found), found
-        drawn.update(known[id][1])
-        return known[id][0]
+            known[id] = super()._draw(case, id, profile, chance)
+        return known[id]
 
 
 def test_the_law_of_memory_catches_draws_that_stay() -> None:
