@@ -63,7 +63,7 @@ class Learning:
             if ledger.batch and self._made_from.get(key) != made_from:
                 # What is believed is replaced with each batch and never changed, so a thread may read it.
                 told = await asyncio.to_thread(allocation, ledger.spec, ledger.believed, ledger.batch)
-                if self.bandits.ledgers.get(key) is ledger:
+                if self.bandits.ledgers.get(key) is ledger and self._is_newer(key, made_from):
                     self.allocations = {**self.allocations, key: told}
                     self._made_from[key] = made_from
 
@@ -95,6 +95,11 @@ class Learning:
     def _knows(self, spec: BanditSpec) -> bool:
         ledger = self.bandits.ledgers.get(spec.key)
         return ledger is not None and ledger.spec == spec
+
+    def _is_newer(self, key: str, made_from: tuple[BanditSpec, int]) -> bool:
+        """Two may work at once; who is late must not bring back an older batch."""
+        spec, batch = self._made_from.get(key, (None, 0))
+        return spec != made_from[0] or batch < made_from[1]
 
     def _take(self, ledgers: Mapping[str, Ledger]) -> None:
         self.bandits.take(ledgers)

@@ -15,6 +15,7 @@ from personalize.cli import main
 from personalize.explain import explain, read_url
 from personalize.model import Event
 from personalize.preview import link
+from personalize.testing import call
 from personalize.visitor import Preview
 
 CONFIG = """
@@ -242,3 +243,30 @@ async def test_a_change_of_the_file_is_learned_anew_while_the_site_runs(
             await asyncio.sleep(0.1)
     told = app.watcher.history.learning.allocations["hero-3"]
     assert sum(told.visitors[""]) == 60 and told.parts[""][2] == 8_000
+
+
+async def test_b33_what_an_app_shows_teaches_as_a_page_does(
+    site: Any, stored: Any, clock: Any, monkeypatch: Any
+) -> None:
+    """An app asks for a decision and has it recorded; the user's order comes from the site's server: one visitor, one
+    reward, with the probability in the log. Asking alone teaches nothing."""
+    monkeypatch.setenv("PERSONALIZE_WRITE_KEYS", "a-write-key")
+    app = await site(CONFIG)
+
+    async def tell(path: str, **body: Any) -> None:
+        key = (b"authorization", b"Bearer a-write-key")
+        sent = {"method": "POST", "headers": [key], "body": json.dumps(body).encode(), "host": "shop.example"}
+        assert (await call(app, f"/_personalize/v1/{path}", **sent)).status == 200
+
+    asked = {"consent": "granted", "url": "/"}
+    await tell("decide", userId="ann", **asked)
+    await tell("decide", userId="ann", record=True, **asked)
+    await tell("track", userId="ann", event="Signed Up")
+    (seen,) = shown(await stored(app, "Experience Viewed"))
+    assert seen["propensity"] in (0.3333, 0.3334) and seen["draw"] == 1
+    ledger = app.watcher.history.learning.bandits.ledgers["hero-3"]
+    assert ledger.seen == 1
+    clock.now += 600
+    await tell("decide", userId="bob", record=True, **asked)  # a new batch
+    await app.watcher.history.log.flush()
+    assert sum(cell.wins for row in ledger.believed for cell in row) == 1

@@ -121,6 +121,30 @@ async def test_the_background_works_the_shares_out(begin: Any) -> None:
             await asyncio.sleep(0.05)
 
 
+async def test_shares_that_are_late_bring_back_no_older_batch(begin: Any, monkeypatch: Any) -> None:
+    """The first batch's shares take long to work out; meanwhile the next batch's are there, and stay."""
+    history = await begin()
+    history.learning.close()
+    slow, work = asyncio.Event(), asyncio.to_thread
+    loop = asyncio.get_running_loop()
+
+    async def late(function: Any, spec: Any, cells: Any, batch: int) -> Any:
+        told = await work(function, spec, cells, batch)
+        if batch == BEGAN // 600 * 600:
+            await slow.wait()
+        return told
+
+    monkeypatch.setattr("personalize.learning.asyncio.to_thread", late)
+    await live_through(history, log_of(1))
+    first = loop.create_task(history.learning.refresh())
+    await asyncio.sleep(0.05)
+    await live_through(history, log_of(40, 1))
+    await history.learning.refresh()
+    slow.set()
+    await first
+    assert history.learning.allocations["hero"].batch == (BEGAN + 60.0 * 40) // 600 * 600
+
+
 async def test_a_new_process_goes_on_where_the_last_one_was(begin: Any) -> None:
     """Whether it takes up what was written down or reads the log, it knows what a plain fold knows."""
     first = await begin()
