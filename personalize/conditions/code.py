@@ -147,6 +147,10 @@ def step(value: Any, key: str) -> Any:
     """What stands under one key, or at one place of a list; None where there is nothing."""
     if isinstance(value, Mapping):
         return value.get(key)
-    if isinstance(value, list | tuple) and key.isascii() and key.isdigit() and int(key) < len(value):
-        return value[int(key)]
+    if isinstance(value, list | tuple):
+        if key == "length":
+            return len(value)
+        place = int(key) if key.isascii() and key.isdigit() and len(key) < 10 else len(value)
+        if place < len(value) and key == str(place):
+            return value[place]
     return None

@@ -18,7 +18,9 @@ from .code import Code, Test, all_of, any_of, at_path, calling, code, none_of, w
 from .patterns import compile_pattern
 from .versions import PADDED, padded
 
-Groups = Mapping[str, Sequence[Any]]
+# A saved group is a plain list of values, or says what it is: {"type": "list", "attributeKey": ..., "values": [...]} or
+# {"type": "condition", "condition": {...}}.
+Groups = Mapping[str, Sequence[Any] | Mapping[str, Any]]
 At = tuple[str | int, ...]
 
 
@@ -29,7 +31,8 @@ def compile_condition(condition: Mapping[str, Any], groups: Groups = {}) -> Call
     return _condition(condition, groups, ()).function()
 
 
-def _condition(condition: Any, groups: Groups, at: At) -> Code:
+def _condition(condition: Any, groups: Groups, at: At, within: frozenset[str] = frozenset()) -> Code:
+    """A condition's code; `within` are the saved groups that it is part of, so that none is asked inside itself."""
     if not isinstance(condition, Mapping):
         raise ConditionError(at, f"a condition is a mapping, not {js.shown(condition)}")
     tests: list[Code] = []
@@ -38,13 +41,32 @@ def _condition(condition: Any, groups: Groups, at: At) -> Code:
         if key in ("$and", "$or", "$nor"):
             if not isinstance(value, list | tuple):
                 raise ConditionError(where, f"{key} takes a list of conditions")
-            inner = [_condition(c, groups, (*where, i)) for i, c in enumerate(value)]
+            inner = [_condition(c, groups, (*where, i), within) for i, c in enumerate(value)]
             tests.append(all_of(inner) if key == "$and" else any_of(inner) if key == "$or" else none_of(any_of(inner)))
         elif key == "$not":
-            tests.append(none_of(_condition(value, groups, where)))
+            tests.append(none_of(_condition(value, groups, where, within)))
+        elif key == "$savedGroup":
+            tests.append(_saved_group(value, groups, where, within))
         else:
             tests.append(at_path(str(key).split("."), value_test(value, groups, where)))
     return all_of(tests)
+
+
+def _saved_group(reference: Any, groups: Groups, at: At, within: frozenset[str]) -> Code:
+    """Whether one is in a saved group, {"id": ..., "attributeKey": ...}; as in GrowthBook, nobody is in a group that is
+    not there, that says nothing of its kind, or that asks for itself."""
+    known = reference if isinstance(reference, Mapping) else {}
+    name = known.get("id")
+    group = groups.get(name) if isinstance(name, str) and name not in within else None
+    if not isinstance(group, Mapping):
+        return code("False")
+    condition, values = group.get("condition"), group.get("values")
+    key = known.get("attributeKey", group.get("attributeKey"))
+    if group.get("type") == "list" and isinstance(key, str) and isinstance(values, list | tuple):
+        return at_path(key.split("."), _among(values, False))
+    if group.get("type") == "condition" and isinstance(condition, Mapping):
+        return _condition(condition, groups, at, within | {str(name)})
+    return code("False")
 
 
 def value_test(condition: Any, groups: Groups, at: At, ignore_case: bool = False) -> Code:
@@ -100,7 +122,12 @@ def _operator(op: str, operand: Any, groups: Groups, at: At) -> Code:
         among = _among(operand, op.endswith("ni"))
         return among if op in ("$in", "$ini") else none_of(among)
     if op in ("$inGroup", "$notInGroup"):
-        among = _among(groups.get(operand, ()) if isinstance(operand, str) else (), False)
+        listed: Any = groups.get(operand, ()) if isinstance(operand, str) else ()
+        if isinstance(listed, Mapping):
+            listed = listed.get("values") if listed.get("type") == "list" else None
+        if not isinstance(listed, list | tuple):  # a group of another kind: neither in it nor known to be outside
+            return calling(_never)
+        among = _among(listed, False)
         return among if op == "$inGroup" else none_of(among)
     if op == "$not":
         return none_of(value_test(operand, groups, at))
@@ -130,12 +157,12 @@ def _never(value: Any) -> bool:
 
 
 def _some_element(each: Test) -> Test:
-    """Whether a test holds of one value of a list that JavaScript takes for true."""
+    """Whether a test holds of one value of a list; null is passed over."""
 
     def holds(value: Any) -> bool:
         if isinstance(value, js.LISTS):
             for element in value:
-                if ((element.__class__ is str and element) or js.truthy(element)) and each(element):
+                if element is not None and each(element):
                     return True
         return False
 
@@ -147,7 +174,7 @@ def _of_element(condition: Test) -> Test:
 
     def holds(value: Any) -> bool:
         if isinstance(value, list | tuple):
-            value = {str(i): inner for i, inner in enumerate(value)}
+            value = {"length": len(value)} | {str(i): inner for i, inner in enumerate(value)}
         return condition(value if isinstance(value, Mapping) else {})
 
     return holds
@@ -188,15 +215,16 @@ def _fold(value: Any) -> Any:
 
 
 def _regex(pattern: Any, ignore_case: bool, at: At) -> Code:
-    source = js.text(pattern)
+    if not isinstance(pattern, str):
+        return calling(_never)
     try:
-        matches = compile_pattern(source, ignore_case)
+        matches = compile_pattern(pattern, ignore_case)
     except ValueError as error:
         try:
-            re.compile(source)
+            re.compile(pattern)
         except (re.error, OverflowError, RecursionError):
             return calling(_never)
-        raise ConditionError(at, f"the pattern {source!r} cannot be run in linear time: {error}") from None
+        raise ConditionError(at, f"the pattern {pattern!r} cannot be run in linear time: {error}") from None
     return if_text("{matches}(v)", lambda value: matches(js.text(value)), matches=matches)
 
 

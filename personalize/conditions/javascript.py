@@ -57,8 +57,14 @@ def truthy(value: Any) -> bool:
     return bool(value) and value == value if isinstance(value, str | int | float) else value is not None
 
 
+def _primitive(value: Any) -> Any:
+    """Lists and objects are compared as the texts that they are written as."""
+    return text(value) if isinstance(value, (*LISTS, Mapping)) else value
+
+
 def less(a: Any, b: Any) -> bool:
     """`a < b`: as texts if both are, else as numbers."""
+    a, b = _primitive(a), _primitive(b)
     if isinstance(a, str) and isinstance(b, str):
         return (
             a < b
@@ -70,6 +76,7 @@ def less(a: Any, b: Any) -> bool:
 
 def at_most(a: Any, b: Any) -> bool:
     """`a <= b`; not the same as "not b < a", because of NaN."""
+    a, b = _primitive(a), _primitive(b)
     if isinstance(a, str) and isinstance(b, str):
         return not less(b, a)
     return number(a) <= number(b)

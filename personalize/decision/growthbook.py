@@ -31,7 +31,7 @@ class Context:
 
     attributes: Mapping[str, Any] = field(default_factory=dict)
     features: Mapping[str, Rule] = field(default_factory=dict)
-    saved_groups: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    saved_groups: Mapping[str, Sequence[Any] | Mapping[str, Any]] = field(default_factory=dict)
     contextual_bandits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     forced_variations: Mapping[str, int] = field(default_factory=dict)
     url: str = ""

@@ -215,18 +215,20 @@ def _drop_unfounded(draft: Draft) -> None:
 # --- conditions ----------------------------------------------------------------------------------------
 
 
-def condition_of(draft: Draft, condition: Raw, groups: Raw) -> Any:
-    """A condition in our words. Raises NotCarriedError."""
+def condition_of(draft: Draft, condition: Raw, groups: Raw, within: tuple[str, ...] = ()) -> Any:
+    """A condition in our words; `within` are the saved groups that it is written in. Raises NotCarriedError."""
     parts = []
     for key, operand in condition.items():
         if key in ("$and", "$or", "$nor"):
-            inner = [condition_of(draft, each, groups) for each in operand]
+            inner = [condition_of(draft, each, groups, within) for each in operand]
             if key == "$and":
                 parts.append(both(inner))
             elif inner:
                 parts.append({"any" if key == "$or" else "not": inner})
         elif key == "$not":
-            parts.append({"not": [condition_of(draft, operand, groups)]})
+            parts.append({"not": [condition_of(draft, operand, groups, within)]})
+        elif key == "$savedGroup":
+            parts.append(_saved_group(draft, operand, groups, within))
         elif key.startswith("$"):
             raise NotCarriedError(f"the operator {key}")
         else:
@@ -256,6 +258,19 @@ def _operand(operand: Any, groups: Raw) -> Any:
 
 def _group(groups: Raw, name: str) -> Sequence[Any]:
     members = groups.get(name)
+    if isinstance(members, Mapping) and members.get("type") == "list":
+        members = members.get("values")
     if not isinstance(members, list) or not members:
         raise NotCarriedError(f"the saved group {name}, which is empty or not a list")
     return members
+
+
+def _saved_group(draft: Draft, reference: Any, groups: Raw, within: tuple[str, ...]) -> Any:
+    """A reference to a saved group, in place of which its list or its condition is written."""
+    name = reference.get("id") if isinstance(reference, Mapping) else None
+    group = groups.get(name) if isinstance(name, str) and name not in within else None
+    if isinstance(group, Mapping) and group.get("type") == "list":
+        return draft.fact(reference.get("attributeKey") or group["attributeKey"], {"in": _group(groups, str(name))})
+    if isinstance(group, Mapping) and group.get("type") == "condition":
+        return condition_of(draft, group["condition"], groups, (*within, str(name)))
+    raise NotCarriedError(f"the saved group {name}, which is not there or of no known kind")

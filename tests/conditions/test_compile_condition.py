@@ -76,7 +76,13 @@ def test_not_turns_a_condition_round(condition, attributes):
         ({"n": {"$size": 2}}, {"n": frozenset(("a", "b"))}, True),
         ({"n": {"$in": ["a"]}}, {"n": frozenset(("a", "b"))}, True),
         ({"list.1.x": 5}, {"list": [0, {"x": 5}]}, True),
-        ({"n": {"$elemMatch": {"$lt": 5}}}, {"n": [0, 9]}, False),  # GrowthBook passes falsy elements over
+        ({"n": {"$elemMatch": {"$lt": 5}}}, {"n": [0, 9]}, True),
+        ({"n": {"$elemMatch": {"$lt": 5}}}, {"n": [None, 9]}, False),  # GrowthBook passes null over, and nothing else
+        ({"n": {"$elemMatch": {"length": 2}}}, {"n": [[1], [1, 2]]}, True),
+        ({"n.length": {"$gte": 2}}, {"n": ["a", "b"]}, True),
+        ({"n.01": "b"}, {"n": ["a", "b"]}, False),
+        ({"n": {"$lt": "b"}}, {"n": ["a", "z"]}, True),  # a list is compared as the text "a,z"
+        ({"n": {"$gte": "[object"}}, {"n": {}}, True),
         ({"n": {"$elemMatch": {"x": {"$exists": False}}}}, {"n": ["text"]}, True),
         ({"n": {"$all": [{"$gt": 5}, 1]}}, {"n": [1, 6]}, True),
         ({"n": {}}, {"n": {}}, True),
@@ -92,6 +98,41 @@ def test_not_turns_a_condition_round(condition, attributes):
 def test_values_compare_as_in_javascript(condition, attributes, expected):
     """Mixed and missing values give what GrowthBook's JavaScript gives."""
     assert compile_condition(condition)(attributes) is expected
+
+
+GROUPS = {
+    "plain": ["ann"],
+    "staff": {"type": "list", "attributeKey": "id", "values": ["ann", "bob"]},
+    "turkish": {"type": "condition", "condition": {"country": "TR", "$savedGroup": {"id": "staff"}}},
+    "itself": {"type": "condition", "condition": {"$not": {"$savedGroup": {"id": "itself"}}}},
+    "new": {"type": "cohort", "values": ["ann"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ({"$savedGroup": {"id": "staff"}}, True),
+        ({"$savedGroup": {"id": "staff", "attributeKey": "boss"}}, False),
+        ({"$savedGroup": {"id": "turkish"}}, True),
+        ({"$savedGroup": {"id": "turkish"}, "id": "eve"}, False),
+        ({"$not": {"$savedGroup": {"id": "staff"}}}, False),
+        ({"$savedGroup": {"id": "itself"}}, True),
+        ({"$savedGroup": {"id": "plain"}}, False),
+        ({"$savedGroup": {"id": "nobody"}}, False),
+        ({"$savedGroup": {"id": "new"}}, False),
+        ({"$savedGroup": "staff"}, False),
+        ({"id": {"$inGroup": "staff"}}, True),
+        ({"id": {"$notInGroup": "staff"}}, False),
+        ({"id": {"$notInGroup": "nobody"}}, True),
+        ({"id": {"$inGroup": "turkish"}}, False),
+        ({"id": {"$notInGroup": "turkish"}}, False),
+        ({"id": {"$notInGroup": "new"}}, False),
+    ],
+)
+def test_saved_groups_of_both_kinds(condition, expected):
+    """A group that is a list or a condition is asked by name; one that cannot be read holds for nobody, either way."""
+    assert compile_condition(condition, GROUPS)({"id": "ann", "country": "TR", "boss": "cem"}) is expected
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,24 @@ def test_what_changes_with_a_rule_that_is_carried_is_said(rule, said):
     assert len(experiences) == 1 and said in told
 
 
+def test_saved_groups_are_written_out():
+    """A reference to a saved group becomes its list, or its condition; one that asks for itself is not carried."""
+    groups = {
+        "staff": {"type": "list", "attributeKey": "email", "values": ["ann@shop.example"]},
+        "abroad": {"type": "condition", "condition": {"$not": {"country": "TR"}, "$savedGroup": {"id": "staff"}}},
+        "itself": {"type": "condition", "condition": {"$savedGroup": {"id": "itself"}}},
+    }
+    asked = [{"$savedGroup": {"id": "abroad"}}, {"email": {"$inGroup": "staff"}}, {"$savedGroup": {"id": "itself"}}]
+    rules = [{"condition": condition, "force": 1} for condition in asked]
+    draft = import_flags(
+        "growthbook", json.dumps({"features": {"f": {"defaultValue": 0, "rules": rules}}, "savedGroups": groups})
+    )
+    staff = {"custom.email": {"in": ["ann@shop.example"]}}
+    whens = [experience["when"] for experience in draft.slots["f"]["experiences"]]
+    assert whens == [{"all": [{"not": [{"country": "TR"}]}, staff]}, staff]
+    assert "rule 3: not carried: the saved group itself" in "\n".join(draft.notes)
+
+
 def test_a_blocked_gate_ends_the_flag():
     """Below a gate that is never met, or cannot be told, no rule is shown to more people than before."""
     unmet = {"parentConditions": [{"id": "off", "condition": {"value": True}, "gate": True}]}
