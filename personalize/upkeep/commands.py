@@ -39,8 +39,8 @@ def copy_store(source: str, target: str) -> None:
 @click.option("--verify", is_flag=True, help="Write nothing; fail where two rebuilds, or what is kept, differ.")
 @click.option("--from-what-is-left", is_flag=True, help="Also where retention or erasures took lines out of the log.")
 def rebuild(file: Path, verify: bool, from_what_is_left: bool) -> None:
-    """Make anew what is kept beside the log (links, recommendations, social proof) from the log's first line, tell what
-    it comes to, and keep that.
+    """Make anew what is kept beside the log (links, recommendations, social proof, bandits) from the log's first line,
+    tell what it comes to, and keep that.
 
     A worker that starts takes up what is kept, and reads the events after it; workers that run go on with what they
     know. With --verify all is folded twice and compared with what a start would find."""
