@@ -30,14 +30,12 @@ _USER: Final = "u:"  # what the id of one of the site's own users begins with
 
 class Ledger:
     """One bandit's sums, by context and arm. `batch` is the beginning of the current one, in Unix seconds (0: nobody
-    was exposed yet), and `believed` the sums that were known then; `seen` are trials so far, `untold` those of them
-    whose propensity was not logged."""
+    was exposed yet), and `believed` the sums that were known then; `seen` are trials so far."""
 
     def __init__(self, spec: BanditSpec) -> None:
         self.spec = spec
         self.batch = 0
         self.seen = 0
-        self.untold = 0
         self.believed: list[list[Cell]] = _blank(spec)
         self._cells = _blank(spec)
         self._base = 0.0  # discounted sums are worth what they say at this time
@@ -80,7 +78,6 @@ class Ledger:
         until = money(seen.get("until")) or event.time + self.spec.window
         trial = Trial(self.seen, (), event.time, until, context, arm, draw, propensity)
         self.seen += 1
-        self.untold += propensity is None
         self._open[trial.number] = trial
         self._know(trial, ids)
         if len(self._open) > _MOST:
@@ -211,7 +208,7 @@ class Ledger:
     def save(self) -> Iterator[list[Any]]:
         """All it knows, in pieces that JSON can say; see protocols.SavedFold."""
         tables = [[[cell.as_row() for cell in row] for row in table] for table in (self.believed, self._cells)]
-        yield ["sums", self.batch, self.seen, self.untold, self._base, tables]
+        yield ["sums", self.batch, self.seen, self._base, tables]
         for kind, trials in (("open", self._open.values()), ("waiting", self._waiting)):
             left = iter(trials)
             while some := [trial.as_row() for trial in islice(left, _OF_A_PIECE)]:
@@ -221,7 +218,7 @@ class Ledger:
         """Take up one piece of what `save` gave, in its order. Raises LookupError, TypeError or ValueError."""
         kind, *told = piece
         if kind == "sums":
-            self.batch, self.seen, self.untold, self._base, tables = told
+            self.batch, self.seen, self._base, tables = told
             self.believed, self._cells = ([[Cell(*cell) for cell in row] for row in table] for table in tables)
             return
         for number, ids, *rest in told[0]:
