@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .elements import FORMATTING
+from .readings import Reading
 from .rules import PageRules
 from .scanner import Scanner
 from .spans import Span
@@ -42,6 +43,7 @@ TEXT = _kind(rb"[\t\n\f ]{0,64}+(?![\v\t\n\f ])%b{1,%d}+", rb"[^<>&\0\r]")
 VALUE = _kind(rb"%b{0,%d}+", rb"[^<&\"'\0\r]")
 # In scripts, comments and unquoted values: tokens only, and never nothing, so that what stands around stays apart.
 PLAIN = _kind(rb"%b{1,%d}+", rb"[A-Za-z0-9+/=_.:-]")
+WORD = _kind(rb"%b{1,%d}+", rb"[A-Za-z0-9]")
 DASHLESS = _kind(rb"%b{1,%d}+", rb"[A-Za-z0-9+/=_.:]")
 
 # Up to an attribute's value or to the end of what is there: 1 name, 2 in ", 3 its end, 4 in ', 5 its end, 6 unquoted.
@@ -49,6 +51,7 @@ _ATTRIBUTE = re.compile(
     rb"[\t\n\f\r /]*+([^\t\n\f\r />][^\t\n\f\r />=]*+)"
     rb"(?:[\t\n\f\r ]*+=[\t\n\f\r ]*+(?:\"([^\"]*+)(\")?|'([^']*+)(')?|([^\t\n\f\r \"'>]?[^\t\n\f\r >]*+)))?+"
 )
+_LETTERS, _DIGITS = re.compile(rb"[A-Za-z0-9]*\Z"), re.compile(rb"[0-9]*\Z")
 _TAG = re.compile(rb"<([a-zA-Z][^\t\n\f\r />]*+)(?=[\t\n\f\r /])")
 _SCRIPT_STARTS = (b"<!--", b"<script", b"</script")
 _MARKERS = (b"slot:", b"/slot:")
@@ -120,10 +123,29 @@ class Probe(Scanner):
         if found is None or found.lastindex not in (2, 4, 6):
             return None
         attribute = found[1].lower()
-        if attribute in self._reads or (name, attribute) == (b"annotation-xml", b"encoding"):
+        if (name, attribute) == (b"annotation-xml", b"encoding"):
             return None
         start = found.start(found.lastindex)
+        if attribute in self._reads:
+            whole = _ATTRIBUTE.match(page, found.start(), tag.end())
+            assert whole is not None
+            return self._in_read(self._reads[attribute], page, at, low, start, whole.end(found.lastindex))
         return _run(PLAIN if found.lastindex == 6 else VALUE, page, at, low, start)
+
+    def _in_read(
+        self, readings: Sequence[Reading], page: bytes, at: int, low: int, start: int, end: int
+    ) -> Hole | None:
+        """A hole in a value that selectors read, where none of them can come to another answer: after the last sign
+        before it that is no letter or digit, or after the last that is no digit."""
+        value = page[start:end]
+        if b"\0" in value or b"\r" in value:
+            return None
+        for kind in (PLAIN, WORD):
+            for token in (_LETTERS, _DIGITS):
+                hole = _run(kind, page, at, low, at - len(token.search(page[start:at])[0]))  # type: ignore[index]
+                if hole and all(r.settled(page[start : hole.start], page[hole.end : end]) for r in readings):
+                    return hole
+        return None
 
 
 def _written(raw: bytes) -> list[tuple[bytes, bytes]]:

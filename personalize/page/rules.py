@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..config.actions import ACTIONS, Action, why_not
 from .actions import Act
+from .readings import Reading
 from .selectors import Quick, Selectors, Step
 
 
@@ -39,7 +40,7 @@ class PageRules:
     needles: dict[str, frozenset[bytes]]  # by slot: bytes that each of its markers holds
     named: bool  # one of them may be spelled with a character reference that has a name
     charset: str
-    reads: frozenset[bytes] = frozenset()  # attributes that a selector looks at
+    reads: Mapping[bytes, Sequence[Reading]] = field(default_factory=dict)  # attributes that selectors look at
     early: bool = False  # what is done at a slot may begin before a tag that must be whole to tell of it
     targets: tuple[SlotTarget, ...] = ()
     ascii: bool = True  # no marker holds anything but ASCII, which all encodings write alike
@@ -98,7 +99,7 @@ def compile_rules(targets: Sequence[SlotTarget], charset: str = "utf-8") -> Page
     needles = {name: frozenset(mark for mark, slot in marks if slot == name) for name in acts}
     return PageRules(
         tuple(acts), acts, comments, tuple(bits), tuple(selectors.steps), tuple(quick) if all_quick else None,
-        needles, any(text in mark for mark, _ in marks for text in NAMED), charset, frozenset(selectors.reads),
+        needles, any(text in mark for mark, _ in marks for text in NAMED), charset, selectors.reads,
         any(act.action != "replace_inner" for act in acts.values()),
         tuple(targets), selectors.ascii and all(name.isascii() for name in comments),
     )  # fmt: skip

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .open_elements import Node
+from .readings import Reading
 from .tokens import attributes
 
 _ALONE = "the start of the chain"
@@ -72,7 +73,7 @@ class Selectors:
 
     def __init__(self, charset: str = "utf-8") -> None:
         self.steps: list[Step] = []
-        self.reads: set[bytes] = set()  # names of the attributes that tests look at
+        self.reads: dict[bytes, list[Reading]] = {}  # attributes that tests look at, and what for
         self.ascii = True  # all that is looked for
         self._charset = charset
         self._text = ""  # what is being compiled, for messages
@@ -188,8 +189,10 @@ class _Compound:
         if operator == "!=":
             raise self._refused("[...!=...]")
         self.reads = True
-        self._selectors.reads.add(name)
-        self._tests.append(_attribute_test(name, operator, value.lower() if blind else value, blind))
+        if blind:
+            value = value.lower()
+        self._selectors.reads.setdefault(name, []).append(Reading(operator, value, blind))
+        self._tests.append(_attribute_test(name, operator, value, blind))
         if operator in ("=", "~=") and not blind and _LITERAL.fullmatch(value) and len(value) > len(self.needle or b""):
             self.needle = value
 

@@ -189,6 +189,8 @@ def learn(
                 break
             probe.feed(model[probe.fed : differs], False)
             hole = probe.hole(model, at)
+            if hole is not None and known and hole.start < known[-1].start <= known[-1].end <= hole.end:
+                known.pop()  # it was part of this one
         if hole is None or hole.start < at or len(learned) == MAX_HOLES or (known and hole.end > known[-1].start):
             return None
         value = hole.kind.match(page, hole.start - at + other)
