@@ -28,6 +28,7 @@ from .protocols import Observer, Source
 from .recommend import ProofSource, RecommendationSource
 from .routes import Match, Routes
 from .segments import Segments
+from .shared import SharedPages
 from .visitor import PreviewTokens, VisitorReader
 
 _PREPARED: Final = 4096  # plans kept prepared
@@ -47,6 +48,7 @@ class Route:
     segments: frozenset[str]
     capped: bool  # somebody may be shown something only so often here
     page_key: Hashable  # under which its pages are known
+    shared: bool = False  # a cache in front may keep its pages
 
 
 class Prepared:
@@ -102,6 +104,7 @@ class Engine:
         self.client_apps = ClientApps(observer)
         self.shapes = Shapes(learned=self._learned)
         self.stitcher = Stitcher(self.shapes)
+        self.shared = SharedPages(config)
         self.visitors = VisitorReader(config.site, keys, config.timezone, new_id=new_id)
         self.previews = PreviewTokens(keys)
         self.segments = Segments(config)
@@ -173,6 +176,7 @@ class Engine:
             behaviours=tuple(behaviours.values()),
             segments=frozenset(decider.segments),
             capped=any(_is_capped(self.config, name) for name in names),
+            shared=self.shared.copies is not None and all(self.config.slots[name].shared for name in names),
         )
 
     def _read_by_sources(self, names: Collection[str]) -> set[str]:

@@ -31,7 +31,7 @@ from .page.xhtml import well_formed
 if TYPE_CHECKING:
     from .engine import Decision, Engine, Route
     from .page.codings import Decoder, Encoder
-    from .page.headers import Verdict
+    from .page.headers import Copies, Verdict
 
 _WHOLE = 4 * 1024 * 1024  # a decoded page up to this size is judged as a whole; the rest of a larger one streams
 
@@ -45,6 +45,7 @@ class Exchange:
 
     # What most responses never change stands here, once: an exchange is made for every page.
     before_end: Callable[[Exchange], Awaitable[None]] | None = None
+    copies: Copies | None = None  # the page is the same for many, and a cache may keep it
     is_page = False
     needs_length = False  # HTTP/1.0
     status = 0
@@ -184,8 +185,9 @@ class Exchange:
     def _personal(self, message: Message, length: int | None, coding: str | None = None) -> Message:
         site = self.engine.config.site
         changed = personalized(
-            self._headers, length=length, set_cookie=self.visitor.set_cookie, cache_control=site.cache_control
-        )
+            self._headers, length=length, set_cookie=self.visitor.set_cookie, cache_control=site.cache_control,
+            copies=self.copies,
+        )  # fmt: skip
         if self._compresses:
             changed = compressed(changed, coding)
         return {**message, "headers": changed}

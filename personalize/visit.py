@@ -16,6 +16,7 @@ from .model import Event, Profile, Request, Visitor
 from .profiles import first_party, with_just_shown
 from .protocols import Observer
 from .routes import Match
+from .shared import NOBODY
 
 ATTRIBUTES = "personalize.attributes"  # where the site puts a mapping of what it knows itself, for custom.* facts
 _EXPLAIN = b"x-personalize-explain"  # explain.HEADER; that module is loaded when somebody asks
@@ -54,10 +55,12 @@ class Visit:
 
     def recalled(self, route: Route) -> bool:
         """Whether all that `recall` would find is in memory, and was taken from there."""
-        return self._in_memory() and not (route.capped and self.visitor.id is not None)
+        return route.shared or (self._in_memory() and not (route.capped and self.visitor.id is not None))
 
     def decide(self, route: Route, send: Send) -> Exchange:
         """Make the plan and start its content; the exchange carries both to the response."""
+        if route.shared and _EXPLAIN not in self.request.headers:
+            return self._decide_for_all(route, send)
         decision = self.engine.decide(route, self.request, self.visitor, self.profile, self.now)
         self.entered = decision.entered
         if _EXPLAIN in self.request.headers:
@@ -66,6 +69,16 @@ class Visit:
         exchange = Exchange(self.engine, route, *made_from, send, self.record_page)
         if route.capped and self.visitor.id is not None:
             exchange.before_end = self._remember_shown
+        return exchange
+
+    def _decide_for_all(self, route: Route, send: Send) -> Exchange:
+        """A page that a cache in front may keep: from here on, who asks is not known."""
+        shared = self.engine.shared
+        self.request, self.visitor, self.profile = shared.view(self.request), NOBODY, None
+        segments = shared.segments(self.request)
+        decision = self.engine.decide(route, self.request, NOBODY, None, self.now, None, segments)
+        exchange = Exchange(self.engine, route, self.request, NOBODY, None, decision, self.now, send, self.record_page)
+        exchange.copies = shared.copies
         return exchange
 
     async def _remember_shown(self, exchange: Exchange) -> None:

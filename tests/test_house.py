@@ -18,10 +18,11 @@ FLOORS = {
 }  # fmt: skip
 # What stands above the floors, and what each may import besides the ground and the floors.
 ROOF = {
-    "observe": set(), "plugins": set(), "routes": set(), "pauses": set(), "changes": set(), "client_apps": set(),
+    "observe": set(), "plugins": set(), "routes": set(), "pauses": set(), "changes": set(),
+    "client_apps": set(), "shared": set(),
     "history": {"keeping", "learning", "lists", "pauses"},
     "keeping": set(), "learning": set(),
-    "engine": {"client_apps", "history", "lists", "plugins", "routes"},
+    "engine": {"shared", "client_apps", "history", "lists", "plugins", "routes"},
     "switch": {"changes", "pauses"},
     "preview": {"engine", "exchange", "explain", "routes", "visit"},
     "previewing": {"preview"},
@@ -41,7 +42,7 @@ ROOF = {
     "collect": {"engine", "history", "own", "visit"},
     "explain": {"engine"},
     "exchange": {"engine"},
-    "visit": {"engine", "exchange", "explain", "routes"},
+    "visit": {"engine", "exchange", "explain", "routes", "shared"},
     "checked": set(),
     "reload": {"changes", "checked", "engine", "history"},
     "middleware": {"preview", "observe", "own", "engine", "reload", "routes", "visit", "exchange", "explain"},

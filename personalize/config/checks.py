@@ -15,6 +15,7 @@ from .models import duration
 from .problems import did_you_mean, quoted
 from .rules import check_rules
 from .schedule import parse_hours, parse_moment
+from .sharing import check_shared
 from .shown import Shown, contents
 from .storage import check_storage
 from .templates import check_templates
@@ -47,6 +48,7 @@ def check(tree: Tree, base: FilePath) -> None:
     check_times(tree)
     check_rules(tree)
     check_actions(tree, shown)
+    check_shared(tree)
     check_addresses(tree, shown)
     check_templates(tree, shown, base)
 

@@ -218,6 +218,9 @@ class Slot(Model):
         default="personalization_storage",
         description="The purpose a visitor must have granted; none for content that is about no one.",
     )
+    shared: bool = Field(
+        default=False, description="It knows only what site.shared says of a visitor: a cache may keep such pages."
+    )
     default: Content = Field(default=PAGE, description="What is shown when no experience matches.")
     fallback: Content = Field(default=PAGE, description="What is shown when a source fails or is late.")
     template: str | None = Field(default=None, description="The template for parts and sources that name none.")

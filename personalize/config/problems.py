@@ -62,6 +62,7 @@ CODES: Mapping[str, str] = {
     "PZ324": "an unknown experiment or variant",
     "PZ325": "experiments that require each other in a circle",
     "PZ326": "a bandit that cannot learn, or be gone by",
+    "PZ327": "a shared slot that would know one visitor",
     # warnings
     "PZ401": "an experience that can never be shown",
     "PZ402": "defined and never used",

@@ -58,6 +58,20 @@ class Limits(Model):
     )
 
 
+class Shared(Model):
+    """Pages of which a cache in front keeps one copy for each value of some request headers, for everybody. Slots with
+    `shared: true` are decided from these headers and the address alone."""
+
+    vary: list[str] = Field(
+        min_length=1, description="The request headers that the cache tells copies apart by; they come into Vary."
+    )
+    segments: str | None = Field(
+        default=None,
+        description="The one of them in which the cache names the visitor's segments, separated by commas.",
+    )
+    for_: Duration = Field(default=300, alias="for", gt=0, description="How long the cache may keep a copy.")
+
+
 class Site(Model):
     """What holds for the whole site."""
 
@@ -72,6 +86,7 @@ class Site(Model):
     cache_control: Literal["no-store", "no-cache"] = Field(
         default="no-store", description="Cache-Control of pages that were personalized."
     )
+    shared: Shared | None = Field(default=None, description="Pages that a cache in front may keep.")
     compress: bool = Field(
         default=False,
         description="Whether pages that are personalized leave compressed, for browsers that take it. Pages without a"

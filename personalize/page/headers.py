@@ -7,7 +7,7 @@ any iterable, and names may repeat; the list that came in is never changed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -42,8 +42,18 @@ _REMOVED = frozenset(
     b" x-litespeed-cache-control".split()
 )
 _CHANGED = _REMOVED | {b"content-length", b"cache-control"}
+_UNSHARED = re.compile(rb"(?:^|[,\s])(?:private|no-store|no-cache)(?:$|[=,;\s])", re.I)
+_AGE = re.compile(rb"(?:^|[,\s])(s-maxage|max-age)\s*=\s*\"?([0-9]+)", re.I)
 _CONDITIONAL = frozenset({b"if-none-match", b"if-modified-since", b"if-range", b"range"})
 _BY_FILE = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """A cache in front keeps copies of a page for so many seconds, told apart by these request headers."""
+
+    vary: tuple[bytes, ...]
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +153,12 @@ def _judge_type(types: tuple[bytes, ...], codings: tuple[bytes, ...], nosniff: b
 
 
 def personalized(
-    headers: Pairs, *, length: int | None, set_cookie: bytes | None, cache_control: str = "no-store"
+    headers: Sequence[tuple[bytes, bytes]],
+    *,
+    length: int | None,
+    set_cookie: bytes | None,
+    cache_control: str = "no-store",
+    copies: Copies | None = None,
 ) -> list[tuple[bytes, bytes]]:
     """The head of a response whose body is one visitor's, as a new list in the app's order.
 
@@ -151,6 +166,8 @@ def personalized(
     `length` is None; where the app sent none, none is added. Validators, digests, signatures and ranges spoke of
     the app's bytes and go; so does whatever lets a shared cache keep the page. Cache-Control becomes
     "private, no-store", or "private, no-cache" for `cache_control` "no-cache" unless the app said no-store itself.
+    With `copies` the body is the same for everybody who sends the same values of their headers: a cache may keep it if
+    the app says nothing against that, and Vary names the headers (RFC 9111, 4.1).
     Set-Cookie lines stay, all of them, and `set_cookie` comes last. The names written here are lower case, as ASGI
     wants them and as middleware outside looks for them; the app's own keep their case. Raises ValueError for a line
     break or NUL in `set_cookie`.
@@ -172,6 +189,9 @@ def personalized(
                 where = len(kept)
                 kept.append((raw, value))
     control = b"private, no-store" if no_store else b"private, no-cache"
+    if copies is not None and (seconds := _lifetime(headers, copies)) is not None:
+        control = b"public, max-age=0, s-maxage=%d" % seconds
+        _vary(kept, copies.vary)
     if where is None:
         kept.append((b"cache-control", control))
     else:
@@ -183,18 +203,35 @@ def personalized(
     return kept
 
 
+def _lifetime(headers: Sequence[tuple[bytes, bytes]], copies: Copies) -> int | None:
+    """For how many seconds a cache in front may keep a page that is the same for many: no longer than the app lets it
+    keep its own; None where the app sent it with a cookie, or as one visitor's."""
+    controls = [value for name, value in headers if name.lower() == b"cache-control"]
+    if any(name.lower() == b"set-cookie" for name, _ in headers) or any(map(_UNSHARED.search, controls)):
+        return None
+    ages = {name.lower(): int(age) for value in controls for name, age in _AGE.findall(value)}
+    return min(copies.seconds, ages.get(b"s-maxage", ages.get(b"max-age", copies.seconds)))
+
+
+def _vary(made: list[tuple[bytes, bytes]], names: Sequence[bytes]) -> None:
+    """Add what a response varies by to what it says already; `*` says all."""
+    varies = [at for at, (name, _) in enumerate(made) if name.lower() == b"vary"]
+    named = {name.strip() for at in varies for name in made[at][1].lower().split(b",")}
+    missing = b", ".join(name for name in names if name.lower() not in named)
+    if b"*" in named or not missing:
+        return
+    if varies:
+        name, value = made[varies[-1]]
+        made[varies[-1]] = (name, value + b", " + missing if value.strip() else missing)
+    else:
+        made.append((b"vary", missing))
+
+
 def compressed(headers: Pairs, coding: str | None) -> list[tuple[bytes, bytes]]:
     """The head of a response that we compress for whoever takes it, as a new list: it varies by Accept-Encoding
     (RFC 9110, 12.5.5) whatever was chosen, and names the coding unless that is identity or, for None, not known."""
     made = list(headers)
-    varies = [at for at, (name, _) in enumerate(made) if name.lower() == b"vary"]
-    named = {name.strip() for at in varies for name in made[at][1].lower().split(b",")}
-    if b"*" not in named and b"accept-encoding" not in named:
-        if varies:
-            name, value = made[varies[-1]]
-            made[varies[-1]] = (name, value + b", Accept-Encoding" if value.strip() else b"Accept-Encoding")
-        else:
-            made.append((b"vary", b"Accept-Encoding"))
+    _vary(made, (b"Accept-Encoding",))
     if coding is not None and coding != "identity":
         made.append((b"content-encoding", coding.encode("ascii")))
     return made

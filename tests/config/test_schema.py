@@ -66,6 +66,7 @@ UNSEEN = (
     "proof",
     "100 years",
     "at least a day",
+    "must stay in the log",
 )
 
 
