@@ -1,4 +1,4 @@
-"""Questions about the visitor's past: viewed, bought, replenishment. Checked here, answered by the profile's floor.
+"""Questions about the visitor's past: viewed, bought, happened ... Checked here, answered by the profile's floor.
 
 {viewed: {path: /pricing, within: 7d}}            a page under a path pattern (literal, * one segment, ** the rest)
 {viewed: {items: {gte: 2}, within: 7d}}           so many different products
@@ -7,6 +7,9 @@
 {bought: {same_item: true, within: 90d}}          any product that was viewed was also ordered
 {replenishment: {category: toothpaste, due_within: 5d}}   the next purchase, by the visitor's own interval, is due
                                                           within that time, or overdue
+{happened: {event: Email Opened, within: 7d}}     an event of that name, from whichever channel
+{favourite: {brand: Acme, within: 90d}}           viewed and bought most often: no other category, or brand, more often,
+                                                  and this one at least twice
 """
 
 from __future__ import annotations
@@ -22,15 +25,17 @@ from ..paths import compile_path
 from ..quantities import duration
 from .facts import suggestion
 
-Kind = Literal["viewed", "bought", "replenishment"]
+Kind = Literal["viewed", "bought", "replenishment", "happened", "favourite"]
 
 # kind -> what may be asked, and which type each part has
-_PRODUCT = {"item": "text", "category": "text"}
+_PRODUCT = {"item": "text", "category": "text", "brand": "text"}
 _HOW_OFTEN = {"items": "count", "times": "count", "within": "duration"}
 _PARTS: Mapping[str, Mapping[str, str]] = {
     "viewed": {"path": "path", **_PRODUCT, **_HOW_OFTEN},
     "bought": {**_PRODUCT, "same_item": "true", **_HOW_OFTEN},
     "replenishment": {**_PRODUCT, "due_within": "duration"},
+    "happened": {"event": "text", "within": "duration"},
+    "favourite": {"category": "text", "brand": "text", "within": "duration"},
 }
 _COUNTS = ("eq", "gt", "gte", "lt", "lte")
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
@@ -40,9 +45,9 @@ _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 class Behaviour:
     """One such question. `key` is its canonical text and the name of its boolean among the facts.
 
-    `spec` holds only the parts that were written, durations in seconds: path, item, category: text; same_item: True;
-    items (different products) and times (matching views or orders): {"gte": 2.0}, every operator of eq gt gte lt lte
-    to hold; within, due_within.
+    `spec` holds only the parts that were written, durations in seconds: path, item, category, brand, event: text;
+    same_item: True; items (different products) and times (matching views or orders): {"gte": 2.0}, every operator of
+    eq gt gte lt lte to hold; within, due_within.
     """
 
     key: str
@@ -56,7 +61,7 @@ class Behaviour:
 def compile_behaviour(kind: str, raw: Any, at: tuple[str | int, ...] = ()) -> Behaviour:
     """The checked question for {kind: raw}. Raises ConditionError, with `at` in front of its path."""
     parts = _PARTS[kind]
-    if kind != "replenishment" and raw is True:
+    if kind in ("viewed", "bought") and raw is True:
         raw = {}  # {bought: true}: anything, ever
     if not isinstance(raw, Mapping):
         raise ConditionError(
@@ -77,15 +82,24 @@ def compile_behaviour(kind: str, raw: Any, at: tuple[str | int, ...] = ()) -> Be
             spec[name] = _part(parts[name], value)
         except ValueError as error:
             errors.append(ConditionError(where, f"{kind}.{name}: {error}"))
-    if kind == "replenishment" and not errors:
-        if not {"item", "category"} & spec.keys():
-            errors.append(ConditionError(at, "replenishment needs an item or a category"))
-        elif "due_within" not in spec:
-            errors.append(ConditionError(at, "replenishment needs due_within", "such as due_within: 5d"))
+    if not errors:
+        errors += _missing(kind, spec, at)
     if errors:
         raise ConditionError(errors[0].path, errors[0].message, errors[0].hint, errors[1:])
     ordered = {name: spec[name] for name in parts if name in spec}
     return Behaviour(_key(kind, ordered), cast(Kind, kind), MappingProxyType(ordered))
+
+
+def _missing(kind: str, spec: Mapping[str, Any], at: tuple[str | int, ...]) -> list[ConditionError]:
+    if kind == "replenishment" and not _PRODUCT.keys() & spec.keys():
+        return [ConditionError(at, "replenishment needs an item, a category or a brand")]
+    if kind == "replenishment" and "due_within" not in spec:
+        return [ConditionError(at, "replenishment needs due_within", "such as due_within: 5d")]
+    if kind == "happened" and "event" not in spec:
+        return [ConditionError(at, "happened needs an event", "such as event: Email Opened")]
+    if kind == "favourite" and len({"category", "brand"} & spec.keys()) != 1:
+        return [ConditionError(at, "favourite needs a category or a brand", "one of them")]
+    return []
 
 
 def _part(kind: str, value: Any) -> Any:
@@ -150,4 +164,6 @@ _EXAMPLES = {
     "viewed": "{path: /pricing, within: 7d}",
     "bought": "{category: toothpaste, within: 90d}",
     "replenishment": "{category: toothpaste, due_within: 5d}",
+    "happened": "{event: Email Opened, within: 7d}",
+    "favourite": "{brand: Acme, within: 90d}",
 }

@@ -115,6 +115,8 @@ BEHAVIOURS: Mapping[str, str] = {
     "viewed": "Whether pages or products were viewed: {viewed: {path: /pricing, within: 7d}}.",
     "bought": "Whether something was ordered: {bought: {category: toothpaste, within: 90d}}.",
     "replenishment": "Whether a habit is due again: {replenishment: {category: toothpaste, due_within: 5d}}.",
+    "happened": "Whether an event came in, from whichever channel: {happened: {event: Email Opened, within: 7d}}.",
+    "favourite": "Whether nothing was viewed and bought more often: {favourite: {brand: Acme, within: 90d}}.",
 }
 
 

@@ -73,7 +73,7 @@ def _unreachable(config: Config, tree: Tree) -> Iterator[Problem]:
             taker = next((taken for needs, taken in above if needs <= asked), None)
             if (experience.delay or experience.expire) and not _has_signal(config, experience):
                 message = f'"{experience.id}" can never be shown: delay and expire need something the visitor did'
-                hint = "ask for it in when: viewed, bought, replenishment, or a segment with remember_for"
+                hint = "ask for it in when: viewed, bought, replenishment, happened, or a segment with remember_for"
                 yield _warn(tree, "PZ401", ("slots", name, "experiences", i), message, hint)
             if taker is not None:
                 message = f'"{experience.id}" can never be shown: "{taker}" above it takes every visitor it could match'
@@ -87,7 +87,9 @@ def _unreachable(config: Config, tree: Tree) -> Iterator[Problem]:
 def _has_signal(config: Config, experience: Experience) -> bool:
     rules = SegmentRules(config.segments)
     behaviours, segments = rules.signals(compile_rule(experience.when, config.segments))
-    return bool(behaviours) or any(config.segments[s].remember_for is not None for s in segments)
+    # A favourite is a habit: it has no moment that a delay could count from.
+    moments = [key for key in behaviours if not key.startswith("favourite(")]
+    return bool(moments) or any(config.segments[s].remember_for is not None for s in segments)
 
 
 def parts_of(when: Any) -> frozenset[str]:

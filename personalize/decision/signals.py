@@ -3,7 +3,8 @@
 `delay: 30m` shows an experience only once its signal is that old, `expire: 14d` only while it is younger. The signal of
 - viewed: the last view that matches (path, item, category; any product's view where only products are counted);
 - bought: the last order that matches (same_item: an order of something that was viewed);
-- replenishment: the moment it became due, so the due time less due_within.
+- replenishment: the moment it became due, so the due time less due_within;
+- happened: the last event of that name. A favourite is a habit and no moment: it tells none.
 Of the behaviours in a condition, those under a "not" are no signal, nor those that do not hold now; of the rest
 the youngest counts. Where no behaviour tells, a remembered segment's last moment does. Without any signal, an
 experience with delay or expire stays closed.
@@ -27,6 +28,10 @@ def signal_of(behaviour: Behaviour, products: Catalogue) -> Signal:
         return _viewed(spec, products)
     if behaviour.kind == "bought":
         return _bought(spec, products)
+    if behaviour.kind == "happened":
+        return lambda profile: profile.happened.get(spec["event"])
+    if behaviour.kind == "favourite":
+        return lambda profile: None
     return _due(spec, products)
 
 
@@ -73,18 +78,18 @@ def _due(spec: Mapping[str, Any], products: Catalogue) -> Signal:
 
 
 def _item_test(spec: Mapping[str, Any], products: Catalogue) -> Callable[[str], bool] | None:
-    """Whether a product is the item, or of the category, that is asked for; None where neither is."""
-    item, category = spec.get("item"), spec.get("category")
-    if item is None and category is None:
+    """Whether a product is the item, of the category and of the brand that are asked for; None where none is."""
+    item = spec.get("item")
+    folded = {part: spec[part].casefold() for part in ("category", "brand") if part in spec}
+    if item is None and not folded:
         return None
-    folded = category.casefold() if category is not None else None
 
     def meant(id: str) -> bool:
         if item is not None and id != item:
             return False
-        if folded is None:
+        if not folded:
             return True
         product = products.get(id)
-        return product is not None and product.category.casefold() == folded
+        return product is not None and all(getattr(product, part).casefold() == text for part, text in folded.items())
 
     return meant

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
-from ..model import ERASED, WITHDRAWN, Catalogue, Draw, Event, Profile, Shown
+from ..model import ERASED, WITHDRAWN, Catalogue, Draw, Event, Profile, Provenance, Shown
 from .drawing import draw_of, follows
 from .erasing import erase
 from .provenance import provenance_of
@@ -23,7 +23,7 @@ from .visits import be_active
 # Experiments (or "experiment/part") with what was drawn, bandits' draws, and the keys of the exposures that were seen.
 _Exposures = tuple[tuple[tuple[str, str], ...], tuple[tuple[str, Draw], ...], tuple[str, ...]]
 
-FORM: Final = 1  # another number where the same events now make another profile
+FORM: Final = 2  # another number where the same events now make another profile
 
 # What one visitor may take up. Beyond it the oldest goes.
 _VIEWS: Final = 200
@@ -31,6 +31,7 @@ _CART: Final = 100
 _ORDERS: Final = 200
 _ITEMS_OF_AN_ORDER: Final = 100
 _TRAITS: Final = 100
+_ANSWERS: Final = 50
 _TRAIT_LENGTH: Final = 2000  # characters of JSON
 _TEXT: Final = 500  # characters of an id, a path, a name
 _EXPOSURES: Final = 200
@@ -151,6 +152,25 @@ def _identified(profile: Profile, event: Event, products: Catalogue) -> None:
             _put(profile.provenance, name, provenance, _TRAITS)
 
 
+def _answered(profile: Profile, event: Event, products: Catalogue) -> None:
+    """What the visitor answered, by the question, or else by the slot it was asked in: the trait `answers`, their own
+    word. The newest answer to a question counts."""
+    question = _text(event.properties.get("question")) or _text(event.properties.get("slot"))
+    answer = _text(event.properties.get("answer"))
+    before = profile.traits.get("answers")
+    answers = dict(before) if isinstance(before, Mapping) else {}
+    known = profile.provenance.get("answers")
+    late = known is not None and known.time > event.time
+    if not question or not answer or (late and question in answers):
+        return
+    _put(answers, question, answer, _ANSWERS)
+    while len(json.dumps(answers)) > _TRAIT_LENGTH:
+        del answers[next(iter(answers))]
+    time = known.time if known is not None and late else event.time
+    _put(profile.traits, "answers", answers, _TRAITS)
+    _put(profile.provenance, "answers", Provenance("first", "visitor", time), _TRAITS)
+
+
 def _shown(profile: Profile, event: Event, products: Catalogue) -> None:
     """A held-out visitor's would-have-been exposure counts alike, so that caps stop both groups at the same point.
     A fallback does not: the experience was not seen."""
@@ -227,6 +247,7 @@ _FOLDS: Final[Mapping[str, Callable[[Profile, Event, Catalogue], None]]] = {
     "Product Removed": _removed,
     "Order Completed": _ordered,
     "User Identified": _identified,
+    "Answer Given": _answered,
     "Experience Viewed": _shown,
     "Segment Entered": _entered,
     WITHDRAWN: _withdrawn,

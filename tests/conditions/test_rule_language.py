@@ -122,7 +122,7 @@ def test_the_same_question_has_one_key(one, other):
         ({"viewed": {"items": {"in": 2}}}, ("viewed", "items"), "{gte: 2}"),
         ({"bought": {"same_item": False}}, ("bought", "same_item"), "not"),
         ({"replenishment": {"category": "x"}}, ("replenishment",), "due_within"),
-        ({"replenishment": {"due_within": "5d"}}, ("replenishment",), "item or a category"),
+        ({"replenishment": {"due_within": "5d"}}, ("replenishment",), "an item, a category or a brand"),
         ({"device.type": "phone"}, ("device.type",), "mobile, tablet, desktop"),
         ({"time.weekday": {"in": ["sat", "sunday"]}}, ("time.weekday", "in", 1), 'did you mean "sun"?'),
         ({"country": "tr"}, ("country",), 'did you mean "TR"?'),

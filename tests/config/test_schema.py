@@ -46,6 +46,7 @@ def test_every_key_reads_well_on_hover():
 
 SHAPE = {"PZ201", "PZ202", "PZ203", "PZ204", "PZ205", "PZ206", "PZ208"}
 UNSEEN = (
+    "must stay in the log",
     "must be at most 10, not",  # a duration may be a text, so its schema has no bound
     "must be at least 0.01, not",  # so may a share
     "a floor of",

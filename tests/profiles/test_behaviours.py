@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalize.conditions import Behaviour
+from personalize.conditions import Behaviour, ConditionError
 from personalize.conditions.behaviours import compile_behaviour
 from personalize.model import Product, Profile
 from personalize.profiles import behaviour_holds
@@ -166,3 +166,42 @@ def test_a_wider_window_never_finds_less(views: list[tuple[float, str]], one: fl
     for raw in ({}, {"category": "toothpaste"}, {"items": {"gte": 2}}, {"item": "boot", "times": {"gte": 2}}):
         if ask("viewed", {**raw, "within": narrow}, profile):
             assert ask("viewed", {**raw, "within": wide}, profile)
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw", "holds"),
+    [
+        ("happened", {"event": "Email Opened"}, True),
+        ("happened", {"event": "Email Opened", "within": "3d"}, True),
+        ("happened", {"event": "Email Opened", "within": "2d"}, False),
+        ("happened", {"event": "email opened"}, False),
+        ("favourite", {"category": "Shoes"}, True),
+        ("favourite", {"category": "toothpaste"}, False),
+        ("favourite", {"category": "toothpaste", "within": "4d"}, False),
+        ("favourite", {"category": "shoes", "within": "3d"}, False),
+        ("favourite", {"category": "nothing"}, False),
+        ("favourite", {"brand": "acme"}, False),
+    ],
+)
+def test_events_and_favourites(kind: str, raw: Any, holds: bool) -> None:
+    """An event counts up to its age; a favourite is seen at least twice, and nothing more often, in its time."""
+    profile = Profile("ann", views=VIEWER.views, happened={"Email Opened": ago(3)})
+    assert ask(kind, raw, profile) is holds
+    assert ask(kind, raw, None) is False
+
+
+def test_an_equal_favourite_is_one_too() -> None:
+    """Purchases count as views do, and of equals each is a favourite."""
+    profile = Profile("ann", views=VIEWER.views, orders=[(ago(2), 3.0, ("herb",))])
+    assert ask("favourite", {"category": "toothpaste"}, profile) and ask("favourite", {"category": "shoes"}, profile)
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw"),
+    [("happened", {}), ("happened", True), ("favourite", {}), ("favourite", {"category": "a", "brand": "b"}),
+     ("favourite", True), ("replenishment", {"due_within": "5d"})],
+)  # fmt: skip
+def test_a_question_that_lacks_its_object_is_refused(kind: str, raw: Any) -> None:
+    """What is asked for has to be named."""
+    with pytest.raises(ConditionError):
+        compile_behaviour(kind, raw)
