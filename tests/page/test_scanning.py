@@ -132,7 +132,7 @@ BEFORE = {
 
 
 @pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE.keys())
-def test_what_only_looks_like_a_slot_is_none(before: bytes) -> None:
+def test_c19_what_only_looks_like_a_slot_is_none(before: bytes) -> None:
     """Markers in comments, raw text, templates, CDATA and attribute values are passed over, and what follows is
     read right: the true slot after them is found, in one chunk and byte by byte."""
     quoted = SLOT.replace(b'"', b"") if b"'%t'" in before else SLOT.replace(b'"', b"'")

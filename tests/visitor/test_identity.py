@@ -123,7 +123,7 @@ def test_the_signature_is_sha256_under_a_purpose_of_its_own() -> None:
         ),
     ],
 )
-def test_attributes(cookie: Cookie, plain: bool, expected: str) -> None:
+def test_c41_attributes(cookie: Cookie, plain: bool, expected: str) -> None:
     """The cookie is HttpOnly, Secure and Lax under the __Host- prefix; other frames and plain http only by name."""
     issued = IdCookie(cookie, [NEW]).issue("v", NOW, plain)
     assert issued.decode() == expected.format(value_of(issued).decode())

@@ -84,7 +84,7 @@ def test_a_rotated_key_keeps_visitors_and_signs_anew() -> None:
     assert after.id == "ayse" and after.set_cookie is None
 
 
-def test_of_two_cookies_the_first_that_verifies_counts() -> None:
+def test_c42_of_two_cookies_the_first_that_verifies_counts() -> None:
     """A cookie of the same name planted from elsewhere does not hide the real one (C42)."""
     cookies = b"consent=all; __Host-pz=planted.1.x; " + signed("ayse") + b"; " + signed("mallory")
     visitor = reader().identify(request(cookies), NOW)
@@ -165,7 +165,7 @@ def test_withdrawn_consent_takes_the_cookie_away() -> None:
     assert visitor.set_cookie == b"__Host-pz=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"
 
 
-def test_global_privacy_control_counts_as_a_no() -> None:
+def test_c40_global_privacy_control_counts_as_a_no() -> None:
     """Sec-GPC: 1 means no id and no cookie, whatever the consent cookie says (C40), unless the config overrules it."""
     cookies = b"consent=all; " + signed("ayse")
     visitor = reader().identify(request(cookies, sec_gpc=b"1"), NOW)
