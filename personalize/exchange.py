@@ -21,11 +21,12 @@ from .errors import PageError
 from .events import exposure_of
 from .model import Ask, Fill, Profile, Request, Shown, Visitor
 from .page import WAIT, Piece, Splicer, WaitType
-from .page.charset import choose, encode, undecided
+from .page.charset import choose, encode
 from .page.codings import decoder, encoder, up_to
 from .page.csp import FREE, inline, no_code
 from .page.headers import compressed, judge, personalized
 from .page.negotiation import PLAIN, Offer, negotiate
+from .page.opening import Opening
 from .page.xhtml import well_formed
 
 if TYPE_CHECKING:
@@ -52,9 +53,9 @@ class Exchange:
     _charset = "utf-8"
     _compresses = False  # the site wants it, and the app's page is in no coding
     _decoder: Decoder | None = None
-    _early: list[Message] | None = None  # what came after the start before Rule 1 was satisfied
+    _early: list[Message]  # what came after the start before Rule 1 was satisfied
     _encoder: Encoder | None = None
-    _first = b""  # the body's bytes of these, decoded
+    _first: Opening | None = None  # the body's bytes of these, decoded
     _gave_up = False
     _held: Message | None = None
     _offer = PLAIN  # the coding that the page leaves in
@@ -107,14 +108,14 @@ class Exchange:
         elif kind == "http.response.body":
             if type(message.get("body", b"")) is not bytes:  # Starlette streams a memoryview as it is
                 message = {**message, "body": bytes(message["body"])}
-            if self._early is None and self._held is not None and (out := self._seen(message)) is not None:
+            if self._held is not None and not self._early and (out := self._seen(message)) is not None:
                 await self._whole(self._held, message, *out)
             else:
                 await self._body(message)
         elif kind == "http.response.start":
             await self._start(message)
         elif self._held is not None:
-            self._early = [*(self._early or ()), message]
+            self._early.append(message)
         else:
             await self._send(message)
 
@@ -180,7 +181,7 @@ class Exchange:
             self._pass = True
             await self._send(message if verdict.sniff else self._personal(message, length=None))
         else:
-            self._held = message
+            self._held, self._early = message, []
 
     def _personal(self, message: Message, length: int | None, coding: str | None = None) -> Message:
         site = self.engine.config.site
@@ -196,8 +197,8 @@ class Exchange:
         """The start leaves, and after it what came early; body messages only where nothing is changed."""
         self._held = None
         await self._send(start)
-        early, self._early = self._early, None
-        for message in early or ():
+        early, self._early = self._early, []
+        for message in early:
             if self._pass:
                 await self.send(message)
             elif message["type"] != "http.response.body":
@@ -220,24 +221,25 @@ class Exchange:
         assert self._held is not None and self._verdict is not None
         start, verdict = self._held, self._verdict
         more: bool = message.get("more_body", False)
-        self._early = [*(self._early or ()), message]
+        self._early.append(message)
+        first = self._first = self._first or Opening()
         pieces: Iterator[bytes] = iter(())
         rest: bytes | None = None
         if verdict.coding == "identity":
-            self._first += message.get("body", b"")
+            first.add(message.get("body", b""))
         else:
             if self._decoder is None:
                 self._decoder = decoder(verdict.coding)
             pieces = self._decoder.feed(message.get("body", b""))
             try:
-                self._first += b"".join(up_to(_WHOLE, pieces))
+                first.add(b"".join(up_to(_WHOLE, pieces)))
                 rest = next(pieces, None)
             except PageError:
                 await self._same(start)
                 return
-        if more and not verdict.sniff and (undecided(verdict.charset, self._first) or self._gathers()):
+        if more and not verdict.sniff and (first.undecided(verdict.charset) or self._gathers(first.size)):
             return
-        body, self._first = self._first, b""
+        body = first.take()
         charset = choose(verdict.charset, body)
         if charset is None or (more and (verdict.sniff or verdict.xml)):
             await self._same(start)
@@ -256,9 +258,8 @@ class Exchange:
         if rest is not None:
             await self._feed(chain((rest,), pieces), more)
 
-    def _gathers(self) -> bool:
-        told = self.needs_length and any(name.lower() == b"content-length" for name, _ in self._headers)
-        return told and len(self._first) < _WHOLE
+    def _gathers(self, size: int) -> bool:
+        return self.needs_length and size < _WHOLE and any(n.lower() == b"content-length" for n, _ in self._headers)
 
     def _seen(self, message: Message) -> tuple[bytes, str] | None:
         """Rule 2 for a page that was seen before and whose fills are all there: compared and joined, nothing read. The
@@ -268,9 +269,9 @@ class Exchange:
             return None
         shape = self.engine.shapes.find(self.route.page_key, body)
         codec = choose(verdict.charset, body) if shape is not None else None
-        if shape is None or codec is None or (fills := self._encoded(codec)) is None:
+        if shape is None or codec is None or self.route.rules.in_charset(codec) is not self.route.rules:
             return None
-        if self.route.rules.in_charset(codec) is not self.route.rules:  # the same bytes were another page's
+        if (fills := self._encoded(codec)) is None:
             return None
         lasting = not self._prepared.open and fills is self._prepared.encoded(codec)
         filled = shape.fill(fills, lasting=lasting)
@@ -301,6 +302,8 @@ class Exchange:
         """Rule 2: the page is known to its end, so its head can tell the truth."""
         splicer = self._splicer
         assert splicer is not None and self._verdict is not None
+        for _ in splicer.ahead(body):
+            await asyncio.sleep(0)  # others get their turn
         pieces = self._splice(body, False)
         if self._gave_up or (not splicer.found and splicer.waiting is None):
             self.is_page = not (self._verdict.sniff or self._gave_up)

@@ -160,9 +160,10 @@ class Places:
             self._body_over = self._html_over = -1
         if self._open:
             stack, known = tree.stack, self._at + end
+            standing = stack if len(self._open) < 8 else set(stack)
             kept, late = [], []
             for span, node in self._open:
-                if node in stack:
+                if node in standing:
                     kept.append((span, node))
                     continue
                 own = name is not None and is_end_of(node, name)

@@ -38,6 +38,7 @@ class Scanner(Places):
         super().__init__(rules)
         self.ended = False  # the last bytes were fed
         self._script = 0
+        self._amid_tag = False  # what is left of _buf begins with a tag whose > has not come
         self._ended_raw: bytes | None = None
         self._noted = 0  # how much of _buf the history has
         self._history = History(lambda: Scanner(None))
@@ -56,6 +57,9 @@ class Scanner(Places):
         self._buf = self._buf[self._pos :] + chunk if self._pos < len(self._buf) else chunk
         self._at += self._pos
         self._pos = self._noted = 0
+        if self._amid_tag and not last and b">" not in chunk and len(self._buf) < TOKEN_LIMIT:
+            return  # a long one that comes in many parts is not read again with each
+        self._amid_tag = False
         if self._at == 0 and self._buf[:1] == BOM[:1] and not self._past_bom():
             return
         self._candidates.look_in(self._buf)
@@ -323,6 +327,7 @@ class Scanner(Places):
         if size >= TOKEN_LIMIT:
             self.gave_up = f"a tag at byte {self._at + pos} is longer than {TOKEN_LIMIT} bytes"
             self._finish(self._at + pos)
+        self._amid_tag = self._buf[pos + 1 : pos + 2].isalpha() or self._buf[pos + 2 : pos + 3].isalpha()
         return False
 
     # --- the tree -------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ so far do not prove is not known, even where a shape says how it went the last t
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from enum import Enum
 from typing import Final
 
@@ -32,6 +32,9 @@ WAIT: Final = WaitType.WAIT
 
 Piece = bytes | memoryview
 
+_AT_ONCE = 128 << 10  # bytes of a new page that are read while everybody else waits
+_STEP = 64 << 10
+
 
 class Splicer:
     """Cuts a page at its slots and joins it again.
@@ -52,6 +55,7 @@ class Splicer:
     shape: Shape | Fitted | None = None
     _cut: Shape | Fitted | None = None  # where the page, or all of it that matters, is cut: known when it came, or read
     _scanner: Scanner | None = None
+    _ahead: Scanner | None = None  # of a page that was read before it was fed
     _following: Following | None = None
     _learning: list[bytes] | None = None
     _spans: Sequence[Span] = ()
@@ -109,6 +113,20 @@ class Splicer:
             return self._join(self._cut)
         return self._advance()
 
+    def ahead(self, page: bytes) -> Iterator[None]:
+        """Read a large page that was not seen before, in steps, for a caller that lets others run between them; after
+        the last, `feed` is given all of it."""
+        if len(page) <= _AT_ONCE or (self._shapes is not None and self._shapes.find(self._key, page) is not None):
+            return
+        scanner = Scanner(self._rules)
+        for start in range(0, len(page), _STEP):
+            try:
+                scanner.feed(page[start : start + _STEP], start + _STEP >= len(page))
+            except Exception:  # `feed` reads it again, and fails where the caller is told
+                return
+            yield
+        self._ahead = scanner
+
     # --- where the slots are --------------------------------------------------------------------------
 
     def _begin(self, cut: Shape | Fitted, page: bytes) -> list[Piece]:
@@ -123,8 +141,10 @@ class Splicer:
 
     def _read(self, page: bytes) -> Shape:
         """A page that came whole and was not seen before."""
-        scanner = Scanner(self._rules)
-        scanner.feed(page, True)
+        scanner = self._ahead
+        if scanner is None:
+            scanner = Scanner(self._rules)
+            scanner.feed(page, True)
         self.gave_up = scanner.gave_up
         shape, shapes = Shape(self._key, page, scanner.spans), self._shapes
         if shapes is not None and scanner.gave_up is None and len(page) <= shapes.largest and shapes.wants(self._key):

@@ -145,3 +145,20 @@ async def test_a_cancelled_request_leaves_the_fetch_to_others(slow: Any, backend
         await first
     backend.let.set()
     assert (await second).body == DONE and backend.calls == 1
+
+
+@pytest.mark.parametrize("slots", [{"element": "main .card"}, {"element": "[data-slot=hero]"}])
+async def test_others_get_their_turn_while_a_large_new_page_is_read(wrap: Any, slots: dict[str, str]) -> None:
+    """A large page that nobody saw before is read in steps, by the same result; one that came before takes one."""
+    page = b"<!doctype html><main>" + b"<p>word</p>" * 60_000 + b'<div class=card data-slot="hero">old</div></main>'
+    app = wrap(Answer(page), slots={"hero": {"match": {"path": "/**", **slots}, "default": {"html": "<b>hi</b>"}}})
+    turns: list[int] = []
+    for _ in range(2):
+        asked = asyncio.create_task(call(app, within=60))
+        turns.append(0)
+        while not asked.done():
+            await asyncio.sleep(0)
+            turns[-1] += 1
+        assert asked.result().body == page.replace(b"old", b"<b>hi</b>")
+    assert turns[0] >= len(page) >> 16
+    assert turns[1] < turns[0]

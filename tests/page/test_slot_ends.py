@@ -177,3 +177,22 @@ def test_the_quick_way_to_an_end_agrees_with_the_tree(monkeypatch: pytest.Monkey
     quick = [filled(p) for p in pages]
     monkeypatch.setattr(scanner, "well_formed_end", lambda *args: None)
     assert [filled(p) for p in pages] == quick
+
+
+@pytest.mark.parametrize("size", [0, 3])
+def test_many_slots_that_are_open_at_once_end_where_their_elements_do(size: int) -> None:
+    """Twelve slots in each other, the innermost ended by the others' ends."""
+    rules = compile_rules([SlotTarget("s", "section", action="after", all=True)])
+    splicer = Splicer(rules, lambda slot: b"*")
+    page = b"<section>" * 12 + b"<p>text" + b"</section>" * 12 + b"<p>rest"
+    parts = [page[i : i + (size or len(page))] for i in range(0, len(page), size or len(page))]
+    out = b"".join(b"".join(splicer.feed(p, i + 1 < len(parts))) for i, p in enumerate(parts))
+    assert out == page.replace(b"</section>", b"</section>*")
+
+
+@pytest.mark.parametrize("size", [1000, 65_536, scanner.TOKEN_LIMIT - 1, 1 << 22])
+@pytest.mark.parametrize("long", [200_000, scanner.TOKEN_LIMIT - 20, scanner.TOKEN_LIMIT + 20, 600_000])
+def test_a_tag_that_comes_in_many_parts_is_read_as_in_one(long: int, size: int) -> None:
+    """A slot after a long tag is found if the tag is not too long, however it was cut."""
+    page = b'<div data-page="' + b"x" * long + b'"><p data-slot=s>old</p></div>'
+    assert (b"old" not in filled(page, size)) == (long < scanner.TOKEN_LIMIT - 18)
