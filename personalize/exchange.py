@@ -184,11 +184,10 @@ class Exchange:
             self._held, self._early = message, []
 
     def _personal(self, message: Message, length: int | None, coding: str | None = None) -> Message:
-        site = self.engine.config.site
+        control = self.engine.config.site.cache_control
         changed = personalized(
-            self._headers, length=length, set_cookie=self.visitor.set_cookie, cache_control=site.cache_control,
-            copies=self.copies,
-        )  # fmt: skip
+            self._headers, length=length, set_cookie=self.visitor.set_cookie, cache_control=control, copies=self.copies
+        )
         if self._compresses:
             changed = compressed(changed, coding)
         return {**message, "headers": changed}
@@ -369,8 +368,7 @@ class Exchange:
 
     async def _out(self, data: bytes, more: bool) -> None:
         if self._encoder is not None:
-            whole = self._decoder is None or self._decoder.complete
-            data = self._encoder.encode(data, end=not more and whole)
+            data = self._encoder.encode(data, end=not more and (self._decoder is None or self._decoder.complete))
         if self.before_end is not None and not more:
             await self._tell_before_end(self.before_end)
         if data or not more:
