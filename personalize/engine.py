@@ -272,7 +272,8 @@ class Engine:
 
 def _is_capped(config: Config, name: str) -> bool:
     slot = config.slots[name]
-    return slot.cap is not None or any(e.cap is not None and e.status == "live" for e in slot.experiences)
+    counted = config.site.cap is not None and slot.consent != "none"
+    return counted or slot.cap is not None or any(e.cap is not None and e.status == "live" for e in slot.experiences)
 
 
 def _targets(name: str, config: Config) -> list[SlotTarget]:

@@ -87,7 +87,8 @@ def previewed(config: Config, preview: Preview) -> Config:
     """The config as a preview decides by it: nobody is held out, drafts that it names are live, and an experience that
     it shows stands first and asks for nothing."""
     slots = {name: _slot(name, slot, preview) for name, slot in config.slots.items()}
-    return config.model_copy(update={"slots": slots, "holdout": None})
+    site = config.site.model_copy(update={"cap": None}) if preview.variants else config.site
+    return config.model_copy(update={"slots": slots, "holdout": None, "site": site})
 
 
 def _slot(name: str, slot: Slot, preview: Preview) -> Slot:

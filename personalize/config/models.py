@@ -21,6 +21,7 @@ from .content import CONTENT_WORDS as CONTENT_WORDS
 from .content import PAGE as PAGE
 from .content import Content as Content
 from .members import Members as Members
+from .site import Cap as Cap
 from .site import ConsentRules as ConsentRules
 from .site import Cookie as Cookie
 from .site import Limits as Limits
@@ -173,13 +174,6 @@ class Schedule(Model):
     hours: str | None = Field(
         default=None, description='Only in these hours, as "08:00-22:00"; past midnight where the second is smaller.'
     )
-
-
-class Cap(Model):
-    """At most so many exposures to one visitor in a time."""
-
-    max: int = Field(ge=1, le=50, description="At most so many times; up to 50 are counted.")
-    within: Duration = Field(description="In this time.")
 
 
 class CoolDown(Model):

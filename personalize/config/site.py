@@ -14,6 +14,13 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
 
+class Cap(Model):
+    """At most so many exposures to one visitor in a time."""
+
+    max: int = Field(ge=1, le=50, description="At most so many times; up to 50 are counted.")
+    within: Duration = Field(description="In this time.")
+
+
 class Cookie(Model):
     """The visitor's id cookie. It is signed with the keys in PERSONALIZE_SECRET, which never stand in this file."""
 
@@ -81,6 +88,11 @@ class Site(Model):
         default=[], description="Headers in which your CDN tells the visitor's country; the first that is there counts."
     )
     budget: Duration = Field(default=0.05, le=10, description="How long a page may wait for all its slots together.")
+    cap: Cap | None = Field(
+        default=None,
+        description="How often one visitor may see any experience, all slots together, also on one page. Slots whose"
+        " consent is none neither count nor are held back.",
+    )
     templates: str = Field(default="templates", description="The folder of the templates, beside this file.")
     prefix: str = Field(default="/_personalize", description="Below this path are the middleware's own addresses.")
     cache_control: Literal["no-store", "no-cache"] = Field(

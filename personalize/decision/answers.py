@@ -33,7 +33,7 @@ class Answers:
         self._blank = always  # the bits open for a visitor without a profile
         self._manners = always  # the bits open for one who was shown nothing and did nothing
         self._caps: dict[str, list[tuple[int, CapGate]]] = {}
-        self._slot_caps: dict[str, tuple[int, CapGate]] = {}
+        self._wide_caps: dict[tuple[str, float], list[tuple[int, CapGate]]] = {}  # widest first
         self._cool_downs: dict[str, list[tuple[int, float]]] = {}
         self._others: list[tuple[int, Gate]] = []
         for bit, gate in of_profile:
@@ -41,8 +41,8 @@ class Answers:
                 self._blank |= bit
             if isinstance(gate, CapGate):
                 self._manners |= bit
-                if gate.prefix.endswith("/"):
-                    self._slot_caps[gate.prefix] = (bit, gate)
+                if not gate.prefix or gate.prefix.endswith("/"):
+                    self._wide_caps.setdefault((gate.prefix, gate.seconds), []).append((bit, gate))
                 else:
                     self._caps.setdefault(gate.prefix, []).append((bit, gate))
             elif isinstance(gate, CoolDownGate):
@@ -59,7 +59,7 @@ class Answers:
             answers = self._blank
         else:
             answers = self._manners
-            if profile.exposures and (self._caps or self._slot_caps):
+            if profile.exposures and (self._caps or self._wide_caps):
                 answers &= ~self._used_up(profile, now)
             for event, gates in self._cool_downs.items():
                 if (last := profile.happened.get(event)) is not None:
@@ -86,7 +86,10 @@ class Answers:
             for bit, gate in self._caps.get(key, ()):
                 if count_after(times, now - gate.seconds) >= gate.most:
                     closed |= bit
-        for bit, gate in self._slot_caps.values():
+        for (widest, gate), *narrower in self._wide_caps.values():
             if not gate.open({}, profile, now):
-                closed |= bit
+                closed |= widest + sum(bit for bit, _ in narrower)
+            elif narrower:
+                shown = gate.shown(profile, now)
+                closed |= sum(bit for bit, each in narrower if shown >= each.most)
         return closed

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class SlotCompiler:
     """Compiles the slots of one route, and gathers what has to be asked before choosing: each question has a bit."""
 
-    def __init__(self, config: Config, segments: SegmentRules) -> None:
+    def __init__(self, config: Config, segments: SegmentRules, slots: Sequence[str]) -> None:
         self._config = config
         self._segments = segments
         self._experiments = experiments_by_key(config)
@@ -35,12 +35,27 @@ class SlotCompiler:
         self.always = 0  # bits of the gates that are open for everybody
         self.aged: dict[str, tuple[int, Callable[[Mapping[str, Any]], bool]]] = {}  # what is asked of ages, in words
         self.splits: list[Split | Mix | Bandit] = []
+        self.site_cap, self.room = self._site_cap(slots)
+
+    def _site_cap(self, slots: Sequence[str]) -> tuple[CapGate | None, tuple[int, ...]]:
+        """The gate of the whole site's cap, and the bits that say how much it leaves to one page: for one experience
+        more, for two, and so on, up to as many as the page has slots."""
+        cap = self._config.site.cap
+        if cap is None:
+            return None, ()
+        besides = tuple(f"{name}/" for name, slot in self._config.slots.items() if slot.consent == "none")
+        counted = sum(self._config.slots[name].consent != "none" for name in slots)
+        gates = [CapGate("", cap.max - n, cap.within, besides) for n in range(min(counted, cap.max))]
+        return CapGate("", cap.max, cap.within, besides), tuple(self._bit(self.of_profile, gate) for gate in gates)
 
     def slot(self, name: str) -> CompiledSlot:
         slot = self._config.slots[name]
         content, fallback = _filled(slot.default, slot), _filled(slot.fallback, slot)
-        shared = [CapGate(f"{name}/", slot.cap.max, slot.cap.within)] if slot.cap is not None else []
+        shared: list[Gate] = [CapGate(f"{name}/", slot.cap.max, slot.cap.within)] if slot.cap is not None else []
         shared_bits = self._ask(shared, slot)
+        if self.site_cap is not None and slot.consent != "none":
+            shared.append(self.site_cap)
+            shared_bits |= self.room[0]
         experiences = tuple(
             self._experience(name, index, experience, shared, shared_bits)
             for index, experience in enumerate(slot.experiences)

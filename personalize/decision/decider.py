@@ -47,6 +47,7 @@ class Outline:
     slots: tuple[Sequence[CompiledExperience] | None, ...]  # candidates of every slot, None where consent is missing
     seeds: tuple[str, ...]  # of the hashes that a newcomer will need
     bot: bool
+    room: int | None  # how many experiences the site's cap leaves to this page, None where that is enough for all slots
 
 
 class Decider:
@@ -62,10 +63,11 @@ class Decider:
     def __init__(self, config: Config, slots: Sequence[str]) -> None:
         """`config` is a checked one; ValueError or ConditionError is raised where it is not."""
         self._segments = SegmentRules(config.segments)
-        compiler = SlotCompiler(config, self._segments)
+        compiler = SlotCompiler(config, self._segments, slots)
         self.slots: tuple[CompiledSlot, ...] = tuple(compiler.slot(name) for name in slots)
         rules = [experience.rule for slot in self.slots for experience in slot.live]
         self._splits = tuple(compiler.splits)
+        self._room = compiler.room if compiler.site_cap is not None else None
         self._bandits = tuple((n, split) for n, split in enumerate(self._splits) if isinstance(split, Bandit))
         named = frozenset[str]().union(*(rule.segments for rule in rules), *(b.contexts for _, b in self._bandits))
         self.segments: frozenset[str] = frozenset(self._segments.order(sorted(named)))
@@ -149,16 +151,27 @@ class Decider:
                 open_.append((place, slot, found))
             else:
                 fixed.append(slot.choose(found, _UNDRAWN, bot))
-        return Outline(tuple(fixed), tuple(open_), candidates, tuple(dict.fromkeys(seeds)), bot)
+        return Outline(tuple(fixed), tuple(open_), candidates, tuple(dict.fromkeys(seeds)), bot, self._left(answers))
+
+    def _left(self, answers: int) -> int | None:
+        if self._room is None:
+            return None
+        left = sum(1 for bit in self._room if answers & bit)
+        return left if left < sum(slot.purpose != "none" for slot in self.slots) else None
 
     def _plan(self, outline: Outline, chance: Chance) -> Plan:
         """What chance makes of an outline. Plans of the same choices are one object, whoever they were made for."""
         chance.foresee(outline.seeds)
-        if chance.held:
-            choices = [
-                slot.refused if found is None else slot.choose(found, chance, outline.bot)
-                for slot, found in zip(self.slots, outline.slots, strict=True)
-            ]
+        if chance.held or outline.room is not None:
+            choices = []
+            left = len(self.slots) if outline.room is None else outline.room
+            for slot, found in zip(self.slots, outline.slots, strict=True):
+                # Slots come in the config's order: the first ones get what the site's cap still leaves.
+                counts = slot.purpose != "none"
+                offered = found if left or not counts else ()
+                choice = slot.refused if offered is None else slot.choose(offered, chance, outline.bot)
+                choices.append(choice)
+                left -= counts and choice.experience is not None
         else:
             choices = list(outline.fixed)
             for place, slot, found in outline.open:

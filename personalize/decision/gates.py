@@ -100,26 +100,32 @@ class SignalGate:
 @dataclass(frozen=True, slots=True)
 class CapGate:
     """Open while fewer than `most` exposures lie within the last `seconds`. `prefix` is "slot/experience", or "slot/"
-    for all experiences of a slot, those that left the config included. It counts what the profile lists, so the profile
+    for all experiences of a slot, those that left the config included, or "" for the whole site but the slots in
+    `besides`, each as "slot/". It counts what the profile lists, so the profile
     has to list at least `most` times of each experience."""
 
     prefix: str
     most: int
     seconds: float
+    besides: tuple[str, ...] = ()
 
     def shown(self, profile: Profile | None, now: float) -> int:
         if profile is None or not profile.exposures:
             return 0
         since = now - self.seconds
-        if not self.prefix.endswith("/"):
+        if self.prefix and not self.prefix.endswith("/"):
             return count_after(profile.exposures.get(self.prefix, ()), since)
-        return sum(count_after(times, since) for key, times in profile.exposures.items() if key.startswith(self.prefix))
+        return sum(
+            count_after(times, since)
+            for key, times in profile.exposures.items()
+            if key.startswith(self.prefix) and not key.startswith(self.besides)
+        )
 
     def open(self, facts: Facts, profile: Profile | None, now: float) -> bool:
         return self.shown(profile, now) < self.most
 
     def explain(self, facts: Facts, profile: Profile | None, now: float) -> Step:
-        whose = "slot's cap" if self.prefix.endswith("/") else "cap"
+        whose = "site's cap" if not self.prefix else "slot's cap" if self.prefix.endswith("/") else "cap"
         shown = self.shown(profile, now)
         what = f"{whose}: at most {self.most} within {shown_duration(self.seconds)}"
         return Step(what, shown < self.most, f"shown {shown} times")

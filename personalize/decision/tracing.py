@@ -51,6 +51,8 @@ def trace_slot(
             saw, held = "not asked: an earlier one won", False
         elif not passed:
             saw, held = f"no: {next(step.what for step in gates if not step.held)}", False
+        elif choice.experience is None:
+            saw, held = "no: site's cap: the slots above took what it leaves to this page", False
         else:
             won = True
             saw, held = _shown(choice), not choice.held

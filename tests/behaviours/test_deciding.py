@@ -151,3 +151,20 @@ slots:
     (tmp_path / "bare.yaml").write_text(config % bare)
     assert "PZ404" in (await command(["check", str(tmp_path / "bare.yaml")])).output
     assert "PZ404" not in (await command(["check", str(tmp_path / "personalize.yaml")])).output
+
+
+async def test_b43_the_sites_cap_counts_every_slot(site: Any, browser: Any, clock: Any) -> None:
+    """Three experiences a day, whichever the slot: the first page shows two, the next one the last that is left, and a
+    day later all is shown again."""
+    slots = {
+        name: {"match": {"path": "/"}, "experiences": [{"id": name, "show": {"html": f"<b>{name}-ad</b>"}}]}
+        for name in ("hero", "carousel")
+    }
+    app = await site({"version": 1, "store": "memory", "site": {"cap": {"max": 3, "within": "1d"}}, "slots": slots})
+    visitor = browser(app)
+    seen = []
+    for pause in (0, 60, 60, 86_400):
+        clock.now += pause
+        page = (await visitor.get()).body
+        seen.append([name for name in ("hero", "carousel") if f"{name}-ad".encode() in page])
+    assert seen == [["hero", "carousel"], ["hero"], [], ["hero", "carousel"]]

@@ -48,7 +48,7 @@ CONFIG = load_config(
 
 
 def slots():
-    compiler = SlotCompiler(CONFIG, SegmentRules(CONFIG.segments))
+    compiler = SlotCompiler(CONFIG, SegmentRules(CONFIG.segments), list(CONFIG.slots))
     return [compiler.slot(name) for name in CONFIG.slots]
 
 

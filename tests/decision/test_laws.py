@@ -295,7 +295,7 @@ def test_without_experiment_holdout_or_timing_nobody_is_told_apart(case, visitor
 @given(cases)
 def test_gates_asked_together_answer_as_they_do_alone(case):
     """Asked in one go or one by one, each gate of the route gives the same answer."""
-    config_compiler = SlotCompiler(CONFIG, SegmentRules(CONFIG.segments))
+    config_compiler = SlotCompiler(CONFIG, SegmentRules(CONFIG.segments), list(CONFIG.slots))
     for name in SLOTS:
         config_compiler.slot(name)
     of = config_compiler
