@@ -35,6 +35,8 @@ def read_capture(raw: Any, skew: float) -> Message | Refusal:
         other_id = tidy_id(properties.get("distinct_id"))
     elif kind == "group":
         traits, other_id = _mapping(raw, properties, "$group_set"), tidy_id(properties.get("$group_key"))
+    # Who signs in: the id that the browser had before is told beside the new one.
+    before = tidy_id(properties.get("$anon_distinct_id")) if name == "$identify" else ""
     page = {"url": properties.get("$current_url"), "path": properties.get("$pathname")}
     person = tidy_id(raw.get("distinct_id", properties.get("distinct_id")))
     kept = {key: value for key, value in properties.items() if not key.startswith("$") and key != "token"}
@@ -44,7 +46,7 @@ def read_capture(raw: Any, skew: float) -> Message | Refusal:
         properties=page if kind == "page" else kept,
         # Its distinct id is either; what a visitor's cookie holds is found among the anonymous ones.
         user_id=tidy_id(properties.get("alias")) if kind == "alias" else person,
-        anonymous_id="" if kind == "alias" else person,
+        anonymous_id="" if kind == "alias" else before or person,
         id=tidy_id(raw.get("uuid")),
         time=raw.get("timestamp"),
         skew=skew,
