@@ -13,6 +13,7 @@ from ..conditions import compile_rule
 from ..errors import ConditionError
 
 EVERYONE = "everyone"
+BELOW = "look at it before going live: whom it was for now gets what stands below it"
 
 
 class NotCarriedError(Exception):

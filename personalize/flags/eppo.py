@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from .draft import EVERYONE, Draft, NotCarriedError, both, plain_name, rolled_out
+from .draft import BELOW, EVERYONE, Draft, NotCarriedError, both, plain_name, rolled_out
 
 Raw = Mapping[str, Any]
 _LEAST = 1e-9
@@ -37,6 +37,8 @@ def _flag(draft: Draft, key: str, flag: Raw) -> None:
             experience = _experience(draft, where, key, allocation, variations, total)
         except NotCarriedError as left:
             draft.note(where, f"not carried: {left}")
+            if allocation is not flag["allocations"][-1]:
+                draft.note(where, BELOW)
             continue
         if experience is not None:
             status = {} if flag.get("enabled", True) else {"status": "draft"}

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..conditions import compile_condition
 from ..decision.experiments import bucket_ranges, equal_weights
-from .draft import EVERYONE, Draft, NotCarriedError, both, plain_name, rolled_out
+from .draft import BELOW, EVERYONE, Draft, NotCarriedError, both, plain_name, rolled_out
 
 Raw = Mapping[str, Any]
 
@@ -65,6 +65,8 @@ def _feature(draft: Draft, key: str, feature: Raw, features: Mapping[str, Raw], 
             if gated:
                 draft.note(where, "it blocks what comes after, so the rules below it are left out too")
                 return
+            if i + 1 < len(feature["rules"]):
+                draft.note(where, BELOW)
             continue
         if experience is not None:
             slot["experiences"].append({"id": plain_name(rule.get("id") or f"{name}-{i + 1}"), **experience})

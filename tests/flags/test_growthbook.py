@@ -134,7 +134,7 @@ def test_a_rule_that_cannot_be_carried_is_left_out_and_said(rule, said):
     many = {"defaultValue": 0, "rules": [{"force": 1, "condition": {"a": 1}}]}
     experiences, told = notes(rule, {"force": 2}, many=many)
     assert [experience["show"] for experience in experiences] == [{"html": "2"}]
-    assert said in told and "not carried" in told
+    assert said in told and "not carried" in told and "now gets what stands below it" in told
 
 
 @pytest.mark.parametrize(
