@@ -20,7 +20,7 @@ from .shared import NOBODY
 
 ATTRIBUTES = "personalize.attributes"  # where the site puts a mapping of what it knows itself, for custom.* facts
 _EXPLAIN = b"x-personalize-explain"  # explain.HEADER; that module is loaded when somebody asks
-_PROFILE_PATIENCE = 0.02  # seconds a page waits for a profile that is not in memory
+_PROFILE_PATIENCE = 0.05  # seconds a page waits for a profile that is not in memory
 
 
 class Visit:

@@ -118,7 +118,7 @@ async def test_a_visitor_keeps_the_greeting_while_shares_move(site: Any, browser
     for visitor in visitors:
         visitor.app = app
     for id_ in {event.visitor for event in await stored(app, "Page Viewed")}:
-        await app.watcher.history.load(id_)  # a page waits 20 ms for a profile, which a busy machine may need
+        await app.watcher.history.load(id_)  # a page waits 50 ms for a profile, which a busy machine may need
     assert [(await visitor.get()).body for visitor in visitors] == saw
     for visitor in {event.visitor for event in (await stored(app, "Page Viewed"))[:12]}:
         events = [event for event in await stored(app, "Page Viewed") if event.visitor == visitor]

@@ -100,7 +100,7 @@ async def imported(app: Any, folder: Any, rows: list[dict[str, Any]], clock: Any
 
 
 async def hero(visitor: Any, path: str = "/") -> str:
-    """What the page shows. A page waits 20 ms for a profile, which a busy machine may miss: so it is read before."""
+    """What the page shows. A page waits 50 ms for a profile, which a busy machine may miss: so it is read before."""
     await visitor.app.watcher.history.load(of(visitor))
     body: bytes = (await visitor.get(path)).body
     return body.partition(b"<h1>")[2].partition(b"</h1>")[0].decode()

@@ -73,7 +73,7 @@ class Site:
         self.cookies |= (await call(self.app, "/known", scheme="https")).cookies
         self.recorded += 1
         await self.app.watcher.history.log.flush()
-        async with asyncio.timeout(20):  # a page waits 20 ms for a profile, and a busy machine may need longer
+        async with asyncio.timeout(20):  # a page waits 50 ms for a profile, and a busy machine may need longer
             while await self.page("/known", self.cookies) != b"<b>again</b>":
                 await asyncio.sleep(0.02)
 
