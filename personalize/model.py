@@ -174,7 +174,7 @@ class Profile:
     last_seen: float = 0.0
     visits: int = 0  # a visit ends after 30 minutes without an event
     began: float = 0.0  # the newest visit, which ended, so far, at last_seen
-    earlier_visits: list[tuple[float, float]] = field(default_factory=list)  # (begin, end), the newest of them
+    earlier_visits: tuple[tuple[float, float], ...] = ()  # (begin, end), the newest of them
     views: list[tuple[float, str, str]] = field(default_factory=list)  # (time, item or "", path)
     cart: dict[str, tuple[int, float]] = field(default_factory=dict)  # item -> (quantity, unit price)
     orders: list[tuple[float, float, tuple[str, ...]]] = field(default_factory=list)  # (time, revenue, items)

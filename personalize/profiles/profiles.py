@@ -26,27 +26,13 @@ from ..model import EXPIRED, OPERATOR, Catalogue, Event, Profile
 from ..protocols import Store
 from .fold import apply_event
 from .ids import parts
-from .people import KnownPeople, People, Person, Persons
+from .people import KnownPeople, People, Person, Persons, alone
 from .saved import LEAST, Saved
 from .size import size_of
-from .timeline import timeline
+from .timeline import PAGE, timeline
 
-ROOM: Final = 64 * 1024 * 1024  # bytes of all profiles in memory, about
-_WEIGHED_EVERY: Final = 16  # events between two looks at how large a profile has become
-
-
-class _Kept:
-    """A profile in memory; `known` is the last seq that it needs no event of."""
-
-    __slots__ = ("epoch", "known", "person", "profile", "size", "until_weighed")
-
-    def __init__(self, profile: Profile, person: Person, known: int, epoch: int) -> None:
-        self.profile = profile
-        self.person = person
-        self.known = known
-        self.epoch = epoch
-        self.size = size_of(profile)
-        self.until_weighed = _WEIGHED_EVERY
+ROOM: Final = 32 * 1024 * 1024  # bytes of all profiles in memory, about
+_WEIGHED_AT: Final = 16  # every so many events of the log, whoever has one looks how large their profile has become
 
 
 class _Load:
@@ -73,8 +59,14 @@ class Profiles:
         self._saved = Saved(store)
         self._products = products
         self._room = room
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()  # person -> the profile, the latest asked for last
-        self._routes: dict[str, _Kept] = {}  # every id of those persons
+        # By the person's name. Numbers and texts in dicts of their own, which the garbage collector need not look into:
+        # with an object for each profile its passes would hold the event loop the longer, the more profiles there are.
+        self._kept: OrderedDict[str, Profile] = OrderedDict()  # the latest asked for last
+        self._known: dict[str, int] = {}  # the last seq that the profile needs no event of
+        self._sizes: dict[str, int] = {}
+        self._persons: dict[str, Person] = {}  # of those who have several ids, or parts of one
+        self._routes: dict[str, str] = {}  # every id whose next events are theirs -> the person's name
+        self._stale: set[str] = set()  # those whose lines may have left the log
         self._tasks: dict[str, asyncio.Task[Profile | None]] = {}
         self._loads: dict[str, list[_Load]] = {}  # id -> the loads under way that read it
         self._epoch = 0  # the seq at which lines last left the log
@@ -87,16 +79,16 @@ class Profiles:
 
     def get(self, visitor: str) -> Profile | None:
         """The profile if it is in memory; None says only that it is not loaded."""
-        kept = self._routes.get(visitor)
-        if kept is None or kept.epoch != self._epoch:
+        name = self._routes.get(visitor)
+        if name is None or name in self._stale:
             return None
-        self._kept.move_to_end(kept.person.name)
-        return kept.profile
+        self._kept.move_to_end(name)
+        return self._kept[name]
 
     def ids(self, visitor: str) -> Collection[str]:
         """All ids of the visitor's person, as far as memory has them: the visitor's own where it is not loaded."""
-        kept = self._routes.get(visitor)
-        return (visitor,) if kept is None else kept.person.ids
+        person = self._persons.get(self._routes.get(visitor, ""))
+        return (visitor,) if person is None else person.ids
 
     async def load(self, visitor: str) -> Profile:
         """The profile, read from the store if need be; empty for a visitor without events. Callers who ask at the
@@ -132,6 +124,7 @@ class Profiles:
         """Up to the event at `seq` lines left the log: what was read before that is read anew."""
         if seq > self._epoch:
             self._epoch = seq
+            self._stale = set(self._kept)
             for loads in self._loads.values():
                 for load in loads:
                     load.stale = True
@@ -150,21 +143,19 @@ class Profiles:
         if loads is not None:
             for load in loads:
                 load.aside.append(event)
-        kept = self._routes.get(event.visitor)
-        if kept is not None and event.seq > kept.known:
-            kept.known = event.seq
-            apply_event(kept.profile, event, self._products)
-            kept.until_weighed -= 1
-            if not kept.until_weighed:
-                self._weigh(kept)
+        name = self._routes.get(event.visitor)
+        if name is not None and event.seq > self._known[name]:
+            self._known[name] = event.seq
+            apply_event(self._kept[name], event, self._products)
+            if event.seq % _WEIGHED_AT == 0:
+                self._weigh(name)
 
     def _touch(self, ids: tuple[str, ...], parting: bool) -> None:
         """Persons may be others now: but for ids that are one person's already, and are told to be so again."""
-        kept = {id(found): found for id_ in ids if (found := self._routes.get(id_)) is not None}
-        one = next(iter(kept.values()), None)
-        if parting or one is None or not one.person.ids.issuperset(ids):
-            for found in kept.values():
-                self._drop(found)
+        names = {name for id_ in ids if (name := self._routes.get(id_)) is not None}
+        if parting or len(names) != 1 or any(id_ not in self._routes for id_ in ids):
+            for name in names:
+                self._drop(name)
         for load in {id(load): load for id_ in ids for load in self._loads.get(id_, ())}.values():
             load.stale |= parting or not load.ids.issuperset(ids)
 
@@ -175,13 +166,14 @@ class Profiles:
         load = _Load()
         try:
             self._await(load, (visitor,))
-            person = await self.people.of(visitor)
-            kept = self._routes.get(visitor)
-            if kept is not None and kept.epoch == self._epoch:  # by another id of the same person
-                return kept.profile
+            # Both at once: most visitors have one id and did little, and then this is all that has to be read.
+            person, page = await asyncio.gather(
+                self.people.of(visitor), self._store.of_visitor(visitor, 0, PAGE)
+            )
+            if (found := self.get(visitor)) is not None:  # by another id of the same person
+                return found
             self._await(load, person.live)
-            epoch = self._epoch
-            profile, long = await self._read(person)
+            profile, long = await self._read(person, page if person == alone(visitor) else None)
             known = max(person.known, profile.version)
             for event in load.aside:
                 if event.seq > known:
@@ -189,24 +181,30 @@ class Profiles:
                     apply_event(profile, event, self._products)
             if load.stale:
                 return None
-            self._keep(_Kept(profile, person, known, epoch))
+            self._keep(person, profile, known)
             if long:
                 self._saved.put(person, profile)
             return profile
         finally:
             self._forget(load)
 
-    async def _read(self, person: Person) -> tuple[Profile, bool]:
-        """The fold over what the log has; and whether it took so long that it is worth to be written down."""
+    async def _read(self, person: Person, page: Sequence[Event] | None = None) -> tuple[Profile, bool]:
+        """The fold over what the log has, and whether it took so long that it is worth to be written down. `page` are
+        the first events, where they are known."""
         upto = await self._store.last() if len(person.ids) > 1 else math.inf  # Rule 4
         profile, found = Profile(person.name), 0
-        async with aclosing(timeline(self._store, person.members, 0, upto)) as pages:
-            async for events in pages:
-                found += await self._fold(profile, events)
-                if found >= LEAST:
-                    break
-            else:
+        if page is not None:
+            found = await self._fold(profile, page)
+            if found < PAGE:
                 return profile, False
+        if found < LEAST:
+            async with aclosing(timeline(self._store, person.members, profile.version, upto)) as pages:
+                async for events in pages:
+                    found += await self._fold(profile, events)
+                    if found >= LEAST:
+                        break
+                else:
+                    return profile, False
         saved = await self._saved.of(person, self._epoch)
         if saved is not None and saved.version > profile.version:
             profile, found = saved, 0
@@ -235,33 +233,37 @@ class Profiles:
             if not loads:
                 del self._loads[id_]
 
-    def _keep(self, kept: _Kept) -> None:
-        live = kept.person.live
-        for other in {id(found): found for id_ in live if (found := self._routes.get(id_)) is not None}.values():
+    def _keep(self, person: Person, profile: Profile, known: int) -> None:
+        name, live = person.name, person.live
+        for other in {name, *(self._routes[id_] for id_ in live if id_ in self._routes)}:
             self._drop(other)
-        if (former := self._kept.get(kept.person.name)) is not None:
-            self._drop(former)
-        self._kept[kept.person.name] = kept
-        self._routes.update(dict.fromkeys(live, kept))
-        self.size += kept.size
+        self._kept[name] = profile
+        self._known[name] = known
+        self._sizes[name] = size = size_of(profile)
+        if person != alone(name):
+            self._persons[name] = person
+        self._routes.update(dict.fromkeys(live, name))
+        self.size += size
         self._trim()
 
-    def _weigh(self, kept: _Kept) -> None:
-        kept.until_weighed = _WEIGHED_EVERY
-        size = size_of(kept.profile)
-        self.size += size - kept.size
-        kept.size = size
+    def _weigh(self, name: str) -> None:
+        size = size_of(self._kept[name])
+        self.size += size - self._sizes[name]
+        self._sizes[name] = size
         self._trim()
 
     def _trim(self) -> None:
         """The one that is asked for stays, however large."""
         while self.size > self._room and len(self._kept) > 1:
-            self._drop(next(iter(self._kept.values())))
+            self._drop(next(iter(self._kept)))
 
-    def _drop(self, kept: _Kept) -> None:
-        if self._kept.get(kept.person.name) is kept:
-            del self._kept[kept.person.name]
-            self.size -= kept.size
-            for id_ in kept.person.live:
-                if self._routes.get(id_) is kept:
-                    del self._routes[id_]
+    def _drop(self, name: str) -> None:
+        if self._kept.pop(name, None) is None:
+            return
+        del self._known[name]
+        self.size -= self._sizes.pop(name)
+        self._stale.discard(name)
+        person = self._persons.pop(name, None)
+        for id_ in (name,) if person is None else person.live:
+            if self._routes.get(id_) == name:
+                del self._routes[id_]

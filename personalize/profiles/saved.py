@@ -113,7 +113,7 @@ def _profile(told: dict[str, Any]) -> Profile:
     told["views"] = [(time, text(item), text(path)) for time, item, path in told["views"]]
     told["cart"] = {text(item): (quantity, price) for item, (quantity, price) in told["cart"].items()}
     told["orders"] = [(time, revenue, tuple(map(text, items))) for time, revenue, items in told["orders"]]
-    told["earlier_visits"] = [(begin, end) for begin, end in told["earlier_visits"]]
+    told["earlier_visits"] = tuple((begin, end) for begin, end in told["earlier_visits"])
     told["provenance"] = {name: Provenance(**provenance) for name, provenance in told["provenance"].items()}
     told["draws"] = {text(name): Draw(**draw) for name, draw in told["draws"].items()}
     for mapping in ("exposures", "happened", "remembered", "assignments"):

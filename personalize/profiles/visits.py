@@ -25,7 +25,7 @@ def be_active(profile: Profile, time: float) -> None:
     elif not profile.visits:
         profile.visits, profile.first_seen, profile.began, profile.last_seen = 1, time, time, time
     elif time > profile.last_seen:
-        _close(profile, (profile.began, profile.last_seen))
+        profile.earlier_visits = (*profile.earlier_visits, (profile.began, profile.last_seen))[-_KEPT:]
         profile.visits += 1
         profile.began = profile.last_seen = time
     else:
@@ -52,10 +52,4 @@ def _be_active_late(profile: Profile, time: float) -> None:
     profile.visits += 1 - (last - first)
     runs[first:last] = [(begin, end)]
     profile.began, profile.last_seen = runs.pop()
-    profile.earlier_visits = runs[-_KEPT:]
-
-
-def _close(profile: Profile, visit: tuple[float, float]) -> None:
-    profile.earlier_visits.append(visit)
-    if len(profile.earlier_visits) > _KEPT:
-        del profile.earlier_visits[0]
+    profile.earlier_visits = tuple(runs[-_KEPT:])

@@ -165,7 +165,8 @@ def test_it_is_never_another_profile(monkeypatch: pytest.MonkeyPatch, steps: lis
     written down is the one that the log alone gives."""
     for module in (profiles, saved):
         monkeypatch.setattr(module, "LEAST", 4)
-    monkeypatch.setattr(timeline, "PAGE", 3)
+    for module in (profiles, timeline):
+        monkeypatch.setattr(module, "PAGE", 3)
     asyncio.run(_never_another(steps))
 
 
