@@ -102,7 +102,7 @@ class Engine:
         self.history = history
         self.observer = observer
         self.client_apps = ClientApps(observer)
-        self.shapes = Shapes(learned=self._learned)
+        self.shapes = Shapes(config.site.page_memory, learned=self._learned)
         self.stitcher = Stitcher(self.shapes)
         self.shared = SharedPages(config)
         self.visitors = VisitorReader(config.site, keys, config.timezone, new_id=new_id)

@@ -273,7 +273,7 @@ class Exchange:
         if (fills := self._encoded(codec)) is None:
             return None
         lasting = not self._prepared.open and fills is self._prepared.encoded(codec)
-        filled = shape.fill(fills, lasting=lasting)
+        filled = shape.fill(fills)
         if filled is None:
             return None
         self.is_page = True

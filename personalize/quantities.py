@@ -1,4 +1,4 @@
-"""Quantities as editors write them: "50ms", "7d", "12.5%"."""
+"""Quantities as editors write them: "50ms", "7d", "12.5%", "64MB"."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, WithJsonSchema
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+_SIZES = {"KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]B)", re.IGNORECASE)
 _LONGEST = 36_525 * 86_400.0
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
@@ -51,6 +53,26 @@ def share(value: object) -> float:
     return number
 
 
+def size(value: object) -> int:
+    """Bytes from "500KB", "64MB" or "2GB" (powers of 1024); a plain number is bytes."""
+    count = -1.0
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        count = float(value)
+    elif isinstance(value, str) and (m := _SIZE.fullmatch(value.strip())):
+        count = float(m[1]) * _SIZES[m[2].upper()]
+    if not 0 <= count < math.inf:
+        raise ValueError('a size such as "500KB", "64MB" or "2GB" is needed here')
+    return int(count)
+
+
+def written_size(count: int) -> str:
+    """The shortest way to write a size: "64MB"."""
+    for unit in ("GB", "MB", "KB"):
+        if count and count % _SIZES[unit] == 0:
+            return f"{count // _SIZES[unit]}{unit}"
+    return str(count)
+
+
 # The schemas are what an editor's YAML plugin checks.
 _DURATION_SCHEMA = {
     "anyOf": [
@@ -65,5 +87,13 @@ _SHARE_SCHEMA = {
     ]
 }
 
+_SIZE_SCHEMA = {
+    "anyOf": [
+        {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*[KkMmGg][Bb]\s*$"},
+        {"type": "number", "minimum": 0},
+    ]
+}
+
 Duration = Annotated[float, BeforeValidator(duration), WithJsonSchema(_DURATION_SCHEMA)]
 Share = Annotated[float, BeforeValidator(share), WithJsonSchema(_SHARE_SCHEMA)]
+Size = Annotated[int, BeforeValidator(size), WithJsonSchema(_SIZE_SCHEMA)]

@@ -13,6 +13,7 @@ from pydantic import Field, PrivateAttr
 from ..model import Catalogue, Mark, Problem
 from ..quantities import Duration as Duration
 from ..quantities import Share as Share
+from ..quantities import Size as Size
 from ..quantities import duration as duration
 from ..quantities import share as share
 from .actions import Action as Action

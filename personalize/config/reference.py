@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from ..quantities import Duration, written
+from ..quantities import Duration, Size, written, written_size
 from .models import Config, Content
 from .shape import branches, field_type, fields, is_model, words
 
@@ -18,7 +18,8 @@ _HEAD = """\
 This page is made from the code; what each message means is in [problems](problems.md).
 
 Times are in the one `timezone`. A duration is written as `50ms`, `90s`, `10m`, `12h`, `7d` or `2w` (a plain number is
-seconds), a share as `50%` or `0.5`. Names of slots, segments, sources and experiences hold a-z, 0-9, `-` and `_`.
+seconds), a share as `50%` or `0.5`, a size as `500KB`, `64MB` or `2GB` (a plain number is bytes). Names of slots,
+segments, sources and experiences hold a-z, 0-9, `-` and `_`.
 `${NAME}` and `${NAME:-default}` are filled from the environment in `store`, `hot`, `sources.NAME.url`, `catalogue.file`
 and `catalogue.url`. A file is read as YAML 1.2: `NO`, `on`, `10:30` and `0777` are texts. Anchors, aliases, tags and
 keys written twice are refused, and so are files over 256 KB and nesting over 20 deep.
@@ -80,6 +81,8 @@ def _default(kind: Any, info: FieldInfo) -> str:
         return f"`{value.kind}`"
     if Duration in branches(kind):
         return f"`{written(value)}`"
+    if Size in branches(kind):
+        return f"`{written_size(value)}`"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 

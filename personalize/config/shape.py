@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from .models import CONTENT_WORDS, Condition, Config, Content, Duration, Share
+from .models import CONTENT_WORDS, Condition, Config, Content, Duration, Share, Size
 from .tree import Path
 
+_QUANTITIES = (Duration, Share, Size)
 _PLAIN = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
@@ -46,7 +47,7 @@ def is_model(annotation: Any) -> bool:
 
 def branches(annotation: Any) -> list[Any]:
     """The alternatives of a union, one for anything else."""
-    if annotation in (Duration, Share):
+    if annotation in _QUANTITIES:
         return [annotation]
     origin = get_origin(annotation)
     if origin is Annotated:
@@ -71,8 +72,8 @@ def _inside(annotation: Any, part: str | int) -> Any:
 
 
 def field_type(info: FieldInfo) -> Any:
-    """A field's annotation, with Duration and Share kept as such."""
-    for kind in (Duration, Share):
+    """A field's annotation, with quantities kept as such."""
+    for kind in _QUANTITIES:
         if any(marker in info.metadata for marker in get_args(kind)[1:]):
             return kind
     return info.annotation
@@ -91,6 +92,8 @@ def _word(branch: Any) -> str:
         return 'a duration such as "10m"'
     if branch is Share:
         return 'a share such as "50%"'
+    if branch is Size:
+        return 'a size such as "64MB"'
     if branch is Content:
         return f"{', '.join(CONTENT_WORDS)}, or a mapping with html, template, parts or source"
     if branch in _PLAIN:

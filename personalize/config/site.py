@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..quantities import Duration
+from ..quantities import Duration, Size
 
 
 class Model(BaseModel):
@@ -103,6 +103,11 @@ class Site(Model):
         default=False,
         description="Whether pages that are personalized leave compressed, for browsers that take it. Pages without a"
         " slot, and what the app compressed itself, stay the app's.",
+    )
+    page_memory: Size = Field(
+        default=64 << 20,
+        description="What each worker may use to know pages again that came before; an eighth is the largest page that"
+        " is known. 0: every page is read anew.",
     )
     signals: list[Signal] = Field(default=[], description="Events read off the site's own traffic.")
     write_keys: list[str] = Field(

@@ -23,10 +23,8 @@ if TYPE_CHECKING:
     from .fragments import Fragment
     from .stitching import Body
 
-_MOST_JOINS = 16  # sets of fills whose pieces a shape keeps
-_JOINS = _MOST_JOINS * 400  # bytes they take
-_OVERHEAD = 600  # bytes beside the page itself: the objects of a shape and its place in the tables
-_PER_SPAN = 400
+_OVERHEAD = 1700  # bytes beside the page itself: a shape's objects, its place in the tables, a route of its own
+_PER_SPAN = 900
 _MAX_ROUTES = 4096
 _MAX_PER_ROUTE = 256
 _FOLLOWED = 32  # shapes of a route that a streamed page is compared with
@@ -45,7 +43,7 @@ class Shape:
     """A page and its slots. `cuts` tells its pieces, where the slots stand apart; None where they do not."""
 
     __slots__ = (
-        "_frame", "_joins", "_names", "bodies", "cuts", "ends", "fragments", "kept", "key", "page", "size", "spans",
+        "_frame", "_names", "bodies", "cuts", "ends", "fragments", "kept", "key", "page", "size", "spans",
         "tail",
     )  # fmt: skip
 
@@ -71,31 +69,15 @@ class Shape:
                 self._names = names
         self.tail = view[last:]
         self._frame.append(self.tail)
-        self._joins: dict[int, tuple[Fills, Filled]] = {}
         self.bodies: dict[tuple[bytes | memoryview, ...], Body] = {}  # whole ones, by what stands in the slots
         self.ends: dict[int, int] = {}  # see following.Following
 
-    def fill(self, fills: Fills, *, lasting: bool = False) -> Filled | None:
-        """The page with its slots filled; None where that takes more than joining, or where there is no slot.
-        `fills` that are `lasting`, the same dict for many pages and never changed, are joined as the last time."""
-        if not self.cuts:
-            return None
-        if lasting:
-            known = self._joins.get(id(fills))
-            if known is not None and known[0] is fills:
-                return known[1]
-        filled = self._filled(fills) if self._names else join_parts(self.cuts, self.tail, fills)
-        if lasting and self.kept:
-            if len(self._joins) >= _MOST_JOINS:
-                self._joins.clear()
-            self._joins[id(fills)] = fills, filled
-        return filled
-
-    def _filled(self, fills: Fills) -> Filled:
-        """As join_parts."""
-        parts, names = self._frame.copy(), self._names
-        assert names is not None
-        at = 1
+    def fill(self, fills: Fills) -> Filled | None:
+        """The page with its slots filled; None where that takes more than joining, or where there is no slot."""
+        names = self._names
+        if not names:
+            return join_parts(self.cuts, self.tail, fills) if self.cuts else None
+        parts, at = self._frame.copy(), 1
         for slot in names:
             fill = fills[slot]
             if fill is not None:
@@ -259,8 +241,6 @@ class Shapes:
             self._once_used -= shape.size
             self._again[shape] = None
             shape.kept = True
-            shape.size += _JOINS
-            self.used += _JOINS
             self._trim()
         route = self._routes.get(shape.key)
         if route is not None:

@@ -24,9 +24,9 @@ MAX_HOLES = 32
 # Pages of this many bytes up to the end of their last slot are read to the same end however long single tokens are.
 SIZE_LIMIT = PAIR_LIMIT
 _BLOCK = 4 << 10
-_OVERHEAD = 800  # bytes beside what is constant: the objects of a template and its place in the tables
+_OVERHEAD = 1900  # bytes beside what is constant: its objects, its place in the tables, a route of its own
 _PER_HOLE = 400
-_PER_SPAN = 400
+_PER_SPAN = 600
 _OFFSETS = ("origin", "start", "end", "opened", "ended")
 
 
@@ -122,8 +122,8 @@ class Fitted:
                 last = end
             self.tail = view[last:]
 
-    def fill(self, fills: Fills, *, lasting: bool = False) -> Filled | None:
-        """As Shape.fill; a page with holes is joined anew each time."""
+    def fill(self, fills: Fills) -> Filled | None:
+        """As Shape.fill."""
         return join_parts(self.cuts, self.tail, fills) if self.cuts else None
 
     @property

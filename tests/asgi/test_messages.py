@@ -309,6 +309,21 @@ async def test_c33_back_pressure_reaches_the_app(wrap: Any) -> None:
     assert (await running).body.endswith(DONE)
 
 
+@pytest.mark.parametrize(("limit", "kept"), [("1MB", True), (0, False), ("30KB", False)])
+async def test_pages_are_known_again_as_far_as_their_memory_goes(wrap: Any, limit: Any, kept: bool) -> None:
+    """`page_memory` bounds what is kept of pages; with none, and for a page too large for it, each page is read."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": list(HTML)})
+        await send({"type": "http.response.body", "body": PAGE + b"<p>x</p>" * 500})
+
+    middleware = wrap(app, site={"page_memory": limit})
+    for _ in range(3):
+        assert (await call(middleware)).body == DONE + b"<p>x</p>" * 500
+    assert (len(middleware.engine.shapes) == 1) is kept
+    assert middleware.engine.shapes.used <= middleware.engine.shapes.limit
+
+
 @pytest.mark.parametrize("shape", ["paragraphs", "one endless text", "one endless comment", "one endless tag"])
 async def test_c34_an_endless_page_needs_no_memory(wrap: Any, shape: str) -> None:
     """64 MB of page stream through; its first slot is filled, and memory stays flat."""

@@ -80,7 +80,9 @@ def test_broken_shapes_are_underlined(block):
         assert not VALIDATOR.is_valid(tree.data), says
 
 
-words = st.sampled_from(["page", "empty", "1d", "50ms", "50%", "everyone", "live", "x", "none", "GET", "/", "mon"])
+words = st.sampled_from(
+    ["page", "empty", "1d", "50ms", "50%", "64MB", "everyone", "live", "x", "none", "GET", "/", "mon"]
+)
 keys = st.sampled_from(["html", "max", "within", "show", "x"])
 values = st.recursive(
     st.none()
@@ -91,7 +93,10 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(keys, inner, max_size=2),
     max_leaves=4,
 )
-SITE = ["cookie", "consent", "geo_headers", "budget", "templates", "prefix", "cache_control", "signals", "limits"]
+SITE = [
+    "cookie", "consent", "geo_headers", "budget", "templates", "prefix", "cache_control", "page_memory", "signals",
+    "limits",
+]  # fmt: skip
 SLOT = ["default", "fallback", "cap", "consent", "template"]
 EXPERIENCE = ["owner", "status", "when", "schedule", "cap", "cool_down", "delay", "expire", "show", "exclude", "why"]
 

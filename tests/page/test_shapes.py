@@ -124,11 +124,40 @@ def test_memory_stays_under_the_limit_however_many_pages_come() -> None:
     shapes, busy = Shapes(limit), page("busy", 4000)
     for n in range(10_000):
         run(shapes, [page(f"stranger {n}", 2000)], route=n % 1000)
-        if n % 50 == 0:
+        if n % 30 == 0:
             run(shapes, [busy], route="busy")
         assert shapes.used <= limit
     assert shapes.find(("busy", RULES), busy) is not None
     assert sum(len(s.page) for s in (*shapes._once, *shapes._again)) <= shapes.used
+
+
+@pytest.mark.parametrize(
+    ("rules", "make"),
+    [
+        (RULES, lambda n: page(f"no. {n}", 2000)),
+        (RULES, lambda n: b"<p>%d</p>" % n),
+        (compile_rules([SlotTarget("a", ".x", action="replace", all=True)]), lambda n: b"<p class=x>%d</p>" % n * 40),
+        (RULES, lambda n: page(f"title='{n % 3 * 12345}'", 800 + 8 * (n // 3))),
+    ],
+    ids=["pages", "tiny pages", "many slots", "pages with holes"],
+)
+def test_what_is_counted_is_what_it_takes(rules, make) -> None:
+    """What the interpreter says that known pages take is no more than what is counted, and not much less."""
+    import gc
+    import tracemalloc
+
+    for warm in (True, False):
+        gc.collect()
+        tracemalloc.start()
+        shapes, before = Shapes(), tracemalloc.get_traced_memory()[0]
+        for n in range(30 if warm else 300):
+            for _ in range(2):
+                run(shapes, [bytes(bytearray(make(n)))], route=n // 3, rules=rules)
+        gc.collect()
+        takes = tracemalloc.get_traced_memory()[0] - before
+        tracemalloc.stop()
+    assert len(shapes) >= 100
+    assert shapes.used / 2 < takes < shapes.used * 1.02
 
 
 def test_pages_in_use_stay_under_the_limit_too() -> None:

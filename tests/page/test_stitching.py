@@ -240,7 +240,7 @@ def test_a_body_that_is_asked_for_often_is_compressed_in_one_piece() -> None:
     assert isinstance(shape, Shape)
     bodies = []
     for _ in range(12):
-        filled = shape.fill(fills, lasting=True)
+        filled = shape.fill(fills)
         assert filled is not None
         bodies.append(site.stitcher.compress(GZIP, filled[0], shape, lasting=True)[0])
         assert inflated(bodies[-1]) == site.plain(page, fills)

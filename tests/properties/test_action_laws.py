@@ -131,10 +131,9 @@ def gives_the_same(page, at, fills, rules, waits) -> None:
     for parts in ([page], [page], cut(page, at), [*cut(page, at), b""]):
         assert run(rules, parts, fills, pages, waits) == whole
     known = pages.find(page_key("r", rules), page)
-    for lasting in (False, True, True):
-        filled = known.fill({slot: fills.get(slot) for slot in rules.slots}, lasting=lasting) if known else None
-        if filled is not None:
-            assert (b"".join(filled[0]), list(filled[1])) == whole
+    filled = known.fill({slot: fills.get(slot) for slot in rules.slots}) if known else None
+    if filled is not None:
+        assert (b"".join(filled[0]), list(filled[1])) == whole
     other = page[: at[0] % (len(page) + 1)] if at else page
     assert run(rules, cut(other, at), fills, pages) == run(rules, [other], fills)
 
