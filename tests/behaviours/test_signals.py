@@ -230,3 +230,42 @@ async def test_b36_an_email_already_seen_brings_the_next_step(
     assert (await hero(ann), await hero(bob)) == ("Step two", "Welcome")
     clock.now += 7 * 86_400
     assert await hero(ann) == "Welcome"
+
+
+WAITING = """
+version: 1
+store: memory
+catalogue: {file: products.jsonl}
+slots:
+  hero:
+    match: {path: "/", element: "[data-slot=hero]"}
+    experiences:
+      - id: goes-with-it
+        when: {bought: {category: paste}}
+        delay: 30m
+        expire: 14d
+        show: {html: "<h1>Goes well with it</h1>"}
+  carousel:
+    match: {path: "/", element: "[data-slot=carousel]"}
+    experiences:
+      - id: offer
+        cool_down: {after: Products Searched, for: 10m}
+        show: {html: "<p>An offer</p>"}
+"""
+
+
+async def test_b12_nobody_is_disturbed_right_after_an_order_or_long_after(site: Any, browser: Any, clock: Any) -> None:
+    """An order brings nothing until the delay is over, its message then, and nothing after the expiry; a search keeps
+    offers away for ten minutes."""
+    app = await site(WAITING)
+    visitor = browser(app)
+    assert b"An offer" in (await visitor.get()).body
+    await tell(app, event="Order Completed", anonymousId=of(visitor), properties={"products": [{"product_id": "p0"}]})
+    await tell(app, event="Products Searched", anonymousId=of(visitor), properties={"query": "boat"})
+    ordered, seen = clock.now, []
+    for minutes in (0, 9, 11, 29, 31, 14 * 1440 - 1, 14 * 1440 + 1):
+        clock.now = ordered + 60 * minutes
+        page = (await visitor.get()).body
+        seen.append((b"Goes well" in page, b"An offer" in page))
+    nothing, offer, both = (False, False), (False, True), (True, True)
+    assert seen == [nothing, nothing, offer, offer, both, both, offer]
