@@ -22,6 +22,7 @@ from .previewing import preview
 from .replaying import replay
 from .reporting import report
 from .switch import history, pause, resume
+from .triggers import triggers_command
 from .upkeep.commands import copy_store, rebuild
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ main.add_command(copy_store)
 main.add_command(rebuild)
 
 
-for command in (report, bandit, pause, resume, history, preview, replay):
+for command in (report, bandit, pause, resume, history, triggers_command, preview, replay):
     main.add_command(command)
 
 

@@ -42,7 +42,7 @@ def pause(file: Path, target: str, by: str, why: str) -> None:
     "everything". A paused experience leaves its place to the next that fits; a paused slot shows the page's own markup.
     FILE is not changed: a line in the log says who paused what when.
     """
-    config = _config(file)
+    config = readable_config(file)
     target = found(config, target)
     held = asyncio.run(_write(config, PAUSED, target, by, why))
     click.echo(f"{target} is paused. Workers that follow {config.store} leave it out within a second.")
@@ -56,7 +56,7 @@ def pause(file: Path, target: str, by: str, why: str) -> None:
 @WHY
 def resume(file: Path, target: str, by: str, why: str) -> None:
     """Undo `pause` for the same ID."""
-    config = _config(file)
+    config = readable_config(file)
     held = asyncio.run(_held(config))
     target = target if target in held.held else found(config, target)
     if target not in held.held:
@@ -71,8 +71,8 @@ def resume(file: Path, target: str, by: str, why: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def history(file: Path, as_json: bool) -> None:
     """Show who changed what when, from the log: pauses, and each config that went live."""
-    config = _config(file)
-    told = changes(asyncio.run(_events(config)))
+    config = readable_config(file)
+    told = changes(asyncio.run(operators_events(config)))
     if as_json:
         click.echo(json.dumps([asdict(change) for change in told], indent=2, ensure_ascii=False))
     else:
@@ -98,7 +98,8 @@ def found(config: Config, name: str) -> str:
     raise click.BadParameter(f'there is nothing called "{name}"; there are: {there}', param_hint="ID")
 
 
-def _config(file: Path) -> Config:
+def readable_config(file: Path) -> Config:
+    """The config, whose log other processes can reach. Tells what is wrong and exits, where something is."""
     from .config import load_config, render
 
     try:
@@ -111,7 +112,8 @@ def _config(file: Path) -> Config:
     return config
 
 
-async def _events(config: Config, add: Event | None = None) -> list[Event]:
+async def operators_events(config: Config, add: Event | None = None) -> list[Event]:
+    """What operators did, with `add` if it is given, in the log's order."""
     from .stores import open_store
 
     store = open_store(config.store, config.base)
@@ -129,7 +131,7 @@ async def _events(config: Config, add: Event | None = None) -> list[Event]:
 
 async def _held(config: Config, add: Event | None = None) -> Pauses:
     held = Pauses()
-    held.recall(await _events(config, add))
+    held.recall(await operators_events(config, add))
     return held
 
 

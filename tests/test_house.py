@@ -23,7 +23,7 @@ ROOF = {
     "history": {"keeping", "learning", "lists", "pauses"},
     "keeping": set(), "learning": set(),
     "engine": {"shared", "client_apps", "history", "lists", "plugins", "routes"},
-    "switch": {"changes", "pauses"},
+    "switch": {"changes", "pauses"}, "triggers": {"pauses", "switch"},
     "preview": {"engine", "exchange", "explain", "routes", "visit"},
     "previewing": {"preview"},
     "replay": {"engine", "learning", "routes"},
@@ -47,7 +47,7 @@ ROOF = {
     "reload": {"changes", "checked", "engine", "history"},
     "middleware": {"preview", "observe", "own", "engine", "reload", "routes", "visit", "exchange", "explain"},
     "cli": {"payoff", "checked", "client_apps", "flags", "imports", "people", "previewing", "replaying", "reporting",
-            "switch", "upkeep", "observe", "engine", "explain", "history", "reload", "visit"},
+            "switch", "triggers", "upkeep", "observe", "engine", "explain", "history", "reload", "visit"},
     "testing": set(), "__main__": {"cli"}, "__init__": {"middleware"},
 }  # fmt: skip
 # Ground parts lean on each other in one direction only (names for types, under TYPE_CHECKING, are no arrows there).

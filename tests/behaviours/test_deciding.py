@@ -168,3 +168,46 @@ async def test_b43_the_sites_cap_counts_every_slot(site: Any, browser: Any, cloc
         page = (await visitor.get()).body
         seen.append([name for name in ("hero", "carousel") if f"{name}-ad".encode() in page])
     assert seen == [["hero", "carousel"], ["hero"], [], ["hero", "carousel"]]
+
+
+LIBRARY = """
+version: 1
+timezone: Europe/Istanbul
+store: sqlite
+parts:
+  headlines: {low: Running low?}
+slots:
+  hero:
+    match: {path: "/", element: "[data-slot=hero]"}
+    template: hero.html
+    experiences:
+      - {id: low, owner: anna, when: {visits: {gte: 2}}, delay: 30m, show: {parts: {headline: headlines.low}}}
+      - {id: hello, owner: bo, status: %s, show: {html: "<h1>Hello</h1>"}}
+"""
+
+
+async def test_b26_a_trigger_library_lists_signal_message_owner_and_status(site: Any, tmp_path: Path) -> None:
+    """`personalize triggers` lists each experience with its signal, the parts of its message, owner and status."""
+    app = await site(LIBRARY % "draft", {"hero.html": "<h1>{{ headline }}</h1>"})
+    await app.watcher.history.log.flush()
+    file = str(tmp_path / "personalize.yaml")
+    assert (await command(["pause", file, "low", "--by", "cem"])).exit_code == 0
+    told = json.loads((await command(["triggers", file, "--json"])).output)["triggers"]
+    low, hello = told
+    assert (low["slot"], low["experience"], low["owner"], low["status"]) == ("hero", "low", "anna", "paused")
+    assert "visits" in low["signal"] and "1800 s" in low["signal"] and low["message"] == "headline: headlines.low"
+    assert (hello["signal"], hello["status"], hello["message"]) == ("everyone", "draft", "html: <h1>Hello</h1>")
+    drawn = (await command(["triggers", file])).output
+    assert "hero/low" in drawn and "anna" in drawn and "paused" in drawn
+
+
+async def test_b31_triggers_shipped_are_counted_per_week_and_owner(site: Any, tmp_path: Path) -> None:
+    """Each week says how many triggers every owner brought live, and how many live ones were changed."""
+    app = await site(LIBRARY % "draft", {"hero.html": "<h1>{{ headline }}</h1>"})
+    await app.watcher.history.log.flush()
+    await app.close()
+    app = await site(LIBRARY.replace("gte: 2", "gte: 3") % "live")
+    await app.watcher.history.log.flush()
+    weeks = json.loads((await command(["triggers", str(tmp_path / "personalize.yaml"), "--json"])).output)["shipped"]
+    assert {(w["owner"], w["new"], w["changed"]) for w in weeks} == {("anna", 1, 1), ("bo", 1, 0)}
+    assert len({w["week"] for w in weeks}) == 1 and re.fullmatch(r"\d{4}-W\d\d", weeks[0]["week"])
