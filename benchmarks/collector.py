@@ -150,7 +150,7 @@ def over_uvicorn(seconds: float, rounds: int) -> None:
                 if "beside" in kind:
                     running.set()
                     time.sleep(0.2)
-                rates.append(asyncio.run(load(port, seconds)))
+                rates.append(asyncio.run(load(port, seconds))[0])
                 running.clear()
                 time.sleep(1.2)  # the sender's last second
         beside = _drain(told)
