@@ -2,100 +2,106 @@
 
 The two are compared with each other and not with what was recorded: so what the log does not hold is missing on both
 sides. How often the present config comes to what was recorded is told beside it, as a measure of how far to trust.
+
+Rule 1  A view is decided by what was known before it, of the person that its visitor is by then known to be.
+Rule 2  What both configs say alike is decided once: facts that mean the same, and whole slots.
+Rule 3  Several processes may share a log: each takes the people that are its own by their names, and knows who is whom
+        from the whole log, so that together they count what one would.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
+from zlib import crc32
 
 from .bandits import specs_of
+from .decision import Case
 from .engine import Engine, Route
-from .learning import Replayed
+from .learning import Replayed as ReplayedBandits
 from .model import PURPOSES, Choice, Consent, Event, Profile, Request, Visitor
-from .profiles import Identity, apply_event, first_party
+from .profiles import Identity, apply_event, behaviour_holds, first_party
 from .protocols import Store
-from .routes import Match
+from .replayed import Change, Example, Replayed
 
-_EXAMPLES: Final = 3  # of each kind of change
 _ALL: Final = Consent(frozenset(PURPOSES))
 _NO_ANALYTICS: Final = Consent(_ALL.granted - {"analytics_storage"})
 _GPC: Final = Consent(_ALL.granted, gpc=True)
 _KNOWN: Final = frozenset({"path", "params", "time", "consent"})  # of a request's facts, what the log holds
+_MOST_NAMES: Final = 100_000
 
 Shown = tuple[str | None, str | None, bool]  # experience, variant, held out
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
-    """One view that would change."""
+class Pair:
+    """One page under both configs: `old` decides all that is there now, `new` only the slots that it may decide in
+    another way, and the others are the `same`. `slots` are those of both."""
 
-    time: float
-    visitor: str
-    path: str
-
-
-@dataclass(slots=True)
-class Change:
-    """Views of one slot that would show `after` in place of `before`."""
-
-    slot: str
-    before: str
-    after: str
-    views: int = 0
-    visitors: set[str] = field(default_factory=set)
-    examples: list[Example] = field(default_factory=list)
+    old: Route | None
+    new: Route | None
+    same: tuple[str, ...]
+    slots: tuple[str, ...]
 
 
-@dataclass(slots=True)
 class Replay:
-    """Feed it the whole log, in order; views from `since` (Unix seconds) on are decided."""
+    """Feed it the whole log, in order; views from `since` (Unix seconds) on are decided.
 
-    old: Engine
-    new: Engine
-    since: float
-    store: Store
-    views: int = 0  # decided
-    visitors: set[str] = field(default_factory=set)
-    changed_views: int = 0
-    changed_visitors: set[str] = field(default_factory=set)
-    changes: dict[tuple[str, str, str], Change] = field(default_factory=dict)
-    shown: dict[str, Counter[str]] = field(default_factory=dict)  # slot -> what was shown, before
-    would: dict[str, Counter[str]] = field(default_factory=dict)  # slot -> what would be
-    recorded: int = 0  # slots of which the log says what they showed
-    agreed: int = 0  # of these, as the present config decides again
-    unknown: set[str] = field(default_factory=set)  # facts that rules ask for and the log does not hold
-    _profiles: dict[str, Profile] = field(default_factory=dict)
-    _identity: Identity = field(default_factory=Identity)
-    _alike: dict[tuple[str, ...], bool] = field(default_factory=dict)  # slots -> whether both configs say the same
-    _bandits: list[Replayed] = field(default_factory=list)
+    With `of` processes, it counts the views of the people that fall to `number`.
+    """
 
-    def __post_init__(self) -> None:
+    def __init__(self, old: Engine, new: Engine, since: float, store: Store, number: int = 0, of: int = 1) -> None:
+        self.old = old
+        self.new = new
+        self.store = store
+        self._number, self._of = number, of
+        self._bandits: list[ReplayedBandits] = []
+        self._learn()
+        slots = tuple(dict.fromkeys((*old.config.slots, *new.config.slots)))
+        lists = bool(old.history.lists or new.history.lists)
+        self.told = Replayed(since, slots, bandits=bool(self._bandits), lists=lists)
+        self._profiles: dict[str, Profile] = {}
+        self._identity = Identity()
+        self._alike = _alike(old, new)
+        self._facts_alike = _facts_alike(old, new)
+        self._pairs: dict[tuple[tuple[str, ...], tuple[str, ...]], Pair] = {}
+        self._names: dict[int, tuple[Choice, Shown, str]] = {}  # by a choice's identity
+
+    def _learn(self) -> None:
         for engine in (self.old, self.new):
             specs = specs_of(engine.config)
             known = next((bandits for bandits in self._bandits if bandits.specs == specs), None)
             if specs and known is None:
-                known = Replayed(specs)
+                known = ReplayedBandits(specs)
                 self._bandits.append(known)
             engine.history.learning.allocations = known or {}
 
-    async def take(self, events: Iterable[Event]) -> None:
-        """The next events of the log. A view is decided by what was known before it."""
+    async def take(self, events: Sequence[Event]) -> None:
+        """The next events of the log."""
+        identity, profiles, since = self._identity, self._profiles, self.told.since
         for event in events:
-            if event.time >= self.since and event.name == "Page Viewed":
-                self._decide(event)
+            person = identity.person(event.visitor)
+            if event.name == "Page Viewed" and event.time >= since and self._is_ours(person):
+                self._decide(event, profiles.get(person))
             for bandits in self._bandits:
                 bandits.apply(event)
-            for person in self._identity.apply(event):
-                await self._begin_anew(person, event.seq)
-            person = self._identity.person(event.visitor)
-            profile = self._profiles.get(person)
-            if profile is None:
-                profile = self._profiles[person] = Profile(person)
-            if event.seq > profile.version:
-                apply_event(profile, event, self.old.history.products)
+            if changed := identity.apply(event):
+                for other in changed:
+                    profiles.pop(other, None)
+                    if self._is_ours(other):
+                        await self._begin_anew(other, event.seq)
+                person = identity.person(event.visitor)
+            if self._is_ours(person):
+                profile = profiles.get(person)
+                if profile is None:
+                    profile = profiles[person] = Profile(person)
+                if event.seq > profile.version:
+                    apply_event(profile, event, self.old.history.products)
+
+    def _is_ours(self, person: str) -> bool:
+        """Rule 3."""
+        return self._of == 1 or crc32(person.encode("utf-8", "replace")) % self._of == self._number
 
     async def _begin_anew(self, person: str, seq: int) -> None:
         """Ids were joined or parted: the person's profile is made of other events than before."""
@@ -105,141 +111,117 @@ class Replay:
         for event in sorted(events, key=lambda event: event.seq):
             apply_event(profile, event, self.old.history.products)
 
-    def _decide(self, event: Event) -> None:
+    # --- one view --------------------------------------------------------------------------------------
+
+    def _decide(self, event: Event, profile: Profile | None) -> None:
         path = event.properties.get("path")
         if not isinstance(path, str):
             return
-        matches = self.old.match(path), self.new.match(path)
-        if all(match is None or match.route is None for match in matches):
+        one, other = self.old.match(path), self.new.match(path)
+        old, new = (match.route if match is not None else None for match in (one, other))
+        if old is None and new is None:
             return
-        profile = self._profiles.get(self._identity.person(event.visitor))
-        before = self._plan(self.old, matches[0], event, path, profile)
-        after = before if self._same(matches) else self._plan(self.new, matches[1], event, path, profile)
-        self.views += 1
-        self.visitors.add(event.visitor)
-        self._compare_with_log(event, before)
-        if before == after:
-            for slot, was in before.items():
-                self._count(slot, name_of(was), name_of(was))
-            return
-        self.changed_views += 1
-        self.changed_visitors.add(event.visitor)
-        for slot in {**before, **after}:
-            old, new = (name_of(plan[slot]) if slot in plan else "no such slot" for plan in (before, after))
-            self._count(slot, old, new)
-            if old != new:
-                self._note(slot, old, new, event, path)
-
-    def _same(self, matches: tuple[Match[Route] | None, Match[Route] | None]) -> bool:
-        """Whether the configs say the same of all that this page's plan is made of: then one decision is enough."""
-        one, other = (match.route if match is not None else None for match in matches)
-        if one is None or other is None or one.slots != other.slots:
-            return False
-        if one.slots not in self._alike:
-            old, new = self.old.config, self.new.config
-            whole = ("segments", "goals", "holdout", "timezone", "parts")
-            same = all(getattr(old, key) == getattr(new, key) for key in whole) and old.products == new.products
-            tests = [
-                e.experiment for name in one.slots for e in old.slots[name].experiences if e.experiment is not None
-            ]
-            self._alike[one.slots] = (
-                same
-                and not any(test.requires for test in tests)
-                and all(old.slots[name] == new.slots[name] for name in one.slots)
-            )
-        return self._alike[one.slots]
-
-    def _plan(
-        self, engine: Engine, match: Match[Route] | None, event: Event, path: str, profile: Profile | None
-    ) -> dict[str, Shown]:
-        if match is None or match.route is None:
-            return {}
+        pair = self._pair(old, new)
         gpc = event.properties.get("gpc") is True
-        consent = _GPC if gpc else _ALL if event.counted else _NO_ANALYTICS
-        request = Request("GET", path, b"", "https", {}, match.params)
         if profile is not None and gpc:
             profile = first_party(profile)
-        visitor = Visitor(event.visitor, consent)
-        for name, _ in match.route.request_facts:
-            if name not in _KNOWN:
-                self.unknown.add(name)
-        plan = engine.decide(match.route, request, visitor, profile, event.time).plan
-        return {choice.slot: _shown(choice) for choice in plan.choices}
+        visitor = Visitor(event.visitor, _GPC if gpc else _ALL if event.counted else _NO_ANALYTICS)
+        known: dict[str, Any] = {}
+        before: dict[str, Choice] = {}
+        if pair.old is not None and one is not None:
+            request = Request("GET", path, b"", "https", {}, one.params)
+            before = self._choices(self.old, pair.old, request, visitor, profile, event.time, known)
+        after = {slot: before[slot] for slot in pair.same}
+        if pair.new is not None and other is not None:
+            request = Request("GET", path, b"", "https", {}, other.params)
+            if one is None or one.params != other.params or not self._facts_alike:
+                known = {}
+            after |= self._choices(self.new, pair.new, request, visitor, profile, event.time, known)
+        self._compare(event, path, pair, before, after)
 
-    def _compare_with_log(self, event: Event, before: Mapping[str, Shown]) -> None:
+    def _pair(self, old: Route | None, new: Route | None) -> Pair:
+        slots = (old.slots if old is not None else (), new.slots if new is not None else ())
+        known = self._pairs.get(slots)
+        if known is None:
+            same = tuple(slot for slot in slots[0] if slot in slots[1] and slot in self._alike)
+            left = tuple(slot for slot in slots[1] if slot not in same)
+            known = self._pairs[slots] = Pair(
+                old=old,
+                new=self.new.route_by(self.new.config, left) if left else None,
+                same=same,
+                slots=tuple(dict.fromkeys((*slots[0], *slots[1]))),
+            )
+            for route in (known.old, known.new):
+                facts = route.request_facts if route is not None else ()
+                self.told.unknown.update(name for name, _ in facts if name not in _KNOWN)
+        return known
+
+    def _choices(
+        self,
+        engine: Engine,
+        route: Route,
+        request: Request,
+        visitor: Visitor,
+        profile: Profile | None,
+        now: float,
+        known: dict[str, Any],
+    ) -> dict[str, Choice]:
+        """What a config shows. `known` are facts that were worked out already; what is new is added."""
+        for name, read in route.request_facts:
+            if name not in known:
+                known[name] = read(request, now, visitor)
+        for name, of_profile in route.profile_facts:
+            if name not in known:
+                known[name] = of_profile(profile, now)
+        for behaviour in route.behaviours:
+            if behaviour.key not in known:
+                known[behaviour.key] = behaviour_holds(behaviour, profile, now, engine.history.products)
+        facts = known
+        if route.segments:
+            remembered = profile.remembered if profile is not None else {}
+            listed = engine.history.listed(visitor.id)
+            members = engine.segments.memberships(route.segments, known, remembered, now, listed)
+            facts = {**known, "segments": members}
+        plan = route.decider.decide(Case(facts, visitor, profile, now, engine.history.learning.allocations))
+        return {choice.slot: choice for choice in plan.choices}
+
+    def _compare(
+        self, event: Event, path: str, pair: Pair, before: Mapping[str, Choice], after: Mapping[str, Choice]
+    ) -> None:
+        told = self.told
+        told.views += 1
+        told.visitors.add(event.visitor)
         for seen in event.exposures:
-            slot = str(seen.get("slot"))
-            if slot in before:
-                self.recorded += 1
-                self.agreed += before[slot] == (seen.get("experience"), seen.get("variant"), seen.get("held") is True)
+            choice = before.get(str(seen.get("slot")))
+            if choice is not None:
+                told.recorded += 1
+                shown = seen.get("experience"), seen.get("variant"), seen.get("held") is True
+                told.agreed += self._named(choice)[1] == shown
+        changed = False
+        for slot in pair.slots:
+            was = self._named(before[slot])[2] if slot in before else "no such slot"
+            would = self._named(after[slot])[2] if slot in after else "no such slot"
+            told.counts[slot, was, would] += 1
+            if was != would:
+                changed = True
+                key = (slot, was, would)
+                change = told.changes.get(key)
+                if change is None:
+                    change = told.changes[key] = Change(*key)
+                change.note(Example(event.seq, event.time, event.visitor, path))
+        if changed:
+            told.changed_views += 1
+            told.changed_visitors.add(event.visitor)
 
-    def _count(self, slot: str, before: str, after: str) -> None:
-        self.shown.setdefault(slot, Counter())[before] += 1
-        self.would.setdefault(slot, Counter())[after] += 1
-
-    def _note(self, slot: str, before: str, after: str, event: Event, path: str) -> None:
-        key = (slot, before, after)
-        change = self.changes.get(key)
-        if change is None:
-            change = self.changes[key] = Change(slot, before, after)
-        change.views += 1
-        change.visitors.add(event.visitor)
-        if len(change.examples) < _EXAMPLES:
-            change.examples.append(Example(event.time, event.visitor, path))
-
-    # --- what came of it -----------------------------------------------------------------------------
-
-    def notes(self) -> list[str]:
-        """What the reader has to know about the figures."""
-        told = ["decided without pauses, and from what the log says of each visitor up to the view"]
-        if self._bandits:
-            told.append("bandits draw by the shares of each batch, worked out again from the log")
-        if self.unknown:
-            names = ", ".join(sorted(self.unknown))
-            told.append(f"the log does not hold {names}: rules that ask for it were decided as if nothing was told")
-        if self.recorded:
-            share = 100 * self.agreed / self.recorded
-            told.append(f"the present config, decided again, agrees with {share:.1f} % of what was recorded as shown")
-        if self.old.history.lists or self.new.history.lists:
-            told.append("lists of members are taken as they are now")
-        return told
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values, ready for json.dumps; the largest changes first."""
-        return {
-            "since": self.since,
-            "views": self.views,
-            "visitors": len(self.visitors),
-            "changed_views": self.changed_views,
-            "changed_visitors": len(self.changed_visitors),
-            "recorded": self.recorded,
-            "agreed": self.agreed,
-            "unknown_facts": sorted(self.unknown),
-            "notes": self.notes(),
-            "changes": [
-                {
-                    "slot": change.slot,
-                    "before": change.before,
-                    "after": change.after,
-                    "views": change.views,
-                    "visitors": len(change.visitors),
-                    "examples": [{"time": e.time, "visitor": e.visitor, "path": e.path} for e in change.examples],
-                }
-                for change in self.largest()
-            ],
-            "experiences": [
-                {"slot": slot, "shows": name, "before": self.shown[slot][name], "after": self.would[slot][name]}
-                for slot in self.shown
-                for name in sorted(self.shown[slot] | self.would[slot])
-            ],
-        }
-
-    def largest(self) -> list[Change]:
-        return sorted(self.changes.values(), key=lambda change: (-change.views, change.slot, change.before))
-
-
-def _shown(choice: Choice) -> Shown:
-    return choice.experience, choice.variant, choice.held
+    def _named(self, choice: Choice) -> tuple[Choice, Shown, str]:
+        """What a choice shows, and its name. Held with the choice, so that its identity is not given again."""
+        known = self._names.get(id(choice))
+        if known is None:
+            shown = choice.experience, choice.variant, choice.held
+            if len(self._names) >= _MOST_NAMES:
+                self._names.clear()
+            known = self._names[id(choice)] = choice, shown, name_of(shown)
+        return known
 
 
 def name_of(shown: Shown) -> str:
@@ -247,3 +229,26 @@ def name_of(shown: Shown) -> str:
     experience, variant, held = shown
     name = "default" if experience is None else f"{experience}/{variant}" if variant else experience
     return f"{name} (held out)" if held else name
+
+
+# --- what two configs say alike ----------------------------------------------------------------------------
+
+
+def _facts_alike(old: Engine, new: Engine) -> bool:
+    """Whether a fact means the same to both."""
+    one, other = old.config, new.config
+    return one.site == other.site and one.timezone == other.timezone and old.history.products == new.history.products
+
+
+def _alike(old: Engine, new: Engine) -> Collection[str]:
+    """The slots that both decide in the same way, whatever the facts."""
+    one, other = old.config, new.config
+    whole = ("segments", "goals", "holdout", "parts")
+    if not _facts_alike(old, new) or any(getattr(one, key) != getattr(other, key) for key in whole):
+        return frozenset()
+    return frozenset(
+        name
+        for name, slot in one.slots.items()
+        if other.slots.get(name) == slot
+        and not any(e.experiment is not None and e.experiment.requires for e in slot.experiences)
+    )

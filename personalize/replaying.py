@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 import time
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from .errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
-    from .engine import Engine
-    from .replay import Replay
+    from .replayed import Replayed
 
-_BATCH: Final = 2000
 _ROW, _LEFT, _BAR, _WIDTH = 22, 300, 480, 900  # pixels of the picture
 
 
@@ -28,7 +25,12 @@ _ROW, _LEFT, _BAR, _WIDTH = 22, 300, 480, 900  # pixels of the picture
 @click.option("--since", default="7d", show_default=True, metavar="DURATION", help="How far back views are decided.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--svg", type=click.Path(path_type=Path), help="Write a picture, too.")
-def replay(file: Path, new: Path, since: str, as_json: bool, svg: Path | None) -> None:
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    help="How many work on it; else one for each core, where the log is long.",
+)
+def replay(file: Path, new: Path, since: str, as_json: bool, svg: Path | None, processes: int | None) -> None:
     """Decide the recorded page views of FILE's log again, under FILE and under NEW, and show what would change.
 
     Nothing is recorded and no content is fetched. Whom a view is shown to is known from the log up to then; what the
@@ -41,15 +43,12 @@ def replay(file: Path, new: Path, since: str, as_json: bool, svg: Path | None) -
         seconds = duration(since)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--since")
-    engines = []
-    for each in (file, new):
-        try:
-            engines.append(_engine(each))
-        except ConfigError as error:
-            render(error.problems, "text", each, None)
-            sys.exit(1)
     try:
-        told = asyncio.run(_replay(engines[0], engines[1], time.time() - seconds))
+        told = _replay(file, new, time.time() - seconds, processes)
+    except ConfigError as error:
+        mark = error.problems[0].mark.file
+        render(error.problems, "text", new if mark == str(new) else file, None)
+        sys.exit(1)
     except StoreError as error:
         raise click.ClickException(str(error))
     if svg is not None:
@@ -60,48 +59,24 @@ def replay(file: Path, new: Path, since: str, as_json: bool, svg: Path | None) -
         _draw(told)
 
 
-def _engine(file: Path) -> Engine:
-    """A config put together on a history of its own, which stays empty."""
-    from .config import load_config
-    from .engine import Engine
-    from .history import History
-    from .observe import LogObserver
-
-    config, observer = load_config(file), LogObserver()
-    history = History.at("memory", config.base, config.products, observer)
-    return Engine(config, history, ("replay" * 8,), observer, new_id=str)
-
-
-async def _replay(old: Engine, new: Engine, since: float) -> Replay:
+def _replay(file: Path, new: Path, since: float, processes: int | None) -> Replayed:
+    """Replay with a progress bar."""
     from rich.console import Console
     from rich.progress import Progress
 
-    from .replay import Replay
-    from .stores import open_store
+    from .replayers import replay_log
 
-    store = open_store(old.config.store, old.config.base)
-    told = Replay(old, new, since, store)
-    await store.open()
-    try:
-        for engine in (old, new):
-            await engine.history.lists.refresh()
-        last = await store.last()
-        with Progress(console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task("replaying", total=last)
-            after = 0
-            while after < last and (events := await store.read(after, _BATCH)):
-                await told.take(events)
-                after = events[-1].seq
-                progress.update(task, completed=after)
-    finally:
-        await store.close()
-    return told
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("replaying")
+        return replay_log(
+            file, new, since, processes, lambda done, total: progress.update(task, completed=done, total=total)
+        )
 
 
 # --- drawing -------------------------------------------------------------------------------------------
 
 
-def _draw(told: Replay) -> None:
+def _draw(told: Replayed) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -125,17 +100,17 @@ def _draw(told: Replay) -> None:
         console.print(f"note: {note}")
 
 
-def _summary(told: Replay) -> str:
+def _summary(told: Replayed) -> str:
     return (
         f"{told.changed_views:,} of {told.views:,} views would change, "
         f"for {len(told.changed_visitors):,} of {len(told.visitors):,} visitors"
     )
 
 
-def picture(told: Replay) -> str:
+def picture(told: Replayed) -> str:
     """An SVG: for each slot and what it shows, the views now (light) and under the proposed config (dark)."""
-    rows = [(slot, name) for slot in told.shown for name in sorted(told.shown[slot] | told.would[slot])]
-    most = max([count for of in (told.shown, told.would) for counts in of.values() for count in counts.values()] or [1])
+    rows = told.rows()
+    most = max([count for row in rows for count in row[2:]] or [1])
     height = 70 + _ROW * len(rows) + 20 * len(told.notes())
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" viewBox="0 0 {_WIDTH} {height}"'
@@ -145,9 +120,8 @@ def picture(told: Replay) -> str:
         f'<text x="12" y="24" font-size="16">{escape(_summary(told))}</text>',
         '<text x="12" y="44" fill="#555">views per slot and experience: now (light), proposed (dark)</text>',
     ]
-    for number, (slot, name) in enumerate(rows):
+    for number, (slot, name, now, then) in enumerate(rows):
         top = 56 + number * _ROW
-        now, then = told.shown[slot][name], told.would[slot][name]
         parts += [
             f'<text x="{_LEFT - 8}" y="{top + 14}" text-anchor="end">{escape(f"{slot}: {name}")}</text>',
             f'<rect x="{_LEFT}" y="{top + 2}" width="{_BAR * now / most:.1f}" height="8" fill="#9db8d9"/>',

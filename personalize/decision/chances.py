@@ -7,8 +7,8 @@ from typing import Final
 
 from ..model import Plan
 from .bandits import Bandit
-from .experiments import Split, is_among
-from .hashing import hash_unit, hash_units
+from .experiments import NONE, Split, Units, is_among, is_held_out
+from .hashing import hash_units
 from .mixes import Mix
 
 Holdout = tuple[float, str]  # percent and salt
@@ -25,7 +25,7 @@ class Chance:
     outlined for this visitor last, and the plan that came of it.
     """
 
-    __slots__ = ("_arms", "_drawn", "_holdout", "_id", "_kept", "_splits", "_units", "after", "plan")
+    __slots__ = ("_apart", "_arms", "_drawn", "_holdout", "_id", "_kept", "_splits", "_units", "after", "plan")
 
     def __init__(
         self,
@@ -41,16 +41,20 @@ class Chance:
         self._holdout = holdout
         self._arms: dict[int, int] = {}
         self._drawn: dict[int, int] = {}
-        self._units: dict[str, float] = {}
+        self._apart: dict[Holdout, bool] = {}
+        self._units: Units = NONE
         self.after: object = None
         self.plan: Plan | None = None
 
     def foresee(self, seeds: Sequence[str]) -> None:
-        """Work out what will be asked for, all at once."""
-        if self._id is not None and not self._kept:  # whoever was assigned before is not drawn again
-            missing = [seed for seed in seeds if seed not in self._units] if self._units else seeds
-            if len(missing) >= _TOGETHER:
-                self._units.update(zip(missing, hash_units(missing, self._id), strict=True))
+        """Work out at once what will be asked for, until `settle`."""
+        # Where many were assigned before, few are drawn, and it is quicker to wait for those.
+        if self._id is not None and len(seeds) >= max(_TOGETHER, 2 * len(self._kept)):
+            self._units = dict(zip(seeds, hash_units(seeds, self._id), strict=True))
+
+    def settle(self) -> None:
+        """Let go of what was foreseen; what was asked stays."""
+        self._units = NONE
 
     def arm(self, place: int) -> int:
         """The variant's index in the experiment at a place among the route's, -1 where the visitor is not in it."""
@@ -83,8 +87,10 @@ class Chance:
         """Whether a holdout has the visitor."""
         if holdout is None or self._id is None:
             return False
-        percent, salt = holdout
-        unit = self._units.get(salt)
-        if unit is None:
-            unit = self._units[salt] = hash_unit(salt, self._id) or 0.0
-        return is_among(unit, percent)
+        known = self._apart.get(holdout)
+        if known is None:
+            percent, salt = holdout
+            unit = self._units.get(salt)
+            known = is_held_out(salt, percent, self._id) if unit is None else is_among(unit, percent)
+            self._apart[holdout] = known
+        return known

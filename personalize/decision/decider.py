@@ -176,6 +176,7 @@ class Decider:
             choices = list(outline.fixed)
             for place, slot, found in outline.open:
                 choices[place] = slot.choose(found, chance, outline.bot)
+        chance.settle()
         key = tuple(map(id, choices))  # the slots keep every choice there is, so no id is given twice
         return self._plans.get(key) or self._plans.keep(key, Plan(tuple(choices)))
 

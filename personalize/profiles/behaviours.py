@@ -36,12 +36,17 @@ def _viewed(spec: Mapping[str, Any], profile: Profile, now: float, products: Cat
     since = now - spec["within"] if "within" in spec else float("-inf")
     on_path = _path_test(spec["path"]) if "path" in spec else None
     of_product = not _OF_A_PRODUCT.isdisjoint(spec)
+    counted = "times" in spec or "items" in spec
     times, items = 0, set()
-    for time, item, path in profile.views:
-        if time < since or (on_path is not None and not on_path(path)):
+    for time, item, path in reversed(profile.views):
+        if time < since:
+            break  # they are sorted
+        if on_path is not None and not on_path(path):
             continue
         if of_product and not _meets(spec, item, products):
             continue
+        if not counted:
+            return True
         times += 1
         items.add(item)
     return _counts_hold(spec, times, items)
