@@ -2,8 +2,8 @@
 
 Makes a log of that many page views over a week in SQLite: a tenth as many visitors, who come for four views at a time,
 250 of them at once, with product views, orders and log-ins among them. Then runs `personalize replay` on it as one
-would, and prints how long it took, the most memory that any process had, and what came of it. The proposed config
-changes rules on every page, so both are decided.
+would, and prints how long it took, how much processor time of all processes together, the most memory that any of
+them had, and what came of it. The proposed config changes rules on every page, so both are decided.
 """
 
 from __future__ import annotations
@@ -133,6 +133,12 @@ def fill(path: Path, views: int) -> int:
     return count + len(waiting)
 
 
+def processor_time() -> float:
+    """Seconds of processor time that all processes begun from here have used."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--views", type=int, default=1_000_000)
@@ -149,18 +155,20 @@ def main() -> None:
         new.write_text(NOW_CONFIG.format(back='{visits: {gte: 3}}', expire="1d"))
         console.print(f"{given.views:,} views in a log of {lines:,} lines, {log.stat().st_size / 1e6:,.0f} MB.")
         table = Table(title="personalize replay")
-        for name in ("processes", "seconds", "µs a view", "largest, MB", "views changed", "visitors changed"):
+        titles = ("processes", "seconds", "of a processor", "µs a view", "largest, MB", "views changed", "visitors")
+        for name in titles:
             table.add_column(name, justify="right")
         answers = set()
         for processes in given.processes:
-            command = [sys.executable, "-m", "personalize", "replay", str(now), str(new), "--json"]
-            began = time.perf_counter()
+            command = [sys.executable, "-m", "personalize", "replay", str(now), str(new), "--since", "8d", "--json"]
+            began, before = time.perf_counter(), processor_time()
             done = subprocess.run([*command, "--processes", str(processes)], stdout=subprocess.PIPE, check=True)
             took = time.perf_counter() - began
             told = json.loads(done.stdout)
             answers.add(done.stdout.partition(b'"views"')[2])
             largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-            cells = (f"{took:.1f}", f"{took / told['views'] * 1e6:.0f}", f"{largest:,.0f}")
+            used = processor_time() - before
+            cells = (f"{took:.1f}", f"{used:.1f}", f"{took / told['views'] * 1e6:.0f}", f"{largest:,.0f}")
             table.add_row(str(processes), *cells, f"{told['changed_views']:,}", f"{told['changed_visitors']:,}")
         console.print(table)
         console.print("All answers are the same." if len(answers) == 1 else "THE ANSWERS DIFFER.")

@@ -37,12 +37,14 @@ Shown = tuple[str | None, str | None, bool]  # experience, variant, held out
 @dataclass(frozen=True, slots=True)
 class Pair:
     """One page under both configs: `old` decides all that is there now, `new` only the slots that it may decide in
-    another way, and the others are the `same`. `slots` are those of both."""
+    another way, and the others are the `same`. `slots` are those of both; `members_alike` says that the segments that
+    `new` asks for are among those of `old`, and mean the same."""
 
     old: Route | None
     new: Route | None
     same: tuple[str, ...]
     slots: tuple[str, ...]
+    members_alike: bool
 
 
 class Replay:
@@ -136,6 +138,8 @@ class Replay:
             request = Request("GET", path, b"", "https", {}, other.params)
             if one is None or one.params != other.params or not self._facts_alike:
                 known = {}
+            elif not pair.members_alike:
+                known.pop("segments", None)
             after |= self._choices(self.new, pair.new, request, visitor, profile, event.time, known)
         self._compare(event, path, pair, before, after)
 
@@ -145,11 +149,15 @@ class Replay:
         if known is None:
             same = tuple(slot for slot in slots[0] if slot in slots[1] and slot in self._alike)
             left = tuple(slot for slot in slots[1] if slot not in same)
+            deciding = self.new.route_by(self.new.config, left) if left else None
+            asked = deciding.segments if deciding is not None else frozenset()
             known = self._pairs[slots] = Pair(
                 old=old,
-                new=self.new.route_by(self.new.config, left) if left else None,
+                new=deciding,
                 same=same,
                 slots=tuple(dict.fromkeys((*slots[0], *slots[1]))),
+                members_alike=self.old.config.segments == self.new.config.segments
+                and asked <= (old.segments if old is not None else frozenset()),
             )
             for route in (known.old, known.new):
                 facts = route.request_facts if route is not None else ()
@@ -176,13 +184,11 @@ class Replay:
         for behaviour in route.behaviours:
             if behaviour.key not in known:
                 known[behaviour.key] = behaviour_holds(behaviour, profile, now, engine.history.products)
-        facts = known
-        if route.segments:
+        if route.segments and "segments" not in known:
             remembered = profile.remembered if profile is not None else {}
             listed = engine.history.listed(visitor.id)
-            members = engine.segments.memberships(route.segments, known, remembered, now, listed)
-            facts = {**known, "segments": members}
-        plan = route.decider.decide(Case(facts, visitor, profile, now, engine.history.learning.allocations))
+            known["segments"] = engine.segments.memberships(route.segments, known, remembered, now, listed)
+        plan = route.decider.decide(Case(known, visitor, profile, now, engine.history.learning.allocations))
         return {choice.slot: choice for choice in plan.choices}
 
     def _compare(

@@ -93,7 +93,7 @@ class Segments:
         holding: set[str] = set()
         seen = {**facts, "segments": members}  # grows as inner segments are settled, before the outer ones
         for name in order:
-            if (name in listed or name not in self._listed) and self._rules.rule(name).test(seen):
+            if (name in listed or name not in self._listed) and self._rules.test(name)(seen):
                 holding.add(name)
                 members.add(name)
             elif (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..model import Step
 from .behaviours import Behaviour
+from .code import Test
 from .language import compile_rule
 from .rule import Facts, Rule
 
@@ -22,12 +23,19 @@ class SegmentRules:
     def __init__(self, segments: Mapping[str, Segment]) -> None:
         self._segments = segments
         self._rules: dict[str, Rule] = {}
+        self._tests: dict[str, Test] = {}
 
     def rule(self, name: str) -> Rule:
         """The segment's own condition. Raises KeyError for a name that is none."""
         if (rule := self._rules.get(name)) is None:
             rule = self._rules[name] = compile_rule(self._segments[name].condition, self._segments)
         return rule
+
+    def test(self, name: str) -> Test:
+        """Its condition as a function of facts. Raises KeyError for a name that is none."""
+        if (test := self._tests.get(name)) is None:
+            test = self._tests[name] = self.rule(name).code.function()
+        return test
 
     def order(self, names: Iterable[str]) -> tuple[str, ...]:
         """The names and everything they are made of, each after what it is made of."""
