@@ -89,7 +89,8 @@ def begin(folder: Path, port: int, planted: bool) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "PERSONALIZE_WRITE_KEYS": KEY, "PERSONALIZE_SECRET": "s" * 40}
     options = ["--planted"] if planted else []
     command = [sys.executable, "-m", "proofs.kills", "--serve", str(folder), "--port", str(port), *options]
-    return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    with (folder / "server.err").open("ab") as said:
+        return subprocess.Popen(command, env=environment, stderr=said)
 
 
 def free_port() -> int:
@@ -158,6 +159,8 @@ async def use(port: int, turn: int, before: Sent, seconds: float, server: subpro
                 await ask(port, "GET / HTTP/1.1")
                 break
             except (OSError, EOFError):
+                if server.poll() is not None:
+                    raise RuntimeError(f"a server ended by itself, with {server.returncode}")
                 await asyncio.sleep(0.01)
     sent.restart = time.monotonic() - began
 
@@ -289,12 +292,15 @@ def run(
 ) -> Found:
     """`longest` is how many seconds a server lives at most after its first answer."""
     found, sent, chance = Found(), Sent(), random.Random(seed)
-    port, path = free_port(), folder / "log.db"
+    path = folder / "log.db"
     task = bar.add_task("kills", total=times) if bar is not None else None
     for turn in range(times):
+        port = free_port()  # a new one each time: somebody else may take the last one while nobody listens
         server = begin(folder, port, planted)
         try:
             sent = asyncio.run(use(port, turn, sent, chance.uniform(0.05, longest), server))
+        except (RuntimeError, TimeoutError) as error:
+            raise RuntimeError(f"kill {turn}: {error!r}\n{(folder / 'server.err').read_text()[-3000:]}")
         finally:
             server.kill()
             server.wait()
