@@ -91,7 +91,7 @@ async def test_b40_a_bandit_shows_more_of_what_earns_more_and_logs_how_likely(
     later = shown(await stored(app, "Page Viewed"))[121:]
     for context, liked in (("", "kind"), ("phone", "loud")):
         mine = [seen for seen in later if seen["context"] == context]
-        # Ids are drawn at random: at 0.8 each, twenty or fewer of forty come about once in a hundred thousand times.
+        # Ids are drawn at random: at 0.8 each, twenty or fewer of forty come about twice in a hundred thousand times.
         assert sum(seen["variant"] == liked for seen in mine) > 20
         for seen in mine:
             assert seen["propensity"] > 0.8 if seen["variant"] == liked else 0.02 <= seen["propensity"] < 0.2
