@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from .hot import KEPT_FOR, MOST, by_key
 from .lane import Lane, is_damage
+from .many import in_parts
 
 _TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS shown (visitor TEXT NOT NULL, time REAL NOT NULL, key TEXT NOT NULL,"
@@ -65,17 +65,11 @@ class SqliteHotState:
         return db
 
     def _remember(self, db: sqlite3.Connection, rows: list[tuple[str, float, str]], now: float) -> None:
-        with closing(db.cursor()) as cursor:
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                cursor.executemany("INSERT OR IGNORE INTO shown VALUES (?, ?, ?)", rows)
-                if time.monotonic() - self._swept > _SWEEP:
-                    self._swept = time.monotonic()
-                    cursor.execute("DELETE FROM shown WHERE time < ?", (now - KEPT_FOR,))
-                cursor.execute("COMMIT")
-            finally:
-                if db.in_transaction:
-                    cursor.execute("ROLLBACK")
+        for values, told in in_parts(db, rows):
+            db.execute(f"INSERT OR IGNORE INTO shown SELECT * FROM ({values}) WHERE column1 IS NOT NULL", told)
+        if time.monotonic() - self._swept > _SWEEP:
+            self._swept = time.monotonic()
+            db.execute("DELETE FROM shown WHERE time < ?", (now - KEPT_FOR,))
 
 
 def _text(value: str) -> str:

@@ -2,8 +2,9 @@
 
 Rule 1  A commit survives the death of the process: WAL with synchronous=NORMAL hands each commit to the operating
         system (https://sqlite.org/wal.html). A power cut may lose the last commits, never the file.
-Rule 2  Every write begins with BEGIN IMMEDIATE: seq is given in the order of commits, so a reader that has seen
-        seq n will never find a smaller one later.
+Rule 2  Every write takes SQLite's write lock before it reads anything, by BEGIN IMMEDIATE or as one statement that is
+        a transaction by itself: seq is given in the order of commits, so a reader that has seen seq n will never find
+        a smaller one later.
 Rule 3  Nothing runs on the event loop. Writes and reads have a thread and a connection each, so that a locked
         database does not keep a page from reading a profile.
 Rule 4  A damaged file is moved aside and said, never overwritten. Whoever opens, repairs or replaces the file holds
@@ -25,7 +26,8 @@ from ..errors import StoreError
 from ..model import ERASED, Event
 from ..protocols import Observer
 from .lane import Lane, is_damage
-from .rows import event_of, row_of, text_of
+from .many import in_parts
+from .rows import Row, event_of, row_of, text_of
 
 try:
     import fcntl
@@ -47,16 +49,15 @@ _STEPS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE TABLE kept (grp TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (grp, key))",
     ),
 )
-_INSERT: Final = "INSERT INTO events (id, name, time, visitor, properties) VALUES (?, ?, ?, ?, ?)"
-# With a look-up of its own, since ON CONFLICT would use up a seq for what it leaves out.
-_INSERT_NEW: Final = (
-    "INSERT INTO events (id, name, time, visitor, properties) SELECT ?1, ?2, ?3, ?4, ?5"
-    " WHERE NOT EXISTS (SELECT 1 FROM events WHERE id = ?1)"
-)
+_INSERT: Final = "INSERT INTO events (id, name, time, visitor, properties) SELECT * FROM"
+# A look-up of its own, since ON CONFLICT would use up a seq for what it leaves out. It sees the table as it was before
+# the statement.
+_NEW: Final = " AND NOT EXISTS (SELECT 1 FROM events WHERE id = column1)"
 _FORGET: Final = (
     "DELETE FROM events WHERE visitor = ? AND seq IS NOT (SELECT max(seq) FROM events WHERE visitor = ? AND name = ?)"
 )
 _TRIM: Final = "DELETE FROM events WHERE seq > ? AND seq <= ? AND name = ? AND time < ?"
+_REPLACED: Final = "ON CONFLICT DO UPDATE SET value = excluded.value"
 _AT_ONCE: Final = 500  # keys in one query
 _COLUMNS: Final = "SELECT seq, id, name, time, visitor, properties FROM events"
 
@@ -238,11 +239,24 @@ def _append(db: sqlite3.Connection, events: Sequence[Event]) -> tuple[int, int]:
     """Nearly always every event is new, and then nothing has to be looked up first."""
     rows = [row_of(event) for event in events]
     try:
-        with _transaction(db):
-            return db.executemany(_INSERT, rows).rowcount if rows else 0, _last(db)
-    except sqlite3.IntegrityError:  # an id is known; the transaction was rolled back
-        with _transaction(db):
-            return db.executemany(_INSERT_NEW, rows).rowcount, _last(db)
+        return _insert(db, rows, known=False)
+    except sqlite3.IntegrityError:  # an id is known, or comes twice; nothing was written
+        firsts: dict[str, Row] = {}
+        for row in rows:
+            firsts.setdefault(row[0], row)
+        return _insert(db, list(firsts.values()), known=True)
+
+
+def _insert(db: sqlite3.Connection, rows: Sequence[Row], *, known: bool) -> tuple[int, int]:
+    """How many were new, and the last one's seq. `known`: some of the ids may be in the log; those are left out."""
+    parts = list(in_parts(db, rows))
+    with _transaction(db) if len(parts) > 1 else contextlib.nullcontext():
+        new = last = 0
+        for values, told in parts:
+            cursor = db.execute(f"{_INSERT} ({values}) WHERE column1 IS NOT NULL{_NEW if known else ''}", told)
+            if cursor.rowcount:
+                new, last = new + cursor.rowcount, cursor.lastrowid or 0
+        return new, last or _last(db)
 
 
 def _remove(db: sqlite3.Connection, statement: str, *values: object) -> int:
@@ -278,10 +292,12 @@ def _keep(
             return False
         if alone:
             db.execute("DELETE FROM kept WHERE grp = ?", (group,))
-        gone = [(group, text_of(key)) for key, value in values.items() if value is None]
-        db.executemany("DELETE FROM kept WHERE grp = ? AND key = ?", gone)
+        gone = [(text_of(key),) for key, value in values.items() if value is None]
+        for keys, told in in_parts(db, gone):
+            db.execute(f"DELETE FROM kept WHERE grp = ? AND key IN ({keys})", (group, *told))
         put = [(group, text_of(key), value) for key, value in values.items() if value is not None]
-        db.executemany("INSERT INTO kept VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", put)
+        for rows, told in in_parts(db, put):
+            db.execute(f"INSERT INTO kept SELECT * FROM ({rows}) WHERE column1 IS NOT NULL {_REPLACED}", told)
         db.execute("INSERT INTO stands VALUES (?, ?) ON CONFLICT DO UPDATE SET upto = excluded.upto", (group, upto))
         return True
 
