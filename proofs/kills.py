@@ -77,8 +77,8 @@ def serve(folder: Path, port: int, planted: bool) -> None:
     if planted:
         from personalize.events import EventLog
 
-        async def at_once(self: EventLog) -> None:
-            return
+        async def at_once(self: EventLog) -> bool:
+            return True
 
         EventLog.written = at_once  # type: ignore[method-assign]
     app = PersonalizeMiddleware(shop, {**CONFIG, "store": f"sqlite:///{folder}/log.db"})

@@ -32,7 +32,7 @@ from .limits import Buckets
 from .posthog import read_capture
 from .segment import Caller, Message, Refusal, make_events, read_message
 
-_EVENTS_A_TURN: Final = 25  # between two turns of other tasks: one or two milliseconds
+_EVENTS_A_TURN: Final = 100  # between two turns of other tasks: one or two milliseconds
 _CHARACTERS_A_TURN: Final = MOST_OF_AN_EVENT
 _BUSY: Final = 1.0  # seconds after which to try again when the log is behind
 _PATIENCE: Final = 5.0  # seconds that an answer waits for the commit
@@ -76,10 +76,10 @@ class Answer:
 
 class Log:
     """What the collector needs of the log, as functions: `record` one event, how many more there is `room` for, and
-    `written`, which returns when everything recorded before is committed (or given up)."""
+    `written`, which returns when everything recorded before is committed or given up, and says whether all of it is."""
 
     def __init__(
-        self, record: Callable[[Event], None], room: Callable[[], int], written: Callable[[], Awaitable[None]]
+        self, record: Callable[[Event], None], room: Callable[[], int], written: Callable[[], Awaitable[bool]]
     ) -> None:
         self.record = record
         self.room = room
@@ -110,8 +110,6 @@ class Collector:
         self._server = Buckets(limits.server, limits.server * _BURST)
         self._visitors = Buckets(limits.visitor, limits.visitor * _BURST)
         self._addresses = Buckets(limits.address, limits.address * _BURST)
-        self._gathering: asyncio.Task[None] | None = None  # the write that newcomers still share
-        self._last: asyncio.Task[None] | None = None
 
     async def take(self, door: Door, request: Request, client: str, receive: Receive, now: float) -> Answer | None:
         """The answer to one POST; None if the client left. Never raises for what the client sent."""
@@ -211,21 +209,22 @@ class Collector:
         skew = skew_of(envelope.get("sentAt", envelope.get("sent_at")), caller.now)
         taken = _Taken()
         taken.refused[Refusal.BROKEN] += others
-        since = 0
-        for number, piece in enumerate(pieces, 1):
+        since = characters = 0
+        for number, piece in enumerate(pieces):
+            if since >= _EVENTS_A_TURN or characters > _CHARACTERS_A_TURN:
+                since = characters = 0
+                await asyncio.sleep(0)
             made = _events_of(piece, read, door.kind, skew, caller)
             if isinstance(made, Refusal):
                 taken.refused[made] += 1
                 self._observer.count("collector.refused")
                 if len(taken.places) < _TOLD:
-                    taken.places.append({"index": number - 1, "reason": str(made)})
+                    taken.places.append({"index": number, "reason": str(made)})
             else:
                 taken.events += made
                 taken.accepted += 1
-            since += len(piece) if isinstance(piece, str) else 0
-            if number % _EVENTS_A_TURN == 0 or since > _CHARACTERS_A_TURN:
-                since = 0
-                await asyncio.sleep(0)
+            since += 1
+            characters += len(piece) if isinstance(piece, str) else 0
         return taken
 
     async def _write(self, events: list[Event]) -> None:
@@ -239,27 +238,13 @@ class Collector:
             self._log.record(event)
         if before - self._log.room() < len(events):
             raise _not_written()  # the log is closed
-        writing = self._written()
-        done, _ = await asyncio.wait((writing,), timeout=_PATIENCE)
-        if not done:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                written = await self._log.written()
+        except TimeoutError:
+            written = False
+        if not written:
             raise _not_written()
-        writing.result()
-
-    def _written(self) -> asyncio.Task[None]:
-        """A write that begins after now. Whoever comes while one is under way shares the one after it, so that many
-        small batches cost one commit. A task of its own: a client who leaves ends nothing that others wait for."""
-        loop = asyncio.get_running_loop()
-        if self._gathering is None or self._gathering.get_loop() is not loop:
-            previous = self._last if self._last is not None and self._last.get_loop() is loop else None
-            self._gathering = self._last = loop.create_task(self._write_after(previous), name="personalize collector")
-            self._last.add_done_callback(_hear)
-        return self._gathering
-
-    async def _write_after(self, previous: asyncio.Task[None] | None) -> None:
-        if previous is not None:
-            await asyncio.wait((previous,))
-        self._gathering = None
-        await self._log.written()
 
 
 class _Taken:
@@ -371,9 +356,3 @@ def is_same_origin(request: Request) -> bool:
 
 def _not_written() -> CollectError:
     return CollectError(503, "not_written", "the log can't be written just now; try again", _PATIENCE)
-
-
-def _hear(writing: asyncio.Future[None]) -> None:
-    """Nobody waits any more; an error that nobody takes would be complained about by asyncio."""
-    if not writing.cancelled():
-        writing.exception()

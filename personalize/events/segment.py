@@ -107,7 +107,7 @@ def read_message(raw: Any, kind: str | None, skew: float, now: float) -> Message
         time=raw.get("originalTimestamp", raw.get("timestamp")),
         skew=skew_of(raw["sentAt"], now) if "sentAt" in raw else skew,
         traits=traits if isinstance(traits, dict) else None,
-        other_id=tidy_id(raw.get("groupId") if kind == "group" else raw.get("previousId", raw.get("from"))),
+        other_id=_other_id(raw, kind) if kind in ("group", "alias") else "",
         path=path_of(page) if isinstance(page, dict) else "",
         provenance=_mapping(context.get("provenance")) or None,
     )
@@ -167,6 +167,8 @@ def _visitor(message: Message, caller: Caller) -> str:
 
 def _ids(message: Message, visitor: str) -> dict[str, str]:
     """The ids that were told besides the visitor's. From a browser they are claims, which `$via` tells."""
+    if not message.anonymous_id and visitor == f"u:{message.user_id}" and message.kind != "alias":
+        return {}  # as servers mostly tell it
     told = {"user_id": message.user_id, "anonymous_id": message.anonymous_id}
     if message.kind == "alias":
         told["previous_id"] = message.other_id
@@ -231,6 +233,10 @@ def path_of(page: Mapping[str, Any]) -> str:
         except ValueError:
             return ""
     return ""
+
+
+def _other_id(raw: Mapping[str, Any], kind: str) -> str:
+    return tidy_id(raw.get("groupId") if kind == "group" else raw.get("previousId", raw.get("from")))
 
 
 def _name(value: object) -> str:
