@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "personalize"
-GROUND = {"model", "protocols", "errors", "breaker", "paths", "quantities", "conditions", "config"}
+GROUND = {"model", "protocols", "errors", "breaker", "packed", "paths", "quantities", "conditions", "config"}
 FLOORS = {
     "visitor", "segments", "decision", "content", "page", "events", "stores", "profiles", "recommend", "bandits",
     "reports",
@@ -54,7 +54,7 @@ ROOF = {
 }  # fmt: skip
 # Ground parts lean on each other in one direction only (names for types, under TYPE_CHECKING, are no arrows there).
 BELOW = {
-    "quantities": set(), "paths": set(), "breaker": set(), "model": set(), "errors": set(), "protocols": {"model"},
+    "quantities": set(), "paths": set(), "breaker": set(), "packed": set(), "model": set(), "errors": set(), "protocols": {"model"},
     "conditions": {"model", "errors", "paths", "quantities"},
     "config": {"model", "errors", "paths", "quantities", "conditions"},
 }  # fmt: skip

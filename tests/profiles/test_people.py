@@ -109,8 +109,8 @@ class Remembers(People):
     """Planted bug: what was told once is never looked at again, whoever was parted since."""
 
     def _is_known(self, event: Event, ids: tuple[str, ...]) -> bool:
-        known = self._last.get(event.visitor) == ids
-        self._last[event.visitor] = ids
+        known = self._last.get(event.visitor) == str(ids)
+        self._last[event.visitor] = str(ids)
         return known
 
 
