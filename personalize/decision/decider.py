@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from ..conditions import Behaviour, SegmentRules
 from ..model import Allocation, Choice, Draw, Plan, Profile, Step, Visitor
 from .answers import Answers
-from .bandits import Bandit
+from .bandits import Bandit, last_draw
 from .chances import Chance, Holdout
 from .compiler import SlotCompiler
+from .experiments import kept_by
 from .finding import compile_finder
 from .inputs import key_maker
 from .memo import Memo
@@ -183,13 +184,12 @@ class Decider:
     def _chance(self, id: str | None, profile: Profile | None) -> Chance:
         """The visitor's chances, remembered by the id and by what was assigned before. Of that only this route's
         experiments count, and all of them stand in the key."""
-        kept = profile.assignments if profile is not None and self._splits and id is not None else {}
-        counted = {key: name for key, name in kept.items() if key in self._kept} if kept else {}
-        key = (id, frozenset(counted.items())) if counted else id
+        kept = kept_by(id, profile, self._kept) if self._splits else ()
+        key = (id, *[frozenset(seen.items()) for seen in kept]) if kept else id
         known = self._chances.get(key)
         if known is not None:
             return known
-        return self._chances.keep(key, Chance(id, counted, self._splits, self._held_out))
+        return self._chances.keep(key, Chance(id, kept, self._splits, self._held_out))
 
     def _draw(self, case: Case, id: str, profile: Profile | None, chance: Chance) -> Mapping[str, Draw]:
         """What the bandits draw for the visitor now, by experiment; the arms are put into `chance`."""
@@ -200,7 +200,8 @@ class Decider:
         for place, bandit in self._bandits:
             key = bandit.key
             takes_part = chance.takes_part(place)
-            draw = bandit.draw(id, takes_part, last.get(key), members, case.now, case.allocations.get(key))
+            before = last_draw(id, last, key, case.now) if last else None
+            draw = bandit.draw(id, takes_part, before, members, case.now, case.allocations.get(key))
             arms[place] = -1 if draw is None else bandit.names.index(draw.variant)
             if draw is not None:
                 draws[key] = draw
@@ -209,4 +210,4 @@ class Decider:
 
 
 _NO_DRAWS: Mapping[str, Draw] = {}
-_UNDRAWN = Chance(None, {}, ())
+_UNDRAWN = Chance(None, (), ())

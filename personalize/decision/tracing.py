@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..conditions import SegmentRules
 from ..model import Choice, Draw, Profile, Step
 from .bandits import Bandit, drawn
-from .experiments import Split, hash_unit, is_held_out
+from .experiments import Kept, Split, hash_unit, is_held_out, kept_by
 from .mixes import Mix
 from .slot import CompiledExperience, CompiledSlot
 
@@ -107,7 +107,7 @@ def _experiment(
     what = f"is in experiment {split.key}"
     if id is None:
         return Step(what, False, "no id to split by")
-    kept = profile.assignments if profile is not None else {}
+    kept = kept_by(id, profile, split.keys)
     draw = draws.get(split.key) if isinstance(split, Bandit) else None
     arm = split.assign(id, kept) if draw is None else split.names.index(draw.variant)
     if arm < 0:
@@ -121,7 +121,7 @@ def _experiment(
     return Step(what, True, f"{split.explain(id, kept)}: {name}{forced}", inner)
 
 
-def _level(key: str, part: Split, id: str, kept: Mapping[str, str]) -> Step:
+def _level(key: str, part: Split, id: str, kept: Kept) -> Step:
     """What one part of a multivariate experiment was drawn as."""
     level = part.names[part.assign(id, kept)]
     return Step(f"{part.key.removeprefix(f'{key}/')} is {level}", True, part.explain(id, kept))

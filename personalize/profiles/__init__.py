@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .behaviours import behaviour_holds
 from .facts import PROFILE_FACTS
-from .fold import apply_event
-from .identity import Conflict, Identity
+from .fold import apply_before, apply_event
+from .identity import Conflict, Identity, Member, before_sign_out
 from .ids import external_id
 from .just_shown import with_just_shown
 from .people import KnownPeople, People, Person
@@ -17,10 +17,13 @@ __all__ = [
     "Conflict",
     "Identity",
     "KnownPeople",
+    "Member",
     "People",
     "Person",
     "Profiles",
+    "apply_before",
     "apply_event",
+    "before_sign_out",
     "behaviour_holds",
     "external_id",
     "first_party",

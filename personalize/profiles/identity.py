@@ -18,7 +18,7 @@ Rule 5  A person has at most 500 ids. A link beyond that is refused: such an id 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,15 +29,24 @@ _NOBODY: Final[frozenset[str]] = frozenset()
 _MOST_CONFLICTS: Final = 1000  # the newest are kept
 _MOST_IDS: Final = 500  # of one person; who has more is no person, but an id that many share
 _MOST_NODES: Final = 10_000  # the same, with each part of a timeline
+_LOOKED_BACK: Final = 16  # sign-outs: a browser that many share is not read from its beginning after each of them
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A part of one id's timeline: its events with `after` < seq <= `upto`."""
+    """A part of one id's timeline: its events with `after` < seq <= `upto`. What a browser was shown from `since` on
+    still decides which variants it is shown."""
 
     id: str
     after: int = 0
     upto: float = float("inf")
+    since: int = 0
+
+
+def before_sign_out(members: Iterable[Member]) -> list[Member]:
+    """What the browsers that are still the person's did before they were signed out."""
+    live = (member for member in members if member.upto == float("inf"))
+    return [Member(member.id, member.since, member.after) for member in live if member.since < member.after]
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +256,8 @@ class Identity:
         cuts = self._cuts.get(id_, [])
         place = int(number or 0)
         after = cuts[place - 1] if place else 0
-        return Member(id_, after, cuts[place] if place < len(cuts) else float("inf"))
+        since = cuts[place - _LOOKED_BACK - 1] if place > _LOOKED_BACK else 0
+        return Member(id_, after, cuts[place] if place < len(cuts) else float("inf"), since)
 
 
 def _numbered(id_: str, number: int) -> str:

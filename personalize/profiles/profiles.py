@@ -26,7 +26,8 @@ from typing import Any, Final
 from ..model import EXPIRED, OPERATOR, Catalogue, Event, Profile
 from ..packed import Packed
 from ..protocols import Store
-from .fold import apply_event
+from .fold import apply_before, apply_event
+from .identity import before_sign_out
 from .ids import parts
 from .packing import packed, unpacked
 from .people import KnownPeople, People, Person, Persons, alone
@@ -218,6 +219,9 @@ class Profiles:
         the first events, where they are known."""
         upto = await self._store.last() if len(person.ids) > 1 else math.inf  # Rule 4
         profile, found = Profile(person.name), 0
+        async for events in timeline(self._store, before_sign_out(person.members)):
+            for event in events:
+                apply_before(profile, event)
         if page is not None:
             found = await self._fold(profile, page)
             if found < PAGE:
