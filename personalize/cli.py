@@ -7,10 +7,8 @@ import json
 import sys
 import time
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -22,18 +20,18 @@ from .previewing import preview
 from .replaying import replay
 from .reporting import report
 from .switch import history, pause, resume
+from .terminal import CommandObserver, Commands, address, console, moment
 from .triggers import triggers_command
 from .upkeep.commands import copy_store, rebuild
 
 if TYPE_CHECKING:
     from .config import Config
-    from .errors import ConfigError
     from .explain import Explanation
 
 FILE = click.argument("file", type=click.Path(path_type=Path), default="personalize.yaml")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="personalize")
 def main() -> None:
     """personalize: a segment of one, for any ASGI site.
@@ -72,7 +70,7 @@ def check(file: Path, style: str, strict: bool) -> None:
         sys.exit(1)
 
 
-@main.command()
+@main.command(short_help="Print a JSON Schema of the config for your editor.")
 def schema() -> None:
     """Print a JSON Schema of the config, for the YAML plugin of your editor."""
     from .config.schema import json_schema
@@ -80,9 +78,9 @@ def schema() -> None:
     click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
 
 
-@main.command()
+@main.command(short_help="Show what each slot of a page would show, and why.")
 @FILE
-@click.argument("url")
+@click.argument("url", callback=address)
 @click.option(
     "--cookie", "cookies", multiple=True, metavar="NAME=VALUE", help="A cookie the visitor sends. May be repeated."
 )
@@ -94,7 +92,7 @@ def schema() -> None:
     metavar="SEGMENT",
     help="Take the visitor to be in a segment, and to consent. May be repeated.",
 )
-@click.option("--at", "moment", metavar="TIME", help='Decide as of then: "2026-12-24 18:00" in the config\'s timezone.')
+@click.option("--at", "at", metavar="TIME", help='Decide as of then: "2026-12-24 18:00" in the config\'s timezone.')
 @click.option(
     "--page",
     metavar="FILE",
@@ -108,21 +106,16 @@ def explain(
     cookies: tuple[str, ...],
     headers: tuple[str, ...],
     segments: tuple[str, ...],
-    moment: str | None,
+    at: str | None,
     page: str | None,
     as_json: bool,
 ) -> None:
     """Show what each slot of URL would show, why this, and why not the others."""
-    from .errors import ConfigError
-
     try:
         text = None if page is None else sys.stdin.buffer.read() if page == "-" else Path(page).read_bytes()
     except OSError as error:
         raise click.BadParameter(f"{page}: {error.strerror}", param_hint="--page")
-    try:
-        told = asyncio.run(_explain(file, url, cookies, headers, segments, moment, text))
-    except ConfigError as error:
-        _refuse(error, file)
+    told = asyncio.run(_explain(file, url, cookies, headers, segments, at, text))
     if as_json:
         click.echo(json.dumps(told.as_json(), indent=2, ensure_ascii=False))
     else:
@@ -149,10 +142,9 @@ def _serving(file: Path) -> Config:
     from .checked import load_checked
     from .engine import Engine
     from .history import History
-    from .observe import LogObserver
 
     config = load_checked(file)
-    observer = LogObserver()
+    observer = CommandObserver()
     Engine(config, History.at("memory", config.base, config.products, observer), ("check" * 8,), observer, new_id=str)
     return config
 
@@ -163,16 +155,15 @@ async def _explain(
     cookies: tuple[str, ...],
     headers: tuple[str, ...],
     segments: tuple[str, ...],
-    moment: str | None,
+    at: str | None,
     page: bytes | None,
 ) -> Explanation:
     from .client_apps import look
     from .explain import explain as explain_request
     from .explain import read_url
-    from .observe import LogObserver
     from .reload import Watcher
 
-    watcher = Watcher(file, LogObserver())
+    watcher = Watcher(file, CommandObserver())
     config = watcher.engine.config
     if unknown := [s for s in segments if s not in config.segments]:
         raise click.BadParameter(
@@ -180,7 +171,7 @@ async def _explain(
         )
     if bare := [c for c in cookies if "=" not in c]:
         raise click.BadParameter(f'"{bare[0]}" is no cookie; write NAME=VALUE', param_hint="--cookie")
-    now = _moment(moment, config.timezone) if moment else time.time()
+    now = moment(at, config.timezone) if at else time.time()
     pairs = [_header(h) for h in headers]
     await watcher.history.start()
     await watcher.history.lists.refresh()
@@ -196,42 +187,20 @@ async def _explain(
         await watcher.close()
 
 
-def _moment(text: str, timezone: str) -> float:
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(f'"{text}" is no time; write "2026-12-24 18:00"', param_hint="--at")
-    return (when if when.tzinfo else when.replace(tzinfo=ZoneInfo(timezone))).timestamp()
-
-
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
-    if not colon:
+    if not colon or not name.isascii():
         raise click.BadParameter(f'"{text}" is no header; write "Name: value"', param_hint="--header")
     return name.strip(), value.strip()
-
-
-def _refuse(error: ConfigError, file: Path) -> None:
-    from .config import render
-
-    render(error.problems, "text", file, None)
-    sys.exit(1)
-
-
-def _width() -> int | None:
-    """The terminal's own; into a pipe or a file nothing is cut to a screen's width."""
-    return None if sys.stdout.isatty() else 300
 
 
 # --- drawing -------------------------------------------------------------------------------------------
 
 
 def _draw(told: Explanation, segments: tuple[str, ...]) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.tree import Tree
 
-    console = Console(highlight=False, width=_width())
     root = Tree(f"[bold]{escape(told.path)}[/]")
     _grow(root, told.identity)
     if not told.slots:
@@ -254,7 +223,7 @@ def _draw(told: Explanation, segments: tuple[str, ...]) -> None:
             _grow(branch, step)
     for warning in told.warnings:
         root.add(f"[yellow]{escape(warning)}[/]")
-    console.print(root)
+    console().print(root)
 
 
 def _grow(branch: object, step: object) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from html import escape
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .errors import ConfigError, StoreError
+from .terminal import console, progress
 
 if TYPE_CHECKING:
     from .replayed import Replayed
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 _ROW, _LEFT, _BAR, _WIDTH = 22, 300, 480, 900  # pixels of the picture
 
 
-@click.command()
+@click.command(short_help="Show what a changed config would have shown in past views.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("new", type=click.Path(path_type=Path))
 @click.option("--since", default="7d", show_default=True, metavar="DURATION", help="How far back views are decided.")
@@ -36,21 +35,13 @@ def replay(file: Path, new: Path, since: str, as_json: bool, svg: Path | None, p
     Nothing is recorded and no content is fetched. Whom a view is shown to is known from the log up to then; what the
     log does not hold (such as the query, the device and the country) is told in the notes below the table.
     """
-    from .config import render
     from .config.models import duration
 
     try:
         seconds = duration(since)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--since")
-    try:
-        told = _replay(file, new, time.time() - seconds, processes)
-    except ConfigError as error:
-        mark = error.problems[0].mark.file
-        render(error.problems, "text", new if mark == str(new) else file, None)
-        sys.exit(1)
-    except StoreError as error:
-        raise click.ClickException(str(error))
+    told = _replay(file, new, time.time() - seconds, processes)
     if svg is not None:
         svg.write_text(picture(told), encoding="utf-8")
     if as_json:
@@ -61,15 +52,12 @@ def replay(file: Path, new: Path, since: str, as_json: bool, svg: Path | None, p
 
 def _replay(file: Path, new: Path, since: float, processes: int | None) -> Replayed:
     """Replay with a progress bar."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from .replayers import replay_log
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("replaying")
+    with progress() as bar:
+        task = bar.add_task("replaying")
         return replay_log(
-            file, new, since, processes, lambda done, total: progress.update(task, completed=done, total=total)
+            file, new, since, processes, lambda done, total: bar.update(task, completed=done, total=total)
         )
 
 
@@ -77,11 +65,10 @@ def _replay(file: Path, new: Path, since: float, processes: int | None) -> Repla
 
 
 def _draw(told: Replayed) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, markup=False)
-    console.print(_summary(told))
+    screen = console(markup=False)
+    screen.print(_summary(told))
     if told.changes:
         table = Table(box=None, header_style="bold")
         for name in ("slot", "shows now", "would show"):
@@ -95,9 +82,9 @@ def _draw(told: Replayed) -> None:
             seen = f"{one.visitor[:8]} on {one.path}, {when} UTC"
             counts = (f"{change.views:,}", f"{len(change.visitors):,}")
             table.add_row(change.slot, change.before, change.after, *counts, seen)
-        console.print(table)
+        screen.print(table)
     for note in told.notes():
-        console.print(f"note: {note}")
+        screen.print(f"note: {note}")
 
 
 def _summary(told: Replayed) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from .errors import ConfigError, StoreError
+from .terminal import console
 
 if TYPE_CHECKING:
     from .model import Event
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 _BATCH: Final = 5000
 
 
-@click.command()
+@click.command(short_help="Count what was shown, and what the experiments did.")
 @click.argument("file", type=click.Path(path_type=Path), default="personalize.yaml")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def report(file: Path, as_json: bool) -> None:
@@ -30,27 +29,18 @@ def report(file: Path, as_json: bool) -> None:
     Exposures and visitors per slot, experience and variant; then for each experiment that was seen its variants, or
     each of its parts, against the control, with intervals. What a bandit did, `personalize bandit` says.
     """
-    from .config import render
     from .reports import as_json as rows_as_json
     from .reports import effects_as_json, effects_table, table
 
-    try:
-        rows, effects = asyncio.run(_report(file))
-    except ConfigError as error:
-        render(error.problems, "text", file, None)
-        sys.exit(1)
-    except StoreError as error:
-        raise click.ClickException(str(error))
+    rows, effects = asyncio.run(_report(file))
     if as_json:
         told = {"shown": rows_as_json(rows), "experiments": effects_as_json(effects)}
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
         return
-    from rich.console import Console
-
-    console = Console(width=None if sys.stdout.isatty() else 300)
-    console.print(table(rows))
+    screen = console()
+    screen.print(table(rows))
     for each in effects:
-        console.print(effects_table(each))
+        screen.print(effects_table(each))
 
 
 async def _report(file: Path) -> tuple[list[ExposureRow], list[EffectReport]]:

@@ -17,9 +17,9 @@ from zoneinfo import ZoneInfo
 import click
 
 from .changes import Change, changes
-from .errors import ConfigError, StoreError
 from .model import OPERATOR, PAUSED, RESUMED, Event
 from .pauses import EVERYTHING, Pauses
+from .terminal import console
 
 if TYPE_CHECKING:
     from .config import Config
@@ -30,7 +30,7 @@ BY = click.option("--by", default="", metavar="NAME", help="Who does it; else th
 WHY = click.option("--why", default="", metavar="TEXT", help="Said in the history and in explain.")
 
 
-@click.command()
+@click.command(short_help="Take something out of all pages, within seconds.")
 @FILE
 @TARGET
 @BY
@@ -66,7 +66,7 @@ def resume(file: Path, target: str, by: str, why: str) -> None:
     click.echo(f"{target} is resumed.")
 
 
-@click.command()
+@click.command(short_help="Show who changed what when.")
 @FILE
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def history(file: Path, as_json: bool) -> None:
@@ -99,14 +99,10 @@ def found(config: Config, name: str) -> str:
 
 
 def readable_config(file: Path) -> Config:
-    """The config, whose log other processes can reach. Tells what is wrong and exits, where something is."""
-    from .config import load_config, render
+    """The config, whose log other processes can reach."""
+    from .config import load_config
 
-    try:
-        config = load_config(file, products=False)
-    except ConfigError as error:
-        render(error.problems, "text", file, None)
-        raise SystemExit(1)
+    config = load_config(file, products=False)
     if config.store == "memory":
         raise click.ClickException("the log is in the memory of the process that serves: nobody else can reach it")
     return config
@@ -117,16 +113,13 @@ async def operators_events(config: Config, add: Event | None = None) -> list[Eve
     from .stores import open_store
 
     store = open_store(config.store, config.base)
+    await store.open()
     try:
-        await store.open()
-        try:
-            if add is not None:
-                await store.append([add])
-            return await store.of_visitor(OPERATOR)
-        finally:
-            await store.close()
-    except StoreError as error:
-        raise click.ClickException(str(error))
+        if add is not None:
+            await store.append([add])
+        return await store.of_visitor(OPERATOR)
+    finally:
+        await store.close()
 
 
 async def _held(config: Config, add: Event | None = None) -> Pauses:
@@ -147,7 +140,6 @@ def _tell_held(held: Pauses, but: str) -> None:
 
 
 def _draw(told: Sequence[Change], zone: ZoneInfo) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
@@ -156,4 +148,4 @@ def _draw(told: Sequence[Change], zone: ZoneInfo) -> None:
         when = datetime.fromtimestamp(change.time, zone).strftime("%Y-%m-%d %H:%M:%S")
         details = change.why or "\n".join(change.details)
         table.add_row(when, change.what, escape(change.target), escape(change.by), escape(details))
-    Console(highlight=False).print(table if told else "nothing was changed yet")
+    console().print(table if told else "nothing was changed yet")
