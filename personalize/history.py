@@ -18,7 +18,7 @@ from .pauses import Pauses
 from .profiles import Person, Profiles
 from .protocols import Fold, HotState, Observer, SavedFold, Store
 from .recommend import Embedded, ProofCounts
-from .stores import MemoryHotState, MemoryStore, open_hot_state, open_store
+from .stores import MemoryHotState, MemoryStore, beside, open_hot_state, open_store
 
 _NOT_LISTED: Final[frozenset[str]] = frozenset()
 
@@ -65,11 +65,12 @@ class History:
         base: Path,
         products: Catalogue,
         observer: Observer,
-        hot: str = "memory",
+        hot: str | None = None,
         keep: Mapping[str, float] | None = None,
     ) -> History:
         """By the config's `store`, `hot` and `retention`. Raises ValueError where an address names nothing."""
-        return cls(open_store(url, base, observer), products, observer, open_hot_state(hot, base, observer), keep)
+        shown = open_hot_state(beside(url) if hot is None else hot, base, observer)
+        return cls(open_store(url, base, observer), products, observer, shown, keep)
 
     def start(self) -> asyncio.Task[None]:
         """Begin to open the log and replay it, once per event loop (test clients make one per request); pages are

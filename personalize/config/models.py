@@ -232,10 +232,11 @@ class Config(Model):
         default="sqlite",
         description="The log: sqlite (beside this file), sqlite:///path, postgresql://user@host/database, memory.",
     )
-    hot: str = Field(
-        default="memory",
-        description="What visitors were just shown, so that caps hold across workers at once: memory (each worker its"
-        " own; others follow within a second), sqlite, sqlite:///path, redis://host:6379/0.",
+    hot: str | None = Field(
+        default=None,
+        description="What visitors were just shown, so that caps hold across workers at once. Left out: where the log"
+        " is. Else sqlite, sqlite:///path, postgresql://user@host/database, redis://host:6379/0, or memory (each worker"
+        " its own; others follow within a second)."
     )
     retention: dict[str, Duration] = Field(
         default={}, description="How long events of a kind are kept, by the event's name; others stay."

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..config.storage import POSTGRES, REDIS, server_trouble
 from ..protocols import Observer, Store
-from .hot import MemoryHotState, open_hot_state
+from .hot import MemoryHotState, beside, open_hot_state
 from .memory import MemoryStore
 from .postgres import PostgresStore
 from .sqlite import SqliteStore
 
-__all__ = ["MemoryHotState", "MemoryStore", "PostgresStore", "SqliteStore", "open_hot_state", "open_store"]
+__all__ = ["MemoryHotState", "MemoryStore", "PostgresStore", "SqliteStore", "beside", "open_hot_state", "open_store"]
 
 _KNOWN = "use sqlite, sqlite:///path, postgresql://user@host/database or memory"
 
@@ -31,9 +32,11 @@ def open_store(url: str, base: Path, observer: Observer | None = None) -> Store:
         if not rest.startswith("/") or rest.strip("/") in ("", ":memory:"):
             raise ValueError('a file is needed, such as "sqlite:///shop.db"; for a log in memory write "memory"')
         return SqliteStore(base / rest[1:], observer)
-    if scheme in ("postgresql", "postgres", "postgresql+asyncpg") and rest:
+    if scheme in POSTGRES and rest:
+        if trouble := server_trouble(rest):
+            raise ValueError(trouble)
         return PostgresStore(url)
-    if scheme in ("redis", "rediss", "valkey"):
+    if scheme in REDIS:
         raise ValueError(f'"{scheme}" keeps no log; write it as `hot`, and for the store {_KNOWN}')
     # An address may hold a password, so only its beginning is repeated.
     raise ValueError(f'"{scheme}" names no store; {_KNOWN}')

@@ -1,16 +1,19 @@
 """Hot state: what visitors were shown in the last minutes. In memory; and guarded, for a page that must not wait.
 
-`open_hot_state` turns the config's `hot:` into a HotState. See protocols.HotState for what it is for.
+`open_hot_state` turns the config's `hot:` (or, without one, its `store:`) into a HotState. See protocols.HotState for
+what it is for.
 """
 
 from __future__ import annotations
 
 import asyncio
+import posixpath
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from ..config.storage import POSTGRES, REDIS
 from ..errors import StoreError
 from ..protocols import HotState, Observer
 
@@ -92,10 +95,18 @@ class Guarded:
         self._failing = False
 
 
+def beside(store: str) -> str:
+    """The hot state of a log that has none named: in the same place, so that who shares the one shares the other."""
+    if not store.startswith("sqlite:"):
+        return store
+    path, suffix = posixpath.splitext(store)
+    return f"{path}-hot{suffix}"
+
+
 def open_hot_state(url: str, base: Path, observer: Observer | None = None) -> HotState:
-    """The hot state that `url` names: "memory", "sqlite" (`.personalize/hot.db` under `base`), "sqlite:///path", or
-    "redis://host:6379/0" (also rediss, valkey; `?prefix=` begins its keys). Nothing is opened yet.
-    Raises ValueError, with a message for the config's author, for anything else."""
+    """The hot state that `url` names: "memory", "sqlite" (`.personalize/hot.db` under `base`), "sqlite:///path",
+    "postgresql://user@host/database", or "redis://host:6379/0" (also rediss, valkey, unix; `?prefix=` begins its keys).
+    Nothing is opened yet. Raises ValueError, with a message for the config's author, for anything else."""
     scheme, _, rest = url.partition("://")
     if url == "memory":
         return MemoryHotState()
@@ -104,11 +115,16 @@ def open_hot_state(url: str, base: Path, observer: Observer | None = None) -> Ho
 
         path = base / ".personalize" / "hot.db" if url == "sqlite" else base / rest[1:]
         return Guarded(SqliteHotState(path), observer)
-    if scheme in ("redis", "rediss", "valkey", "unix") and rest:
+    if scheme in POSTGRES and rest:
+        from .hot_postgres import PostgresHotState
+
+        return Guarded(PostgresHotState(url), observer)
+    if scheme in REDIS and rest:
         from .redis import RedisHotState
 
         return Guarded(RedisHotState(url), observer)
-    raise ValueError(f'"{scheme}" names no hot state; use memory, sqlite, sqlite:///path or redis://host:6379/0')
+    known = "memory, sqlite, sqlite:///path, postgresql://user@host/database or redis://host:6379/0"
+    raise ValueError(f'"{scheme}" names no hot state; use {known}')
 
 
 def by_key(pairs: Sequence[tuple[float, str]]) -> dict[str, list[float]]:

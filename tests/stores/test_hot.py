@@ -9,6 +9,7 @@ import pytest
 
 from personalize.protocols import HotState
 from personalize.stores import MemoryHotState, open_hot_state
+from personalize.stores.hot_postgres import PostgresHotState
 from personalize.stores.hot_sqlite import SqliteHotState
 from personalize.stores.redis import RedisHotState
 from personalize.testing import HOT_STATE_LAWS
@@ -16,10 +17,10 @@ from personalize.testing import HOT_STATE_LAWS
 Law = Callable[[HotState, HotState], Awaitable[None]]
 
 
-@pytest.fixture(params=["memory", "sqlite", "redis"])
+@pytest.fixture(params=["memory", "sqlite", "postgres", "redis"])
 def url(request: pytest.FixtureRequest) -> str:
     kind: str = request.param
-    found: str = request.getfixturevalue("redis") if kind == "redis" else kind
+    found: str = request.getfixturevalue(kind) if kind in ("postgres", "redis") else kind
     return found
 
 
@@ -27,6 +28,8 @@ def opened(url: str, base: Path) -> HotState:
     """Without the guard, which gives up after 50 ms: a busy machine must not fail a law."""
     if url == "memory":
         return MemoryHotState()
+    if url.startswith("postgresql:"):
+        return PostgresHotState(url, patience=10.0)
     return SqliteHotState(base / "hot.db") if url == "sqlite" else RedisHotState(url, patience=10.0)
 
 
@@ -73,7 +76,7 @@ async def test_the_laws_catch_a_broken_hot_state(broken: type[MemoryHotState]) -
     assert caught
 
 
-@pytest.mark.parametrize("url", ["", "sqlite://", "sqlite:///", "postgresql://db/shop", "redis://"])
+@pytest.mark.parametrize("url", ["", "sqlite://", "sqlite:///", "postgresql://", "redis://"])
 def test_what_names_no_hot_state_is_refused(url: str, tmp_path: Path) -> None:
     """The message says what could be written instead."""
     with pytest.raises(ValueError, match="use memory, sqlite"):

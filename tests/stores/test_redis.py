@@ -102,6 +102,23 @@ async def test_a_cancelled_command_drops_its_connection(redis: str, proxied: Pro
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # redis-py, of a loop that is closed
+async def test_a_server_that_greets_slowly_is_reached(redis: str, proxied: Proxied, soon: Soon) -> None:
+    """A page waits less than it takes to connect: the connection is made all the same, and serves the pages after."""
+    async with proxied(*address(redis)) as proxy:
+        proxy.greeting = 0.15
+        observer = Heard()
+        hot = Guarded(RedisHotState(through(redis, proxy), patience=5.0), observer)
+
+        async def reached() -> bool:
+            failed = observer.counted["hot.failed"]
+            await hot.recall("ann")
+            return observer.counted["hot.failed"] == failed
+
+        assert not await reached()
+        await soon(reached)
+        await hot.close()
+
+
 def test_each_event_loop_has_its_own_connections(redis: str) -> None:
     """Hot state that was used on one event loop goes on on the next."""
     state = RedisHotState(redis)
