@@ -55,7 +55,8 @@ ROOF = {
 }  # fmt: skip
 # Ground parts lean on each other in one direction only (names for types, under TYPE_CHECKING, are no arrows there).
 BELOW = {
-    "quantities": set(), "paths": set(), "breaker": set(), "packed": set(), "model": set(), "errors": set(), "protocols": {"model"},
+    "quantities": set(), "paths": set(), "breaker": set(), "packed": set(), "model": set(), "errors": set(),
+    "protocols": {"model"},
     "conditions": {"model", "errors", "paths", "quantities"},
     "config": {"model", "errors", "paths", "quantities", "conditions"},
 }  # fmt: skip

@@ -21,7 +21,7 @@ def packed(person: Person, profile: Profile, known: int) -> tuple[Any, ...]:
     """`known` is the last seq that the profile needs no event of."""
     values = list(_PROFILE(profile))
     if profile.draws:
-        values[_DRAWS] = {key: _DRAW(draw) for key, draw in profile.draws.items()}
+        values[_DRAWS] = {id_: {k: _DRAW(d) for k, d in drawn.items()} for id_, drawn in profile.draws.items()}
     if profile.provenance:
         values[_PROVENANCE] = {trait: _SAID(said) for trait, said in profile.provenance.items()}
     members = None if person.is_alone(person.name) else [(m.id, m.after, m.upto) for m in person.members]
@@ -32,7 +32,7 @@ def unpacked(value: tuple[Any, ...]) -> tuple[Person, Profile, int]:
     """What `packed` was given."""
     name, members, told, known, values = value
     if values[_DRAWS]:
-        values[_DRAWS] = {key: Draw(*draw) for key, draw in values[_DRAWS].items()}
+        values[_DRAWS] = {id_: {k: Draw(*d) for k, d in drawn.items()} for id_, drawn in values[_DRAWS].items()}
     if values[_PROVENANCE]:
         values[_PROVENANCE] = {trait: Provenance(*said) for trait, said in values[_PROVENANCE].items()}
     person = alone(name) if members is None else Person(name, tuple(Member(*m) for m in members), told)
