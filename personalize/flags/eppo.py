@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from .draft import BELOW, EVERYONE, Draft, NotCarriedError, both, plain_name, rolled_out
+from .draft import BELOW, EVERYONE, Draft, NotCarriedError, both, moment, plain_name, rolled_out
 
 Raw = Mapping[str, Any]
 _LEAST = 1e-9
@@ -23,7 +22,8 @@ def from_eppo(export: Raw) -> Draft:
     draft = Draft()
     draft.note("all", "Eppo hashes otherwise: every visitor of an experiment is drawn anew")
     for key, flag in flags.items():
-        _flag(draft, key, flag)
+        with draft.carrying(key):
+            _flag(draft, key, flag)
     return draft
 
 
@@ -60,11 +60,13 @@ def _experience(
     ]
     asked: Any = EVERYONE if not rules or EVERYONE in rules else rules[0] if len(rules) == 1 else {"any": rules}
     told: dict[str, Any] = {} if asked == EVERYONE else {"when": asked}
-    schedule = {word: _moment(allocation[at]) for word, at in _MOMENTS if allocation.get(at)}
+    schedule = {word: moment(allocation[at], up=word == "from") for word, at in _MOMENTS if allocation.get(at)}
     told |= {"schedule": schedule} if schedule else {}
     shares: dict[str, float] = {}
     for split in allocation.get("splits") or ():
         name = split["variationKey"]
+        if name not in variations:
+            raise NotCarriedError(f"the variation {name}, which the flag does not have")
         shares[name] = shares.get(name, 0.0) + _share(split.get("shards") or (), total)
         if split.get("shards") is None or not split["shards"]:
             break  # it takes everybody: what stands below it is never asked
@@ -97,11 +99,6 @@ def _share(shards: Sequence[Raw], total: int) -> float:
 
 
 _MOMENTS = (("from", "startAt"), ("until", "endAt"))
-
-
-def _moment(text: str) -> str:
-    when = datetime.fromisoformat(text)
-    return f"{(when.astimezone(UTC) if when.tzinfo else when):%Y-%m-%d %H:%M}"
 
 
 # --- conditions ----------------------------------------------------------------------------------------
