@@ -59,7 +59,7 @@ def _of_one_environment(draft: Draft, export: Raw, features: Sequence[Raw]) -> l
     within: dict[Any, list[Any]] = {}
     for each in export.get("featureStrategySegments") or ():
         within.setdefault(each["featureStrategyId"], []).append(each["segmentId"])
-    found = []
+    found: list[Raw] = []
     for feature in features:
         name = feature["name"]
         if feature.get("archived"):
