@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from .changes import Change, changes
+from .config.problems import did_you_mean
 from .model import OPERATOR, PAUSED, RESUMED, Event
 from .pauses import EVERYTHING, Pauses
 from .terminal import console
@@ -38,14 +39,15 @@ WHY = click.option("--why", default="", metavar="TEXT", help="Said in the histor
 def pause(file: Path, target: str, by: str, why: str) -> None:
     """Take an experience, a slot or everything out of all pages, on all workers, within seconds.
 
-    ID is an experience ("winter", or "hero/winter" where several slots have one), a slot ("hero", or "hero/*"), or
-    "everything". A paused experience leaves its place to the next that fits; a paused slot shows the page's own markup.
+    ID is an experience ("winter", or "hero/winter" where several slots have one), the key of its experiment, a slot
+    ("hero", or "hero/*"), or "everything". A paused experience leaves its place to the next that fits; a paused slot
+    shows the page's own markup.
     FILE is not changed: a line in the log says who paused what when.
     """
     config = readable_config(file)
     target = found(config, target)
     held = asyncio.run(_write(config, PAUSED, target, by, why))
-    click.echo(f"{target} is paused. Workers that follow {config.store} leave it out within a second.")
+    click.echo(f"{named(target)} is paused. Workers that follow this log leave it out within a second.")
     _tell_held(held, but=target)
 
 
@@ -60,10 +62,10 @@ def resume(file: Path, target: str, by: str, why: str) -> None:
     held = asyncio.run(_held(config))
     target = target if target in held.held else found(config, target)
     if target not in held.held:
-        paused = ", ".join(held.held) or "nothing"
-        raise click.ClickException(f"{target} is not paused; paused: {paused}")
+        paused = ", ".join(map(named, held.held)) or "nothing"
+        raise click.ClickException(f"{named(target)} is not paused; paused: {paused}")
     _tell_held(asyncio.run(_write(config, RESUMED, target, by, why)), but=target)
-    click.echo(f"{target} is resumed.")
+    click.echo(f"{named(target)} is resumed.")
 
 
 @click.command(short_help="Show who changed what when.")
@@ -90,12 +92,24 @@ def found(config: Config, name: str) -> str:
     meant = [target for target in single if target.endswith(f"/{name}")]
     if name in config.slots:
         meant.append(f"{name}/*")
+    meant = meant or [
+        f"{slot}/{e.id}"
+        for slot, of in config.slots.items()
+        for e in of.experiences
+        if e.experiment is not None and e.experiment.key == name
+    ]
     if len(meant) == 1:
         return meant[0]
     if meant:
         raise click.BadParameter(f'"{name}" could be any of {", ".join(meant)}: write one of these', param_hint="ID")
-    there = ", ".join(["everything", *config.slots, *single])
-    raise click.BadParameter(f'there is nothing called "{name}"; there are: {there}', param_hint="ID")
+    there = ["everything", *config.slots, *single, *(target.rpartition("/")[2] for target in single)]
+    hint = did_you_mean(name, there, "there are")
+    raise click.BadParameter(f'there is nothing called "{name}"; {hint}', param_hint="ID")
+
+
+def named(target: str) -> str:
+    """A target as it is said."""
+    return "everything" if target == EVERYTHING else target
 
 
 def readable_config(file: Path) -> Config:
@@ -136,7 +150,7 @@ async def _write(config: Config, name: str, target: str, by: str, why: str) -> P
 def _tell_held(held: Pauses, but: str) -> None:
     for pause in held.held.values():
         if pause.target != but:
-            click.echo(f"{pause.target} is still paused, by {pause.by}.")
+            click.echo(f"{named(pause.target)} is still paused, by {pause.by}.")
 
 
 def _draw(told: Sequence[Change], zone: ZoneInfo) -> None:
@@ -147,5 +161,5 @@ def _draw(told: Sequence[Change], zone: ZoneInfo) -> None:
     for change in told:
         when = datetime.fromtimestamp(change.time, zone).strftime("%Y-%m-%d %H:%M:%S")
         details = change.why or "\n".join(change.details)
-        table.add_row(when, change.what, escape(change.target), escape(change.by), escape(details))
+        table.add_row(when, change.what, escape(named(change.target)), escape(change.by), escape(details))
     console().print(table if told else "nothing was changed yet")
