@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from . import Copied, Rebuilt
 
 
+_AGAIN = "What was copied stays; run it again to go on."
+
+
 @click.command("copy-store", short_help="Copy the log from one store to another.")
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
@@ -25,14 +28,22 @@ def copy_store(source: str, target: str) -> None:
 
     Each is an address as in `store`, or a config file, whose store it then is. Events keep their order; those that are
     in TO already are passed over, so that a copy that was cut off, or of a site that goes on, is finished by doing it
-    again."""
+    again; what TO has of visitors who were erased meanwhile goes."""
     from ..errors import StoreError
 
     try:
         copied = asyncio.run(_copy(_store(source, exists=True), _store(target, exists=False)))
     except StoreError as error:
-        raise click.ClickException(f"{error}\nWhat was copied stays; run it again to go on.")
+        raise click.ClickException(f"{error}\n{_AGAIN}")
+    except KeyboardInterrupt:
+        raise click.ClickException(f"stopped\n{_AGAIN}")
     click.echo(f"{copied.new:,} events copied, {copied.known:,} were there already")
+    if copied.lines_left:
+        click.echo(
+            "Lines left this log before (retention, or visitors who had theirs erased): what they taught links between"
+            " ids, recommendations and social proof is not in the copy.",
+            err=True,
+        )
 
 
 @click.command(short_help="Make anew what is kept beside the log, or compare it.")
