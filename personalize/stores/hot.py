@@ -21,6 +21,7 @@ KEPT_FOR: Final = 600.0  # seconds; the log's tail needs a quarter of one, a fai
 MOST: Final = 100  # (key, time) pairs of one visitor
 _VISITORS: Final = 50_000
 _PATIENCE: Final = 0.05  # seconds that a page waits
+_STARTING: Final = 1.0
 
 
 class MemoryHotState:
@@ -48,14 +49,15 @@ class MemoryHotState:
 
 class Guarded:
     """A shared hot state that a page can ask: it never raises, and answers within `patience` seconds. What this process
-    showed is remembered here too, and is what counts while the shared one fails; that is said once."""
+    showed is remembered here too, and is what counts while the shared one fails; that is said once. Who asks for nobody
+    (""), as a process does that starts, is no page, and waits as long as connecting takes."""
 
     def __init__(self, shared: HotState, observer: Observer | None = None, *, patience: float = _PATIENCE) -> None:
         self._shared = shared
         self._own = MemoryHotState()
         self._observer = observer
         self.patience = patience
-        self._failing = False
+        self._failing: set[str] = set()  # reading, or writing: that one works says nothing of the other
 
     async def remember(self, visitor: str, keys: Sequence[str], time: float) -> None:
         await self._own.remember(visitor, keys, time)
@@ -63,36 +65,36 @@ class Guarded:
             async with asyncio.timeout(self.patience):
                 await self._shared.remember(visitor, keys, time)
         except (StoreError, TimeoutError) as error:
-            self._failed(error)
+            self._failed("hot state, writing", error)
         else:
-            self._well()
+            self._well("hot state, writing")
 
     async def recall(self, visitor: str) -> Mapping[str, Sequence[float]]:
         own = await self._own.recall(visitor)
         try:
-            async with asyncio.timeout(self.patience):
+            async with asyncio.timeout(self.patience if visitor else max(self.patience, _STARTING)):
                 shared = await self._shared.recall(visitor)
         except (StoreError, TimeoutError) as error:
-            self._failed(error)
+            self._failed("hot state", error)
             return own
-        self._well()
+        self._well("hot state")
         return merged(own, shared)
 
     async def close(self) -> None:
         await self._shared.close()
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, what: str, error: Exception) -> None:
         if self._observer is not None:
             self._observer.count("hot.failed")
-            if not self._failing:
+            if what not in self._failing:
                 why = str(error) or f"no answer within {self.patience * 1000:g} ms"
-                self._observer.changed("hot state", "failing", why)
-        self._failing = True
+                self._observer.changed(what, "failing", why)
+        self._failing.add(what)
 
-    def _well(self) -> None:
-        if self._failing and self._observer is not None:
-            self._observer.changed("hot state", "ok")
-        self._failing = False
+    def _well(self, what: str) -> None:
+        if what in self._failing and self._observer is not None:
+            self._observer.changed(what, "ok")
+        self._failing.discard(what)
 
 
 def beside(store: str) -> str:

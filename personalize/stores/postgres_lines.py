@@ -74,7 +74,9 @@ class Told:
 
         if isinstance(error, asyncpg.InsufficientPrivilegeError):
             raise StoreError(f"{error}; {_RIGHTS}") from error
-        if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | ValueError):
+        # The driver calls it a mistake of its own when a connection is cut between two messages.
+        its_own = asyncpg.InterfaceError | asyncpg.InternalClientError
+        if isinstance(error, asyncpg.PostgresError | its_own | ValueError):
             raise StoreError(str(error) or type(error).__name__) from error
 
 

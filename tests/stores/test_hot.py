@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from personalize.errors import StoreError
 from personalize.protocols import HotState
 from personalize.stores import MemoryHotState, open_hot_state
+from personalize.stores.hot import Guarded
 from personalize.stores.hot_postgres import PostgresHotState
 from personalize.stores.hot_sqlite import SqliteHotState
 from personalize.stores.redis import RedisHotState
@@ -81,6 +83,34 @@ def test_what_names_no_hot_state_is_refused(url: str, tmp_path: Path) -> None:
     """The message says what could be written instead."""
     with pytest.raises(ValueError, match="use memory, sqlite"):
         open_hot_state(url, tmp_path)
+
+
+class OneWay(MemoryHotState):
+    """A server that answers and takes nothing, as a replica does."""
+
+    async def remember(self, visitor: str, keys: Sequence[str], time: float) -> None:
+        raise StoreError("read only")
+
+
+async def test_what_takes_nothing_is_said_once() -> None:
+    """While reading works and writing does not, that is said once and not with every page; each failure is counted."""
+    said, counted = [], []
+
+    class Heard:
+        def count(self, name: str, n: int = 1) -> None:
+            counted.append(name)
+
+        def changed(self, part: str, state: str, detail: str = "") -> None:
+            said.append((part, state, detail))
+
+        def failed(self, where: str, error: BaseException) -> None:
+            raise AssertionError(where) from error
+
+    state = Guarded(OneWay(), Heard())
+    for n in range(5):
+        await state.recall("ann")
+        await state.remember("ann", ["hero/a"], 1.0 + n)
+    assert said == [("hot state, writing", "failing", "read only")] and counted == ["hot.failed"] * 5
 
 
 async def test_a_damaged_file_is_begun_again(tmp_path: Path) -> None:
