@@ -69,7 +69,8 @@ def identity(file: Path, as_json: bool, unlink: str | None, merge: tuple[str, st
     click.echo(
         f"{found.visitors:,} visitors, {found.resolved:,} ({found.share:.1%}) of them resolved to {found.users:,} users"
     )
-    click.echo(f"{found.refused:,} links refused, since they would have made one person of two users")
+    links = "1 link" if found.refused == 1 else f"{found.refused:,} links"
+    click.echo(f"{links} refused, which would have made one person of two users")
     for conflict in found.conflicts:
         click.echo(
             f"  event {conflict.seq}: {conflict.one} and {conflict.other} belong to {' and '.join(conflict.users)}"
