@@ -46,9 +46,12 @@ class PersonalizeMiddleware:
         from .page.headers import request_scope, return_scope
         from .preview import IN_QUERY
         from .reload import Watcher
+        from .routes import reaches
         from .visit import Visit
 
         self._visit = Visit
+        self._reaches = reaches
+        self._unmet = True  # until the first request
         self._preview = IN_QUERY
         self._request_scope, self._return_scope = request_scope, return_scope
         self.app = app
@@ -67,6 +70,8 @@ class PersonalizeMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            if self._unmet:
+                self._meet((scope.get("root_path") or "").rstrip("/"))
             match = self._watcher.engine.match(scope["path"])
             if match is None or _PASSED in scope:
                 await self.app(scope, receive, send)
@@ -80,6 +85,13 @@ class PersonalizeMiddleware:
             await self._lifespan(scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+    def _meet(self, root: str) -> None:
+        """At the first request: where an app is mounted, a config that was written as if it were not does nothing."""
+        self._unmet = False
+        if root and not self._reaches(self._watcher.engine.config, root):
+            told = f"the app is below {root}: write paths and site.prefix as visitors see them, such as {root}/page"
+            self.observer.changed("every path", "unreached", told)
 
     async def start(self) -> None:
         """Open the log and follow the config file. Called by itself at lifespan startup, or else at the first

@@ -486,6 +486,19 @@ async def test_c39_inside_a_mount(wrap: Any) -> None:
     assert (await call(outer, "/page")).body == PAGE
 
 
+async def test_c39_a_config_that_a_mount_puts_out_of_reach_is_told(wrap: Any) -> None:
+    """Where no path of the config can be one below root_path, that is said once, with how to write them; else nothing
+    is."""
+    for path, told in (("/page", True), ("/shop/page", False), ("/**", False), ("/{any}/page", False)):
+        middleware = wrap(Answer(PAGE), slots={"hero": {"match": {"path": path}, "default": {"html": "<b>hi</b>"}}})
+        for _ in range(2):
+            await call(middleware, "/page", root_path="/shop")
+        assert ("below /shop" in middleware.observer.states.get("every path", "")) == told
+    elsewhere = wrap(Answer(PAGE), slots={"hero": {"match": {"path": "/page"}, "default": {"html": "<b>hi</b>"}}})
+    await call(elsewhere, "/page")
+    assert "every path" not in elsewhere.observer.states
+
+
 async def test_c39_twice_is_once(wrap: Any) -> None:
     """A second pass changes nothing: the messages are those of one."""
     app = Answer(PAGE, length=True)
