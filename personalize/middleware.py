@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .errors import ConfigError
 from .observe import LogObserver
+from .refusal import built_late, refuse_start
 
 if TYPE_CHECKING:
     from .config import Config
@@ -31,7 +33,8 @@ class PersonalizeMiddleware:
     """Wrap any ASGI 3 app: `PersonalizeMiddleware(app, "personalize.yaml")`.
 
     `config` is a path to a YAML file (followed for edits while serving), a dict of the same shape, or a loaded
-    Config. `clock` gives Unix seconds. Raises ConfigError at once for a config that cannot serve.
+    Config. `clock` gives Unix seconds. Raises ConfigError at once for a config that cannot serve; where a framework
+    builds its middleware late (Starlette, FastAPI), the server's start fails with the same words.
     """
 
     def __init__(
@@ -57,7 +60,13 @@ class PersonalizeMiddleware:
         self.app = app
         self.observer: Observer = observer or LogObserver()
         self._clock = clock
-        self._watcher: Watcher = Watcher(config, self.observer)
+        self._refused: ConfigError | None = None
+        try:
+            self._watcher: Watcher = Watcher(config, self.observer)
+        except ConfigError as error:
+            if not built_late():
+                raise
+            self._refused = error
 
     @property
     def engine(self) -> Engine:
@@ -71,6 +80,10 @@ class PersonalizeMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             if self._unmet:
+                if self._refused is not None:
+                    self.observer.changed("config", "rejected", str(self._refused))
+                    await self.app(scope, receive, send)
+                    return
                 self._meet((scope.get("root_path") or "").rstrip("/"))
             match = self._watcher.engine.match(scope["path"])
             if match is None or _PASSED in scope:
@@ -81,6 +94,8 @@ class PersonalizeMiddleware:
                 await self._previewed(match, scope, receive, send)
             else:
                 await self._http(match, scope, receive, send)
+        elif scope["type"] == "lifespan" and self._refused is not None:
+            await refuse_start(self._refused, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
         else:
