@@ -8,40 +8,37 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from ..config.storage import POSTGRES, REDIS
 from ..errors import StoreError
+from ..packed import Packed
 from ..protocols import HotState, Observer
 
 KEPT_FOR: Final = 600.0  # seconds; the log's tail needs a quarter of one, a failing log is tried again for 30
 MOST: Final = 100  # (key, time) pairs of one visitor
-_VISITORS: Final = 50_000
+_ROOM: Final = 16 * 1024 * 1024  # bytes: some 60,000 visitors
 _PATIENCE: Final = 0.05  # seconds that a page waits
 _STARTING: Final = 1.0
 
 
 class MemoryHotState:
-    """For one process: the last `visitors` who were shown something."""
+    """For one process: those who were shown something last, in `room` bytes."""
 
-    def __init__(self, visitors: int = _VISITORS) -> None:
-        self._visitors = visitors
-        self._shown: OrderedDict[str, list[tuple[float, str]]] = OrderedDict()
+    def __init__(self, room: int = _ROOM) -> None:
+        self._shown = Packed(room)  # visitor -> (time, key) pairs, sorted
 
     async def remember(self, visitor: str, keys: Sequence[str], time: float) -> None:
-        pairs = self._shown.setdefault(visitor, [])
-        self._shown.move_to_end(visitor)
-        pairs += {(time, key) for key in keys}.difference(pairs)
+        pairs: list[tuple[float, str]] = self._shown.get(visitor) or []
+        pairs += {(time, str(key)) for key in keys}.difference(pairs)
         pairs.sort()
-        del pairs[:-MOST]
-        while len(self._shown) > self._visitors:
-            self._shown.popitem(last=False)
+        if pairs:
+            self._shown.put(visitor, pairs[-MOST:])
 
     async def recall(self, visitor: str) -> Mapping[str, Sequence[float]]:
-        return by_key(self._shown.get(visitor, ()))
+        return by_key(self._shown.get(visitor) or ())
 
     async def close(self) -> None:
         """What was remembered stays until the object goes."""

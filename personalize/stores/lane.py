@@ -28,6 +28,11 @@ def is_damage(error: sqlite3.Error) -> bool:
     return _code(error) in _DAMAGED
 
 
+def is_busy(error: sqlite3.Error) -> bool:
+    """Does it only say that another connection is at work?"""
+    return _code(error) == sqlite3.SQLITE_BUSY
+
+
 class Lane:
     """Runs `work(connection)` on its own thread. Thread and connection are made when first needed, per process.
 

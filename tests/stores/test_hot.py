@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -120,3 +123,56 @@ async def test_a_damaged_file_is_begun_again(tmp_path: Path) -> None:
     await state.remember("ann", ["hero/a"], 5.0)
     assert await state.recall("ann") == {"hero/a": [5.0]}
     await state.close()
+
+
+async def test_workers_that_open_a_new_file_at_once_wait_for_each_other(tmp_path: Path) -> None:
+    """While somebody reads a file whose journal is no WAL yet, SQLite refuses to make it one and does not wait; the
+    worker does."""
+    with closing(sqlite3.connect(tmp_path / "hot.db", isolation_level=None)) as other:
+        other.execute("CREATE TABLE shown (visitor TEXT NOT NULL, time REAL NOT NULL, key TEXT NOT NULL)")
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM shown").fetchall()
+        with pytest.raises(sqlite3.OperationalError, match="locked"), closing(sqlite3.connect(tmp_path / "hot.db")) as db:
+            db.execute("PRAGMA journal_mode=WAL")
+        state = SqliteHotState(tmp_path / "hot.db", busy=20.0)
+        remembered = asyncio.ensure_future(state.remember("ann", ["hero/a"], 5.0))
+        await asyncio.sleep(0.1)
+        assert not remembered.done()
+        other.execute("COMMIT")
+        await remembered
+    assert await state.recall("ann") == {"hero/a": [5.0]}
+    await state.close()
+
+
+async def test_what_is_read_does_not_wait_for_a_lock(tmp_path: Path) -> None:
+    """While another program holds the file's write lock, what was remembered is recalled; writes fail, and after three
+    in a row nothing waits for one any more."""
+    state = SqliteHotState(tmp_path / "hot.db", busy=0.05)
+    await state.remember("ann", ["hero/a"], 5.0)
+    with closing(sqlite3.connect(tmp_path / "hot.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert await state.recall("ann") == {"hero/a": [5.0]}
+        for _ in range(3):
+            with pytest.raises(StoreError, match="database is locked"):
+                await state.remember("ann", ["hero/a"], 6.0)
+        with pytest.raises(StoreError, match="left alone"):
+            await state.remember("ann", ["hero/a"], 6.0)
+        other.execute("ROLLBACK")
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await state.remember("ann", ["hero/a"], 7.0)
+                break
+            except StoreError:
+                await asyncio.sleep(0.05)
+    assert await state.recall("ann") == {"hero/a": [5.0, 7.0]}
+    await state.close()
+
+
+async def test_memory_is_bounded_and_those_shown_something_last_are_kept() -> None:
+    """However many visitors come, what is remembered of them takes the same room."""
+    state = MemoryHotState(room=20_000)
+    for n in range(2_000):
+        await state.remember(f"v{n}", ["hero/a", "side/b"], 1.0 * n)
+    known = [n for n in range(2_000) if await state.recall(f"v{n}")]
+    assert 20 < len(known) < 200 and known == [*range(known[0], 2_000)]
