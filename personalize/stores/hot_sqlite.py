@@ -84,8 +84,8 @@ class SqliteHotState:
             return self._opened()
 
     def _opened(self) -> sqlite3.Connection:
-        """To turn a new file's journal into a WAL SQLite needs it alone, and does not wait for another worker that opens
-        it, too: it says "database is locked" at once. So it is waited for here."""
+        """To turn a new file's journal into a WAL SQLite needs it alone, and does not wait for another worker that
+        opens it, too: it says "database is locked" at once. So it is waited for here."""
         until = time.monotonic() + self._busy
         while True:
             db = sqlite3.connect(self.path, timeout=self._busy, isolation_level=None)
@@ -106,7 +106,8 @@ class SqliteHotState:
             cursor.execute("BEGIN IMMEDIATE")
             try:
                 for values, told in in_parts(db, rows):
-                    cursor.execute(f"INSERT OR IGNORE INTO shown SELECT * FROM ({values}) WHERE column1 IS NOT NULL", told)
+                    insert = f"INSERT OR IGNORE INTO shown SELECT * FROM ({values}) WHERE column1 IS NOT NULL"
+                    cursor.execute(insert, told)
                 if time.monotonic() - self._swept > _SWEEP:
                     self._swept = time.monotonic()
                     cursor.execute("DELETE FROM shown WHERE time < ?", (now - KEPT_FOR,))

@@ -132,7 +132,7 @@ async def test_workers_that_open_a_new_file_at_once_wait_for_each_other(tmp_path
         other.execute("CREATE TABLE shown (visitor TEXT NOT NULL, time REAL NOT NULL, key TEXT NOT NULL)")
         other.execute("BEGIN")
         other.execute("SELECT * FROM shown").fetchall()
-        with pytest.raises(sqlite3.OperationalError, match="locked"), closing(sqlite3.connect(tmp_path / "hot.db")) as db:
+        with closing(sqlite3.connect(tmp_path / "hot.db")) as db, pytest.raises(sqlite3.Error, match="locked"):
             db.execute("PRAGMA journal_mode=WAL")
         state = SqliteHotState(tmp_path / "hot.db", busy=20.0)
         remembered = asyncio.ensure_future(state.remember("ann", ["hero/a"], 5.0))
