@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..config.models import Config
 
 _PLANS = 2_048  # remembered plans of one route, and as many outlines
-_VISITORS = 8_192  # visitors of one route whose chances are remembered
+_VISITORS = 2_048  # visitors of one route whose chances are remembered
 
 
 @dataclass(slots=True)

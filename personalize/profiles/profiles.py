@@ -36,7 +36,7 @@ from .size import size_of
 from .timeline import PAGE, timeline
 
 ROOM: Final = 32 * 1024 * 1024  # bytes of all profiles in memory, about
-READY: Final = 2_000  # of them that are not packed, at most; and they take half of the room at most
+READY: Final = 1_000  # of them that are not packed, at most; and they take half of the room at most
 _ROUTE: Final = 120  # bytes of an id's place in the routes
 _WEIGHED_AT: Final = 16  # every so many events of the log, whoever has one looks how large their profile has become
 

@@ -47,7 +47,7 @@ class IdCookie:
         self._signers: list[Signer] = [
             Signer(key, salt=_SALT, key_derivation="hmac", digest_method=hashlib.sha256) for key in keys
         ]
-        self._remembered = lru_cache(maxsize=4096)(self._prove)
+        self._remembered = lru_cache(maxsize=2048)(self._prove)
 
     def name(self, plain: bool) -> str:
         return self._cookie.name if plain else f"__Host-{self._cookie.name}"

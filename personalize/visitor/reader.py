@@ -49,7 +49,7 @@ class VisitorReader:
         self.forms = FormTokens(keys)
         self._cookie = IdCookie(site.cookie, keys)
         self._pattern = {plain: self._cookie_pattern(plain) for plain in (False, True)}
-        self._remembered = lru_cache(maxsize=4096)(self._know)
+        self._remembered = lru_cache(maxsize=2048)(self._know)
         self._bots = {gpc: Visitor(None, consent_of(self._rules, None, gpc), bot=True) for gpc in (False, True)}
         self._readers = self._make_readers()
         self.facts = frozenset(self._readers)
