@@ -103,6 +103,9 @@ async def look(app: Any, path: str, cookie: bytes) -> bytes:
     return got
 
 
+HEAD = "distinct visitors  resident, MiB  profiles in memory  MiB  collector, ms  log, MB  events/s"
+
+
 class Step(NamedTuple):
     """One row."""
 
@@ -113,8 +116,6 @@ class Step(NamedTuple):
     collected: float  # ms of the longest pass of the garbage collector since the last row
     log: float  # MB on disk
     rate: float  # events a second since the last row
-
-    HEAD = "distinct visitors  resident, MiB  profiles in memory  MiB  collector, ms  log, MB  events/s"
 
     def __str__(self) -> str:
         return (
@@ -152,7 +153,7 @@ async def measure(visitors: int, folder: str) -> list[Step]:
     history, chance, passes = app.watcher.history, random.Random(1), Passes()
     cookies: deque[bytes] = deque(maxlen=10_000)
     steps: list[Step] = []
-    print(Step.HEAD, flush=True)
+    print(HEAD, flush=True)
     began, done, pages = time.perf_counter(), 0, 0
     for first in range(0, visitors + 1, 1_000):
         if first % max(1_000, visitors // 25) == 0:
