@@ -53,17 +53,15 @@ async def _report(file: Path) -> tuple[list[ExposureRow], list[EffectReport]]:
     tested = experiments_in(config)
     store = open_store(config.store, config.base)
     await store.open()
-    shown, identity = ExposureReport(), Identity()
-    effects = Effects(tested, identity.person)
+    identity = Identity()
+    shown, effects = ExposureReport(identity.person_of), Effects(tested, identity.person_of)
     try:
         async for event in _events(store):
+            identity.apply(event)
+        # Once more, when it is known whose every id is: somebody may have bought after logging in.
+        async for event in _events(store):
             shown.apply(event)
-            if tested:
-                identity.apply(event)
-        if tested:
-            # Once more, when it is known whose every id is: somebody may have bought after logging in.
-            async for event in _events(store):
-                effects.apply(event)
+            effects.apply(event)
     finally:
         await store.close()
     return list(shown.rows()), effects.reports()

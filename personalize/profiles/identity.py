@@ -17,6 +17,7 @@ Rule 5  A person has at most 500 ids. A link beyond that is refused: such an id 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -78,6 +79,11 @@ class Identity:
     def person(self, id_: str) -> str:
         """The person that an id stands for now; of one never linked, the id itself."""
         node = self._node(id_)
+        return self._person.get(node, node)
+
+    def person_of(self, event: Event) -> str:
+        """Whose a stored event is, as far as is known now: before a sign-out the browser may have been another's."""
+        node = _numbered(event.visitor, bisect_left(self._cuts.get(event.visitor, ()), event.seq))
         return self._person.get(node, node)
 
     def user(self, id_: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -46,7 +46,9 @@ class _Count:
 class ExposureReport:
     """A fold. Takes at most about 2,000 rows of 200 KB each, whatever the log holds; a few rows are usual."""
 
-    def __init__(self) -> None:
+    def __init__(self, person: Callable[[Event], str] = lambda event: event.visitor) -> None:
+        """`person` gives the one name under which a person counts as one visitor."""
+        self._person = person
         self._counts: dict[_Key, _Count] = {}
 
     def apply(self, event: Event) -> None:
@@ -63,7 +65,7 @@ class ExposureReport:
             count = self._counts.setdefault(key, _Count(event.time))
         count.exposures += 1
         count.fallbacks += seen.get("how") == "fallback"
-        count.visitors.add(event.visitor)
+        count.visitors.add(self._person(event))
         count.first, count.last = min(count.first, event.time), max(count.last, event.time)
 
     def rows(self) -> list[ExposureRow]:
