@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -15,12 +15,18 @@ from .learning import Learning
 from .lists import Lists
 from .model import EXPIRED, OPERATOR, Catalogue, Event, Product, Profile
 from .pauses import Pauses
-from .profiles import Person, Profiles
+from .profiles import Person, Profiles, with_just_shown
 from .protocols import Fold, HotState, Observer, SavedFold, Store
 from .recommend import Embedded, ProofCounts
-from .stores import MemoryHotState, MemoryStore, beside, open_hot_state, open_store
+from .stores import MemoryHotState, MemoryStore, beside, merged, open_hot_state, open_store
 
 _NOT_LISTED: Final[frozenset[str]] = frozenset()
+
+
+def _names(visitor: str, profile: Profile | None) -> tuple[str, ...]:
+    """Under which names it is told what somebody was shown: the id that came, and the person whose it is known to be,
+    so that one cap holds for all their devices, and for those who ask with a user's id."""
+    return (visitor,) if profile is None or profile.visitor == visitor else (visitor, profile.visitor)
 
 
 class History:
@@ -49,9 +55,7 @@ class History:
         learned: dict[str, SavedFold] = {"recommend": self.recommender, "proof": self.proof, "bandits": bandits}
         self.snapshots = Snapshots(None if isinstance(store, MemoryStore) else store, learned, observer)
         self._keeping = Keeping(self.profiles.people, self.snapshots, observer)
-        self.log = EventLog(
-            store, observer, folds=(self.pauses, self.profiles, self.snapshots), keeper=self._keeping
-        )
+        self.log = EventLog(store, observer, folds=(self.pauses, self.profiles, self.snapshots), keeper=self._keeping)
         self.hot: HotState = hot or MemoryHotState()
         self.retention = Retention(store, observer, keep or {}, known=self._keeping.known)
         self._starting: asyncio.Task[None] | None = None
@@ -117,6 +121,16 @@ class History:
         except StoreError as error:
             self.observer.failed("profile", error)
             return None
+
+    async def with_just_shown(self, visitor: str, profile: Profile | None) -> Profile | None:
+        """The visitor's profile, with what they were shown so lately that the log has not brought it here yet."""
+        own, *others = await asyncio.gather(*map(self.hot.recall, _names(visitor, profile)))
+        return with_just_shown(profile, visitor, merged(own, others[0]) if others else own)
+
+    async def remember_shown(self, visitor: str, profile: Profile | None, keys: Sequence[str], time: float) -> None:
+        """Tell every worker at once that these ("slot/experience") were shown, at the time of the log's own event."""
+        if keys:
+            await asyncio.gather(*(self.hot.remember(name, keys, time) for name in _names(visitor, profile)))
 
     def listed(self, visitor: str | None) -> frozenset[str]:
         """The segments whose lists of members, kept elsewhere, have this visitor under any of their ids."""

@@ -10,10 +10,10 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from .engine import Decision, Engine, Route
-from .events import as_allowed, make_page_view, make_signal, segment_entered, withdrawn
+from .events import as_allowed, counted, make_page_view, make_signal, segment_entered, withdrawn
 from .exchange import Exchange, Send
 from .model import Event, Profile, Request, Visitor
-from .profiles import first_party, with_just_shown
+from .profiles import first_party
 from .protocols import Observer
 from .routes import Match
 from .shared import NOBODY
@@ -50,8 +50,7 @@ class Visit:
         if not self._in_memory():
             await self._load_profile()
         if route.capped and self.visitor.id is not None:
-            shown = await self.engine.history.hot.recall(self.visitor.id)
-            self.profile = with_just_shown(self.profile, self.visitor.id, shown)
+            self.profile = await self.engine.history.with_just_shown(self.visitor.id, self.profile)
 
     def recalled(self, route: Route) -> bool:
         """Whether all that `recall` would find is in memory, and was taken from there."""
@@ -85,9 +84,8 @@ class Visit:
         """Before the last byte leaves: whatever worker the visitor's next request comes to, a cap counts this page."""
         if self.visitor.id is None or not 200 <= exchange.status < 300:
             return
-        keys = [f"{seen['slot']}/{seen['experience']}" for seen in exchange.shown() if seen["how"] != "fallback"]
-        if keys:
-            await self.engine.history.hot.remember(self.visitor.id, keys, self.now)
+        keys = counted(exchange.shown())
+        await self.engine.history.remember_shown(self.visitor.id, self.profile, keys, self.now)
 
     def _explained(self, send: Send, decision: Decision) -> Send:
         """Who holds a preview's token is told why they see what they see."""

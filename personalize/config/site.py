@@ -56,7 +56,8 @@ class Signal(Model):
 
 
 class Limits(Model):
-    """How many events a second the collector takes from one sender, on average; ten seconds' worth may come at once."""
+    """How many events and questions for decisions a second are taken from one sender, on average; ten seconds' worth may
+    come at once."""
 
     server: float = Field(default=10_000, gt=0, description="With one write key.")
     visitor: float = Field(default=20, gt=0, description="From the browser of one visitor, by the signed cookie.")
@@ -114,4 +115,4 @@ class Site(Model):
         default=[],
         description='Secrets for your servers to send events with, each as "${NAME}"; besides PERSONALIZE_WRITE_KEYS.',
     )
-    limits: Limits = Field(default=Limits(), description="How many events the collector takes.")
+    limits: Limits = Field(default=Limits(), description="How much is taken from one sender.")

@@ -22,13 +22,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..config.models import Limits
 from ..errors import CollectError
 from ..model import Event, Request, Visitor
 from ..protocols import Observer
 from .bodies import MOST_OF_AN_EVENT, Piece, Pieces, Receive, read_batch, read_body, read_json
 from .clocks import skew_of
-from .limits import Buckets
+from .limits import Callers
 from .posthog import read_capture
 from .segment import Caller, Message, Refusal, make_events, read_message
 
@@ -37,7 +36,6 @@ _CHARACTERS_A_TURN: Final = MOST_OF_AN_EVENT
 _BUSY: Final = 1.0  # seconds after which to try again when the log is behind
 _PATIENCE: Final = 5.0  # seconds that an answer waits for the commit
 _TOLD: Final = 20  # refusals that an answer names
-_BURST: Final = 10  # seconds' worth of events that may come at once
 
 Read = Callable[[Any, str | None, float, float], Message | Refusal]
 
@@ -88,11 +86,12 @@ class Log:
 
 class Collector:
     """Takes events for one config. `identify` tells a browser's visitor; `is_recorded` says of a path whether the
-    middleware records its page views itself; `shown_in(visitor, slot)` what a visitor last saw in a slot."""
+    middleware records its page views itself; `shown_in(visitor, slot)` what a visitor last saw in a slot;
+    `count_shown(events)` is told what other channels showed, before that is answered."""
 
     def __init__(
         self,
-        limits: Limits,
+        callers: Callers,
         keys: Sequence[str],
         log: Log,
         observer: Observer,
@@ -100,6 +99,7 @@ class Collector:
         identify: Callable[[Request, float], Visitor],
         is_recorded: Callable[[str], bool],
         shown_in: Callable[[str, str], Awaitable[str | None]],
+        count_shown: Callable[[Sequence[Event]], Awaitable[None]],
     ) -> None:
         self._keys = tuple(keys)
         self._log = log
@@ -107,9 +107,8 @@ class Collector:
         self._identify = identify
         self._is_recorded = is_recorded
         self._shown_in = shown_in
-        self._server = Buckets(limits.server, limits.server * _BURST)
-        self._visitors = Buckets(limits.visitor, limits.visitor * _BURST)
-        self._addresses = Buckets(limits.address, limits.address * _BURST)
+        self._count_shown = count_shown
+        self._callers = callers
 
     async def take(self, door: Door, request: Request, client: str, receive: Receive, now: float) -> Answer | None:
         """The answer to one POST; None if the client left. Never raises for what the client sent."""
@@ -134,10 +133,13 @@ class Collector:
         if told is None:
             told = str(envelope.get("api_key", envelope.get("writeKey", "")))
             self._check_key(told, request)
-        self._take_tokens(self._server, told, len(pieces), now)
+        self._check_room(len(pieces))
+        self._callers.charge_server(told, len(pieces), now)
         caller = Caller(True, now, via="posthog" if door.posthog else "server", keys=self._keys)
         taken = await self._read(door, envelope, pieces, others, caller)
         await self._write(taken.events)
+        if shown := [event for event in taken.events if event.name == "Experience Viewed"]:
+            await self._count_shown(shown)
         return Answer(200, taken.told(door))
 
     def _check_key(self, told: str, request: Request) -> None:
@@ -170,10 +172,8 @@ class Collector:
             self._observer.count("collector.bot" if visitor.bot else "collector.no_consent")
             return Answer(200, {"success": True, "accepted": 0}, cookie)
         envelope, pieces, others = await _cut(door, body)
-        if visitor.fresh:
-            self._take_tokens(self._addresses, client, len(pieces), now)
-        else:
-            self._take_tokens(self._visitors, visitor.id, len(pieces), now)
+        self._check_room(len(pieces))
+        self._callers.charge_browser(visitor, client, len(pieces), now)
         caller = Caller(False, now, visitor.id, visitor.fresh, "browser", self._keys)
         taken = await self._read(door, envelope, pieces, others, caller)
         completed = [await self._completed(event) for event in taken.events]
@@ -195,12 +195,9 @@ class Collector:
 
     # --- all -----------------------------------------------------------------------------------------
 
-    def _take_tokens(self, buckets: Buckets, caller: str, count: int, now: float) -> None:
+    def _check_room(self, count: int) -> None:
         if self._log.room() < count:
             raise CollectError(429, "busy", "the log is behind; try again", _BUSY)
-        wait = buckets.take(caller, max(1, count), now)
-        if wait:
-            raise CollectError(429, "too_many", "too many events; try again", wait)
 
     async def _read(
         self, door: Door, envelope: dict[str, Any], pieces: list[Piece], others: int, caller: Caller
@@ -231,8 +228,7 @@ class Collector:
         """Rule 1."""
         if not events:
             return
-        if self._log.room() < len(events):  # others were faster while this was read
-            raise CollectError(429, "busy", "the log is behind; try again", _BUSY)
+        self._check_room(len(events))  # others may have been faster while this was read
         before = self._log.room()
         for event in events:
             self._log.record(event)
@@ -305,12 +301,15 @@ def _read_capture(raw: Any, kind: str | None, skew: float, now: float) -> Messag
 def refusal(error: CollectError) -> Answer:
     """In the words of each client: Segment's read `code` and `message`, PostHog's `detail`."""
     body = {"success": False, "code": error.code, "message": str(error), "detail": str(error)}
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    if error.retry_after:
-        headers = ((b"retry-after", b"%d" % max(1, -int(-error.retry_after // 1))),)
+    headers = retry_after(error)
     if error.status == 401:
         headers += ((b"www-authenticate", b'Basic realm="write key"'),)
     return Answer(error.status, body, headers)
+
+
+def retry_after(error: CollectError) -> tuple[tuple[bytes, bytes], ...]:
+    """The header that says when to try again, where it is known: in whole seconds, never too early."""
+    return ((b"retry-after", b"%d" % max(1, -int(-error.retry_after // 1))),) if error.retry_after else ()
 
 
 def encoded(answer: Answer) -> tuple[int, list[tuple[bytes, bytes]], bytes]:

@@ -7,7 +7,7 @@ ecommerce/v2/) where it has them; "Segment Entered" and "Page Viewed" are ours.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ..model import Catalogue, Choice, Draw, Event, FillState, Profile
@@ -44,6 +44,15 @@ def exposure_of(choice: Choice, how: FillState, draw: Draw | None = None, person
         if person.startswith("u:"):
             told["person"] = person
     return told
+
+
+def counted(exposures: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The exposures that caps count, each as "slot/experience": a fallback is none, for nobody saw the experience."""
+    return [
+        f"{seen['slot']}/{seen['experience']}"
+        for seen in exposures
+        if seen.get("slot") and seen.get("experience") and seen.get("how") != "fallback"
+    ]
 
 
 def make_page_view(id_: str, path: str, visitor: str, now: float, shown: list[dict[str, Any]]) -> Event:

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from ..config.storage import POSTGRES, REDIS, server_trouble
 from ..protocols import Observer, Store
-from .hot import MemoryHotState, beside, open_hot_state
+from .hot import MemoryHotState, beside, merged, open_hot_state
 from .memory import MemoryStore
 from .postgres import PostgresStore
 from .sqlite import SqliteStore
 
-__all__ = ["MemoryHotState", "MemoryStore", "PostgresStore", "SqliteStore", "beside", "open_hot_state", "open_store"]
+__all__ = [
+    "MemoryHotState", "MemoryStore", "PostgresStore", "SqliteStore", "beside", "merged", "open_hot_state", "open_store",
+]  # fmt: skip
 
 _KNOWN = "use sqlite, sqlite:///path, postgresql://user@host/database or memory"
 
