@@ -8,7 +8,8 @@ A flag's key is one of
 - "slot/experience": whether it is shown, true or false;
 - "slot.part": what stands under a part's or a variable's name in what the slot shows, as the config has it: a text, a
   number, true or false, an object or a list.
-Where nothing is shown, or the visitor is held out, only "slot/experience" carries a value: else the default in the code counts.
+Where nothing is shown, or the visitor is held out, only "slot/experience" carries a value: else the default in the code
+counts.
 """
 
 from __future__ import annotations

@@ -106,7 +106,8 @@ def _slot(name: str, slot: Slot, preview: Preview) -> Slot:
 
 
 def _shown(experience: Experience, variant: str) -> Experience:
-    always: dict[str, Any] = dict.fromkeys(("schedule", "cap", "cool_down", "delay", "expire", "holdout"))
+    asked = ("schedule", "cap", "cool_down", "delay", "expire", "holdout", "exclusive_group")
+    always: dict[str, Any] = dict.fromkeys(asked)
     test = experience.experiment
     if test is not None:
         open_: dict[str, Any] = {"coverage": 1.0, "namespace": None, "filters": [], "requires": []}

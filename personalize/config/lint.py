@@ -115,7 +115,7 @@ def _always(experience: Experience) -> bool:
     split = test is not None and (
         test.coverage < 1 or test.namespace is not None or test.filters or test.requires or _has_ranges(test)
     )
-    return not (split or e.schedule or e.cap or e.cool_down or e.delay or e.expire)
+    return not (split or e.schedule or e.cap or e.cool_down or e.delay or e.expire or e.exclusive_group)
 
 
 def _has_ranges(test: Experiment) -> bool:

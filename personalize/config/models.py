@@ -199,6 +199,11 @@ class Experience(Model):
     delay: Duration | None = Field(default=None, description="The signal must be at least this old.")
     expire: Duration | None = Field(default=None, description="The signal must be at most this old.")
     holdout: ExperienceHoldout | None = Field(default=None, description="Visitors who see the page without it.")
+    exclusive_group: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Of the experiences that name the same group, one page shows at most one: that of the first slot.",
+    )
     experiment: Experiment | None = Field(default=None, description="Variants to compare, in place of show.")
     show: Content | None = Field(default=None, description="What it shows.")
     exclude: list[str] = Field(default=[], description="Products to leave out: bought, in_cart, out_of_stock.")

@@ -56,8 +56,8 @@ class Signal(Model):
 
 
 class Limits(Model):
-    """How many events and questions for decisions a second are taken from one sender, on average; ten seconds' worth may
-    come at once."""
+    """How many events and questions a second are taken from one sender, on average; ten seconds' worth may come at
+    once."""
 
     server: float = Field(default=10_000, gt=0, description="With one write key.")
     visitor: float = Field(default=20, gt=0, description="From the browser of one visitor, by the signed cookie.")

@@ -48,6 +48,7 @@ class Outline:
     slots: tuple[Sequence[CompiledExperience] | None, ...]  # candidates of every slot, None where consent is missing
     seeds: tuple[str, ...]  # of the hashes that a newcomer will need
     bot: bool
+    contested: bool  # two slots may want to show one of the same exclusive group
     room: int | None  # how many experiences the site's cap leaves to this page, None where that is enough for all slots
 
 
@@ -68,6 +69,7 @@ class Decider:
         self.slots: tuple[CompiledSlot, ...] = tuple(compiler.slot(name) for name in slots)
         rules = [experience.rule for slot in self.slots for experience in slot.live]
         self._splits = tuple(compiler.splits)
+        self._grouped = any(experience.group is not None for slot in self.slots for experience in slot.live)
         self._room = compiler.room if compiler.site_cap is not None else None
         self._bandits = tuple((n, split) for n, split in enumerate(self._splits) if isinstance(split, Bandit))
         named = frozenset[str]().union(*(rule.segments for rule in rules), *(b.contexts for _, b in self._bandits))
@@ -121,8 +123,10 @@ class Decider:
         if trace is not None:
             from .tracing import trace_slot  # only those who ask why need it
 
+            taken: dict[str, str] = {}
             for slot, choice in zip(self.slots, plan.choices, strict=True):
-                trace.append(trace_slot(slot, choice, case, draws, self._segments, self.holdout))
+                trace.append(trace_slot(slot, choice, case, draws, self._segments, self.holdout, taken))
+                taken |= slot.takes(choice)
         return plan
 
     def forget(self) -> None:
@@ -135,24 +139,29 @@ class Decider:
         fixed: list[Choice] = []
         open_: list[tuple[int, CompiledSlot, Sequence[CompiledExperience]]] = []
         seeds = [] if self._held_out is None else [self._held_out[1]]
+        groups: list[str] = []
         candidates = self._find(facts, ~answers, granted)
         for place, (slot, found) in enumerate(zip(self.slots, candidates, strict=True)):
             if found is None:
                 fixed.append(slot.refused)
                 continue
+            if self._grouped:
+                groups += {experience.group for experience in found if experience.group is not None}
             drawn = False
             for experience in found if slot.purpose != "none" else ():
                 if experience.drawn:
                     drawn = True
                     seeds += experience.seeds
-                if experience.certain:
+                if experience.certain and experience.group is None:
                     break
             if drawn:
                 fixed.append(slot.default)
                 open_.append((place, slot, found))
             else:
                 fixed.append(slot.choose(found, _UNDRAWN, bot))
-        return Outline(tuple(fixed), tuple(open_), candidates, tuple(dict.fromkeys(seeds)), bot, self._left(answers))
+        contested = len(groups) > len(set(groups))
+        once = tuple(dict.fromkeys(seeds))
+        return Outline(tuple(fixed), tuple(open_), candidates, once, bot, contested, self._left(answers))
 
     def _left(self, answers: int) -> int | None:
         if self._room is None:
@@ -163,16 +172,8 @@ class Decider:
     def _plan(self, outline: Outline, chance: Chance) -> Plan:
         """What chance makes of an outline. Plans of the same choices are one object, whoever they were made for."""
         chance.foresee(outline.seeds)
-        if chance.held or outline.room is not None:
-            choices = []
-            left = len(self.slots) if outline.room is None else outline.room
-            for slot, found in zip(self.slots, outline.slots, strict=True):
-                # Slots come in the config's order: the first ones get what the site's cap still leaves.
-                counts = slot.purpose != "none"
-                offered = found if left or not counts else ()
-                choice = slot.refused if offered is None else slot.choose(offered, chance, outline.bot)
-                choices.append(choice)
-                left -= counts and choice.experience is not None
+        if chance.held or outline.room is not None or outline.contested:
+            choices = self._one_after_the_other(outline, chance)
         else:
             choices = list(outline.fixed)
             for place, slot, found in outline.open:
@@ -180,6 +181,23 @@ class Decider:
         chance.settle()
         key = tuple(map(id, choices))  # the slots keep every choice there is, so no id is given twice
         return self._plans.get(key) or self._plans.keep(key, Plan(tuple(choices)))
+
+    def _one_after_the_other(self, outline: Outline, chance: Chance) -> list[Choice]:
+        """Slots come in the config's order: the first ones get what the site's cap still leaves, and take the exclusive
+        groups. Whoever is held out of something counts as if it were shown."""
+        choices: list[Choice] = []
+        left = len(self.slots) if outline.room is None else outline.room
+        taken: dict[str, str] = {}
+        for slot, found in zip(self.slots, outline.slots, strict=True):
+            counts = slot.purpose != "none"
+            offered = found if left or not counts else ()
+            if offered and taken:
+                offered = [experience for experience in offered if experience.group not in taken]
+            choice = slot.refused if offered is None else slot.choose(offered, chance, outline.bot)
+            choices.append(choice)
+            left -= counts and choice.experience is not None
+            taken |= slot.takes(choice)
+        return choices
 
     def _chance(self, id: str | None, profile: Profile | None) -> Chance:
         """The visitor's chances, remembered by the id and by what was assigned before. Of that only this route's

@@ -25,9 +25,10 @@ def trace_slot(
     draws: Mapping[str, Draw],
     segments: SegmentRules,
     holdout: Holdout | None,
+    taken: Mapping[str, str],
 ) -> Step:
-    """Why `slot` shows `choice` in this case; `draws` are what bandits drew. The step holds if an experience is
-    shown."""
+    """Why `slot` shows `choice` in this case; `draws` are what bandits drew, `taken` the exclusive groups that slots
+    above took, with what they show of them. The step holds if an experience is shown."""
     anonymous = slot.purpose == "none"
     unknown = anonymous or case.visitor.bot
     id, profile = (None, None) if unknown else (case.visitor.id, case.profile)
@@ -43,7 +44,7 @@ def trace_slot(
                 Step(f"experience {experience.id}", False, f"no: it is {experience.status}", (status,), experience.mark)
             )
             continue
-        gates = _gates(experience, case, id, profile, draws, segments)
+        gates = _gates(experience, case, id, profile, draws, segments, taken)
         passed = all(step.held for step in gates)
         if refused:
             saw, held = "not asked: consent was not given", False
@@ -84,6 +85,7 @@ def _gates(
     profile: Profile | None,
     draws: Mapping[str, Draw],
     segments: SegmentRules,
+    taken: Mapping[str, str],
 ) -> tuple[Step, ...]:
     condition = segments.explained(experience.rule, case.facts)
     steps = [
@@ -94,6 +96,10 @@ def _gates(
         ),
         *(gate.explain(case.facts, profile, case.now) for gate in experience.gates),
     ]
+    if experience.group is not None:
+        by = taken.get(experience.group)
+        saw = "nothing above on this page is of it" if by is None else f"{by} is on this page"
+        steps.append(Step(f"exclusive group {experience.group}", by is None, saw))
     if experience.split is not None:
         steps.append(_experiment(experience, case, id, profile, draws))
     return tuple(steps)
