@@ -23,9 +23,10 @@ from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from ..config.event_names import canonical_name
 from ..model import Event
 from .clocks import event_time, skew_of
-from .names import NEVER_TOLD, OURS, TRUSTED_ONLY, UNVERIFIED, canonical_name, canonical_properties
+from .names import NEVER_TOLD, OURS, TRUSTED_ONLY, UNVERIFIED, canonical_properties
 from .orders import signed_order
 from .tidy import tidy, tidy_id, tidy_text
 
