@@ -77,7 +77,7 @@ class Visit:
         segments = shared.segments(self.request)
         decision = self.engine.decide(route, self.request, NOBODY, None, self.now, None, segments)
         exchange = Exchange(self.engine, route, self.request, NOBODY, None, decision, self.now, send, self.record_page)
-        exchange.copies = shared.copies
+        exchange.copies = shared.copies_for(route.decider.holds_for(self.now))
         return exchange
 
     async def _remember_shown(self, exchange: Exchange) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from ..conditions import Behaviour, SegmentRules
@@ -14,6 +15,7 @@ from .chances import Chance, Holdout
 from .compiler import SlotCompiler
 from .experiments import kept_by
 from .finding import compile_finder
+from .gates import ScheduleGate
 from .inputs import key_maker
 from .memo import Memo
 from .slot import CompiledExperience, CompiledSlot
@@ -91,6 +93,7 @@ class Decider:
         self._answers = Answers(
             compiler.schedules, compiler.of_profile, compiler.always, tuple(compiler.aged.values())
         )
+        self._schedules = tuple(gate for _, gate in compiler.schedules if isinstance(gate, ScheduleGate))
         self._kept = frozenset[str]().union(*(split.keys for split in self._splits))
         self.holdout = config.holdout
         self._held_out: Holdout | None = None
@@ -128,6 +131,10 @@ class Decider:
                 trace.append(trace_slot(slot, choice, case, draws, self._segments, self.holdout, taken))
                 taken |= slot.takes(choice)
         return plan
+
+    def holds_for(self, now: float) -> float:
+        """For how many seconds no schedule of this route opens or closes."""
+        return min((gate.holds_for(now) for gate in self._schedules), default=inf)
 
     def forget(self) -> None:
         """Remember nothing of what was decided so far: for benchmarks, and for laws that compare."""
