@@ -177,14 +177,15 @@ class _Caller:
 
 
 def _page(url: Any, request: Request, told: Mapping[str, Any], trusted: bool) -> Request:
-    """The request for the page that is asked about. A browser's headers count for what they say; a server's tell of the
-    server, so it says in `headers` what the visitor's device said."""
+    """The request for the page that is asked about. A browser's headers count for what they say, and so does what the
+    site's own code said of its request in the scope; a server's tell of the server, so it says in `headers` and
+    `attributes` what is known of the visitor."""
     try:
         parts = urlsplit(url if isinstance(url, str) else "/")
     except ValueError:
         raise CollectError(400, "bad_context", "url is no address") from None
     headers: dict[bytes, bytes] = dict(request.headers)
-    attributes: Mapping[str, Any] = {}
+    attributes: Mapping[str, Any] = request.attributes
     if trusted:
         said = told.get("headers")
         headers = {b"host": request.headers.get(b"host", b"")}

@@ -72,9 +72,7 @@ def preview(
     if unknown := [name for name in segments if name not in config.segments]:
         there = ", ".join(config.segments) or "none"
         raise click.BadParameter(f'there is no segment "{unknown[0]}"; there are: {there}', param_hint="--as")
-    if wrong := [purpose for purpose in consent if purpose not in (*PURPOSES, "none")]:
-        there = ", ".join(("none", *PURPOSES))
-        raise click.BadParameter(f'there is no purpose "{wrong[0]}"; there are: {there}', param_hint="--consent")
+    granted = purposes(consent)
     try:
         seconds = duration(expires)
     except ValueError as error:
@@ -82,12 +80,20 @@ def preview(
     shown = Preview(
         segments=segments,
         device=device,
-        consent=tuple(p for p in consent if p != "none") if consent else None,
+        consent=granted,
         variants=tuple(_variant(config, text) for text in variants),
         drafts=tuple(named(config, text, "--with") for text in drafts),
         at=moment(at, config.timezone) if at else None,
     )
     click.echo(link(url, PreviewTokens(_keys(config)).make(shown, time.time(), seconds)))
+
+
+def purposes(consent: tuple[str, ...]) -> tuple[str, ...] | None:
+    """What `--consent` grants; None where it was not given. Raises click.BadParameter."""
+    if wrong := [purpose for purpose in consent if purpose not in (*PURPOSES, "none")]:
+        there = ", ".join(("none", *PURPOSES))
+        raise click.BadParameter(f'there is no purpose "{wrong[0]}"; there are: {there}', param_hint="--consent")
+    return tuple(purpose for purpose in consent if purpose != "none") if consent else None
 
 
 def named(config: Config, name: str, option: str) -> str:

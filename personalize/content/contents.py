@@ -330,7 +330,7 @@ class Contents:
         if made.template is None:
             raise BadFragment(f"slot {made.slot} names no template for this content")
         choice, content = ask.choice, made.content
-        ends, ends_at = self._ends.get((choice.slot, choice.experience), ("", ""))
+        ends, ends_at = self._ends.get((choice.slot, choice.experience or ""), ("", ""))
         variables: dict[str, Any] = {
             **values,
             **content.vars,

@@ -210,3 +210,13 @@ async def test_b40_a_browsers_client_is_known_by_its_cookie(app: Any, browser: A
     told = await ask(app, FLAGS, {"context": context}, None, cookie="consent=granted", origin="https://shop.example")
     by_key = {flag["key"]: flag for flag in json.loads(told.body)["flags"]}
     assert told.status == 200 and "value" not in by_key["hero"], "attributes from a browser are not believed"
+
+
+async def test_b33_what_the_site_says_of_its_own_request_counts(app: Any) -> None:
+    """Attributes that the site's own code put into the scope are its word, for a decision of a browser too."""
+
+    async def site(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, "personalize.attributes": {"tier": "gold"}}, receive, send)
+
+    told = await ask(site, "/v1/decide", {"url": "/", "attributes": {"tier": "none"}}, None, cookie="consent=granted")
+    assert json.loads(told.body)["slots"][0]["experience"] == "gold"
