@@ -335,11 +335,12 @@ async def _explain(caller: _Caller) -> dict[str, Any]:
     caller.charge_address()
     query, token = take_token(request.query)
     as_preview = IN_QUERY in request.query
-    preview = engine.previews.read(token or request.headers.get(HEADER, b"").decode("latin-1"), now)
-    if preview is None:
-        raise CollectError(403, "forbidden", "reasons are told with a preview's token: personalize preview makes one")
     url = engine.visitors.read("query", replace(request, query=query), now, Visitor(None, Consent())).get("url", "/")
     page = _page(url, request, {}, False)
+    token = token or request.headers.get(HEADER, b"").decode("latin-1")
+    preview = engine.previews.read(token, now, page.path)
+    if preview is None:
+        raise CollectError(403, "forbidden", "reasons are told with the page's token: personalize preview makes one")
     if not as_preview:
         return (await explain(engine, page, now)).as_json()
     match = engine.match(page.path)

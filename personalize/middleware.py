@@ -190,7 +190,7 @@ class PersonalizeMiddleware:
             await self._watcher.start(patience=0.25)
         engine, now = self._watcher.engine, self._clock()
         query, token = take_token(scope["query_string"])
-        preview = engine.previews.read(token, now)
+        preview = engine.previews.read(token, now, scope["path"])
         if preview is None:
             self.observer.count("previews.refused")
             await refuse(send)

@@ -100,6 +100,7 @@ class Visitor:
     off: bool = False  # turned personalization off on the visitor's own page
 
 
+PREVIEW = "personalize_preview"  # the parameter of an address that holds a preview's token
 WITHDRAWN = "Consent Withdrawn"  # an event's name: the visitor refused what was granted before
 ERASED = "Visitor Erased"  # an event's name: nothing of this visitor up to its time may be known again
 # What those who run the site did: events of no visitor.

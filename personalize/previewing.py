@@ -46,6 +46,7 @@ DEVICES = ("mobile", "tablet", "desktop", "bot")  # a test holds this against wh
     help="Take this draft or preview as live; its rules are asked. May be repeated.",
 )
 @click.option("--at", metavar="TIME", help='As of then: "2026-12-24 18:00" in the config\'s timezone.')
+@click.option("--everywhere", is_flag=True, help="The token holds for every page of the site, not for this one only.")
 @click.option("--expires", default="1h", show_default=True, metavar="DURATION", help="For how long the link works.")
 def preview(
     file: Path,
@@ -56,16 +57,17 @@ def preview(
     variants: tuple[str, ...],
     drafts: tuple[str, ...],
     at: str | None,
+    everywhere: bool,
     expires: str,
 ) -> None:
     """Print a link that shows URL as somebody else would see it, or as it will be.
 
-    Everybody who has the link sees the preview until it expires. It records nothing, sets no id cookie, and neither
-    caches nor search engines keep it. Without options it is a newcomer who consents to everything.
+    Everybody who has the link sees the preview of this page until it expires. It records nothing, sets no id cookie,
+    and neither caches nor search engines keep it. Without options it is a newcomer who consents to everything.
     """
     from .config import load_config
     from .config.models import duration
-    from .preview import link
+    from .preview import link, path_of
     from .visitor import Preview, PreviewTokens
 
     config = load_config(file, products=False)
@@ -84,6 +86,7 @@ def preview(
         variants=tuple(_variant(config, text) for text in variants),
         drafts=tuple(named(config, text, "--with") for text in drafts),
         at=moment(at, config.timezone) if at else None,
+        path=None if everywhere else path_of(url),
     )
     click.echo(link(url, PreviewTokens(_keys(config)).make(shown, time.time(), seconds)))
 

@@ -90,7 +90,7 @@ class Visit:
     def _explained(self, send: Send, decision: Decision) -> Send:
         """Who holds a preview's token is told why they see what they see."""
         token = self.request.headers[_EXPLAIN].decode("latin-1")
-        if self.engine.previews.read(token, self.now) is None:
+        if self.engine.previews.read(token, self.now, self.request.path) is None:
             self.observer.count("previews.refused")
             return send
         from .explain import explained

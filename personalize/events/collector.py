@@ -29,7 +29,7 @@ from .bodies import MOST_OF_AN_EVENT, Piece, Pieces, Receive, read_batch, read_b
 from .clocks import skew_of
 from .limits import Callers
 from .posthog import read_capture
-from .segment import Caller, Message, Refusal, make_events, read_message
+from .segment import Caller, Message, Refusal, is_of_preview, make_events, read_message
 
 _EVENTS_A_TURN: Final = 100  # between two turns of other tasks: one or two milliseconds
 _CHARACTERS_A_TURN: Final = MOST_OF_AN_EVENT
@@ -290,6 +290,8 @@ def _events_of(piece: Piece, read: Read, kind: str | None, skew: float, caller: 
             raw = read_json(piece)
         except CollectError as error:
             return Refusal.TOO_DEEP if error.code == "too_deep" else Refusal.BROKEN
+    if not caller.trusted and is_of_preview(raw):
+        return Refusal.PREVIEW
     message = read(raw, kind, skew, caller.now)
     return message if isinstance(message, Refusal) else make_events(message, caller)
 

@@ -24,7 +24,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ..config.event_names import canonical_name
-from ..model import Event
+from ..model import PREVIEW, Event
 from .clocks import event_time, skew_of
 from .names import NEVER_TOLD, OURS, TRUSTED_ONLY, UNVERIFIED, canonical_properties
 from .orders import signed_order
@@ -53,6 +53,7 @@ class Refusal(StrEnum):
     NO_NAME = "a track without the event's name"
     NOBODY = "neither userId nor anonymousId"
     RESERVED = "a name that only the middleware uses"
+    PREVIEW = "told by a page that was a preview"
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +239,15 @@ def path_of(page: Mapping[str, Any]) -> str:
 
 def _other_id(raw: Mapping[str, Any], kind: str) -> str:
     return tidy_id(raw.get("groupId") if kind == "group" else raw.get("previousId", raw.get("from")))
+
+
+def is_of_preview(raw: Any) -> bool:
+    """Whether a message was told by a page whose address holds a preview's token: what was done there, nobody did."""
+    if not isinstance(raw, dict):
+        return False
+    places = (_mapping(raw.get("properties")), _mapping(_mapping(raw.get("context")).get("page")))
+    told = (place.get(key) for place in places for key in ("url", "search", "page_location"))
+    return any(isinstance(text, str) and f"{PREVIEW}=" in text for text in told)
 
 
 def _name(value: object) -> str:
