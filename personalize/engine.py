@@ -122,6 +122,7 @@ class Engine:
             self._route(tuple(config.slots))
         history.lists.follow(lists)
         history.learning.follow(specs_of(config))
+        history.complaints.follow(config)
 
     # --- made once ---------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from .complaints import Complaints
 from .errors import StoreError
 from .events import EventLog, Retention, Snapshots
 from .keeping import Keeping
@@ -48,6 +49,7 @@ class History:
         self.recommender = Embedded(self.products)
         self.proof = ProofCounts()
         self.pauses = Pauses()
+        self.complaints = Complaints(observer)
         self.lists = Lists(observer)
         self.learning = Learning(store, observer)
         bandits = self.learning.bandits
@@ -55,12 +57,14 @@ class History:
         learned: dict[str, SavedFold] = {"recommend": self.recommender, "proof": self.proof, "bandits": bandits}
         self.snapshots = Snapshots(None if isinstance(store, MemoryStore) else store, learned, observer)
         self._keeping = Keeping(self.profiles.people, self.snapshots, observer)
-        self.log = EventLog(store, observer, folds=(self.pauses, self.profiles, self.snapshots), keeper=self._keeping)
+        following: tuple[Fold, ...] = (self.pauses, self.profiles, self.snapshots, self.complaints)
+        self.log = EventLog(store, observer, folds=following, keeper=self._keeping)
         self.hot: HotState = hot or MemoryHotState()
         self.retention = Retention(store, observer, keep or {}, known=self._keeping.known)
         self._starting: asyncio.Task[None] | None = None
         self._trimming: asyncio.Task[None] | None = None
         self._saving: asyncio.Task[None] | None = None
+        self._acting: asyncio.Task[None] | None = None
 
     @classmethod
     def at(
@@ -94,6 +98,8 @@ class History:
             await self.hot.recall("")  # so that it is connected before the first page asks
             await self.log.start()
             await self.learning.refresh()
+            acting = self.complaints.act(self.record, lambda: self.pauses.held)
+            self._acting = asyncio.get_running_loop().create_task(acting, name="personalize complaints")
         except Exception as error:  # a site stays up without its log
             self.observer.failed("history", error)
 
@@ -176,10 +182,10 @@ class History:
     async def close(self) -> None:
         self._starting = None
         self.lists.close()
-        for task in (self._trimming, self._saving):
+        for task in (self._trimming, self._saving, self._acting):
             if task is not None and task.get_loop() is asyncio.get_running_loop():
                 task.cancel()
                 await asyncio.wait((task,))
-        self._trimming = self._saving = None
+        self._trimming = self._saving = self._acting = None
         await self.log.close()
         await self.hot.close()

@@ -20,7 +20,8 @@ FLOORS = {
 ROOF = {
     "observe": set(), "plugins": set(), "routes": set(), "pauses": set(), "changes": set(),
     "client_apps": set(), "shared": set(),
-    "history": {"keeping", "learning", "lists", "pauses"},
+    "complaints": set(),
+    "history": {"complaints", "keeping", "learning", "lists", "pauses"},
     "keeping": set(), "learning": set(),
     "engine": {"shared", "client_apps", "history", "lists", "plugins", "routes"},
     "terminal": {"observe"},

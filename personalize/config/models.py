@@ -23,6 +23,7 @@ from .content import PAGE as PAGE
 from .content import Content as Content
 from .members import Members as Members
 from .site import Cap as Cap
+from .site import Complaints as Complaints
 from .site import ConsentRules as ConsentRules
 from .site import Cookie as Cookie
 from .site import Limits as Limits

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..quantities import Duration, Size
+from ..quantities import Duration, Share, Size
 
 
 class Model(BaseModel):
@@ -66,6 +66,25 @@ class Limits(Model):
     )
 
 
+class Complaints(Model):
+    """When visitors' own answers stop an experience, or call whoever looks after it. It needs both: so many visitors,
+    and so large a share."""
+
+    answers: list[str] = Field(
+        default=["not relevant"], min_length=1, description="The answers that are complaints, in any case."
+    )
+    visitors: int = Field(default=20, ge=1, le=1000, description="So many visitors must have answered so.")
+    share: Share = Field(default=0.05, description="So many of the times that it was shown they must be, at least.")
+    within: Duration = Field(default=86_400.0, gt=0, description="In this time.")
+    then: Literal["pause", "alert"] = Field(
+        default="pause", description="pause: the kill switch takes it out; alert: the log of the server says so."
+    )
+
+    @property
+    def meant(self) -> frozenset[str]:
+        return frozenset(answer.casefold() for answer in self.answers)
+
+
 class Shared(Model):
     """Pages of which a cache in front keeps one copy for each value of some request headers, for everybody. Slots with
     `shared: true` are decided from these headers and the address alone."""
@@ -93,6 +112,9 @@ class Site(Model):
         default=None,
         description="How often one visitor may see any experience, all slots together, also on one page. Slots whose"
         " consent is none neither count nor are held back.",
+    )
+    complaints: Complaints | None = Field(
+        default=None, description='When many visitors answer "not relevant", the experience is paused.'
     )
     templates: str = Field(default="templates", description="The folder of the templates, beside this file.")
     prefix: str = Field(default="/_personalize", description="Below this path are the middleware's own addresses.")
