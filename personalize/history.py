@@ -24,10 +24,10 @@ from .stores import MemoryHotState, MemoryStore, beside, merged, open_hot_state,
 _NOT_LISTED: Final[frozenset[str]] = frozenset()
 
 
-def _names(visitor: str, profile: Profile | None) -> tuple[str, ...]:
-    """Under which names it is told what somebody was shown: the id that came, and the person whose it is known to be,
-    so that one cap holds for all their devices, and for those who ask with a user's id."""
-    return (visitor,) if profile is None or profile.visitor == visitor else (visitor, profile.visitor)
+def _others(visitor: str, profile: Profile | None) -> tuple[str, ...]:
+    """Under what name, besides the id that came, it is told what somebody was shown: the person whose id it is known to
+    be, so that one cap holds for all their devices, and for those who ask with a user's id."""
+    return () if profile is None or profile.visitor == visitor else (profile.visitor,)
 
 
 class History:
@@ -130,13 +130,15 @@ class History:
 
     async def with_just_shown(self, visitor: str, profile: Profile | None) -> Profile | None:
         """The visitor's profile, with what they were shown so lately that the log has not brought it here yet."""
-        own, *others = await asyncio.gather(*map(self.hot.recall, _names(visitor, profile)))
-        return with_just_shown(profile, visitor, merged(own, others[0]) if others else own)
+        shown = await self.hot.recall(visitor)
+        for other in _others(visitor, profile):
+            shown = merged(shown, await self.hot.recall(other))
+        return with_just_shown(profile, visitor, shown)
 
     async def remember_shown(self, visitor: str, profile: Profile | None, keys: Sequence[str], time: float) -> None:
         """Tell every worker at once that these ("slot/experience") were shown, at the time of the log's own event."""
-        if keys:
-            await asyncio.gather(*(self.hot.remember(name, keys, time) for name in _names(visitor, profile)))
+        for name in (visitor, *_others(visitor, profile)) if keys else ():
+            await self.hot.remember(name, keys, time)
 
     def listed(self, visitor: str | None) -> frozenset[str]:
         """The segments whose lists of members, kept elsewhere, have this visitor under any of their ids."""
