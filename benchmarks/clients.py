@@ -111,7 +111,7 @@ def post(
     do not count."""
     buffer = memoryview(bytearray(_BUFFER))
     lines = [_Line(port, buffer) for _ in range(connections)]
-    free, told, turn = list(lines), Asked(), 0
+    free, told, turn = deque(lines), Asked(), 0
     with selectors.DefaultSelector() as selector:
         for line in lines:
             selector.register(line.socket, selectors.EVENT_READ, line)
@@ -124,7 +124,7 @@ def post(
                 waiting.append(began + turn * every)
                 turn += 1
             while free and (waiting or (not every and now < end)):
-                line = free.pop()
+                line = free.popleft()
                 line.due = waiting.popleft() if every else now
                 if not line.send(make()):
                     selector.modify(line.socket, selectors.EVENT_READ | selectors.EVENT_WRITE, line)
