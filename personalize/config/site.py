@@ -132,6 +132,11 @@ class Site(Model):
         description="What each worker may use to know pages again that came before; an eighth is the largest page that"
         " is known. 0: every page is read anew.",
     )
+    freeze_at_start: bool = Field(
+        default=False,
+        description="Whether, once the app has started, what is in memory then is kept from Python's garbage collector"
+        " (`gc.freeze`). It concerns the whole process: so it is said in the log, and off unless told.",
+    )
     signals: list[Signal] = Field(default=[], description="Events read off the site's own traffic.")
     write_keys: list[str] = Field(
         default=[],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import contextvars
 import sqlite3
 import tracemalloc
@@ -541,3 +542,24 @@ async def test_a_starlette_middleware_is_enough() -> None:
     config = {"version": 1, "store": "memory", "slots": slots}
     app = Starlette(routes=[Route("/", page)], middleware=[Middleware(PersonalizeMiddleware, config=config)])
     assert (await call(app)).body == DONE
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+async def test_what_is_there_at_the_start_is_frozen_where_the_site_says_so(wrap: Any, frozen: bool) -> None:
+    """With `freeze_at_start` the garbage collector passes over what was there when the app had started, and the log says
+    so; without, nothing of the process is touched."""
+    middleware = wrap(Answer(PAGE), site={"freeze_at_start": frozen})
+    asked: asyncio.Queue[Any] = asyncio.Queue()
+    before, after = gc.get_freeze_count(), []
+
+    async def send(message: Any) -> None:
+        after.append(gc.get_freeze_count())
+        await asked.put({"type": "lifespan.shutdown"})
+
+    await asked.put({"type": "lifespan.startup"})
+    try:
+        await middleware({"type": "lifespan"}, asked.get, send)
+        assert (after[0] - before > 10_000) is frozen
+        assert ("garbage collector" in middleware.observer.states) is frozen
+    finally:
+        gc.unfreeze()

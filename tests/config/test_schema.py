@@ -94,8 +94,8 @@ values = st.recursive(
     max_leaves=4,
 )
 SITE = [
-    "cookie", "consent", "geo_headers", "budget", "templates", "prefix", "cache_control", "page_memory", "signals",
-    "limits",
+    "cookie", "consent", "geo_headers", "budget", "templates", "prefix", "cache_control", "page_memory",
+    "freeze_at_start", "signals", "limits",
 ]  # fmt: skip
 SLOT = ["default", "fallback", "cap", "consent", "template"]
 EXPERIENCE = ["owner", "status", "when", "schedule", "cap", "cool_down", "delay", "expire", "show", "exclude", "why"]
