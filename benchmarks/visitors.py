@@ -5,7 +5,7 @@ was never there before (every tenth is told with an anonymous id that becomes on
 thousand of them 50 newcomers ask for a page and 50 visitors come back for another one, whose profiles are read. The
 resident size is read as it goes, and a row is printed for it at once. At the end new processes start on the log: one
 with its snapshot, one without; they tell how long that took, what a profile costs, and for how long reading profiles
-held the event loop. `--keep FOLDER` leaves the log there, and `--start FOLDER` starts on one that was left.
+held the event loop. `--freeze` does what `site: {freeze_at_start: true}` does in a server. `--keep FOLDER` leaves the log there, and `--start FOLDER` starts on one that was left.
 """
 
 from __future__ import annotations
@@ -147,9 +147,12 @@ def size_of(folder: str) -> float:
     return sum(file.stat().st_size for file in Path(folder).iterdir()) / 1e6
 
 
-async def measure(visitors: int, folder: str) -> list[Step]:
+async def measure(visitors: int, folder: str, freeze: bool) -> list[Step]:
     app = configured(folder)
     await app.start()
+    if freeze:
+        gc.collect()
+        gc.freeze()
     history, chance, passes = app.watcher.history, random.Random(1), Passes()
     cookies: deque[bytes] = deque(maxlen=10_000)
     steps: list[Step] = []
@@ -291,6 +294,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--visitors", type=int, default=1_000_000)
     arguments.add_argument("--svg", type=Path, help="write the chart there")
+    arguments.add_argument("--freeze", action="store_true", help="keep what is there at the start from the collector")
     arguments.add_argument("--keep", type=Path, help="a new folder for the log, which stays there")
     arguments.add_argument("--start", type=Path, help="measure starts on the log in this folder only")
     arguments.add_argument("--in", dest="inside", help=argparse.SUPPRESS)
@@ -305,7 +309,7 @@ def main() -> None:
         if told.keep:
             told.keep.mkdir(parents=True)
         place = str(told.keep or folder)
-        steps = asyncio.run(measure(told.visitors, place))
+        steps = asyncio.run(measure(told.visitors, place, told.freeze))
         tell(place)
     if told.svg:
         points = [(step.visitors, step.size) for step in steps]
