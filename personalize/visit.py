@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import re
 import uuid
 from collections.abc import Mapping, MutableMapping
 from typing import Any
@@ -20,6 +21,7 @@ from .shared import NOBODY
 
 ATTRIBUTES = "personalize.attributes"  # where the site puts a mapping of what it knows itself, for custom.* facts
 _EXPLAIN = b"x-personalize-explain"  # explain.HEADER; that module is loaded when somebody asks
+_TRIED_OUT = re.compile(r"([\d.]+|\[[\da-fA-F:.]+\]|[^.:\[\]]+)(:\d*)?")  # an address, or a name without a dot
 _PROFILE_PATIENCE = 0.05  # seconds a page waits for a profile that is not in memory
 
 
@@ -42,8 +44,17 @@ class Visit:
         if self.visitor.forged:
             observer.count("visitors.forged")
             observer.changed("id cookie", "forged", "a signature did not verify; the visitor is treated as new")
-        if self.visitor.fresh and self.visitor.set_cookie and not self.visitor.set_cookie.startswith(b"__Host-"):
-            observer.changed("id cookie over plain http", "insecure", "on localhost only: unprefixed and not Secure")
+        if self.visitor.fresh and self.visitor.set_cookie:
+            self._say_what_http_means(self.visitor.set_cookie)
+
+    def _say_what_http_means(self, cookie: bytes) -> None:
+        """A public name may have its https end at a proxy; an address or a bare name is somebody who tries it out."""
+        part = "id cookie over plain http"
+        if not cookie.startswith(b"__Host-"):
+            self.observer.changed(part, "insecure", "on localhost only: unprefixed and not Secure")
+        elif self.request.scheme == "http" and _TRIED_OUT.fullmatch(self.request.host):
+            said = f"browsers keep it over https, and on localhost, but not for {self.request.host}"
+            self.observer.changed(part, "unkept", said)
 
     async def recall(self, route: Route) -> None:
         """What is known of the visitor: from memory, and from where it takes time."""

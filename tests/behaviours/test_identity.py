@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from personalize import PersonalizeMiddleware
 from personalize.model import Event
+from personalize.observe import LogObserver
+from personalize.testing import Answer, call
 
 CONFIG = """
 version: 1
@@ -73,3 +78,19 @@ async def test_b45_erasing_reaches_every_id_of_the_person(site: Any, browser: An
     for id_ in ("u:7", of(phone)):
         profile = await history.profiles.load(id_)
         assert (profile.visits, profile.traits, profile.views) == (0, {}, [])
+
+
+@pytest.mark.parametrize(("host", "scheme", "said"), [
+    ("192.168.1.5:8000", "http", "unkept"), ("[fe80::1]", "http", "unkept"), ("laptop:8000", "http", "unkept"),
+    ("0.0.0.0:8000", "http", "unkept"), ("localhost:8000", "http", "insecure"), ("127.0.0.1", "http", "insecure"),
+    ("shop.example", "http", ""), ("laptop:8000", "https", ""),
+])  # fmt: skip
+async def test_who_tries_it_over_plain_http_hears_what_browsers_do(host: str, scheme: str, said: str) -> None:
+    """An id cookie that a browser would drop is told in the log, where no proxy can be in front; a public name's https
+    may end at one."""
+    slots = {"hero": {"match": {"path": "/"}, "experiences": [{"id": "a", "show": {"html": "x"}}]}}
+    app = PersonalizeMiddleware(Answer(b"<p data-slot=hero></p>"), {"version": 1, "store": "memory", "slots": slots})
+    await call(app, "/", host=host, scheme=scheme, cookies={"consent": "granted"})
+    assert isinstance(app.observer, LogObserver)
+    assert app.observer.states.get("id cookie over plain http", "").partition(" ")[0] == said
+    await app.close()
