@@ -32,7 +32,10 @@ STATUS = {
     ("docs/reference/problems.md", "personalize check persnalize.yaml"): 1,
 }
 # What stands before a pipe, and what it would print.
-PIPED = {"curl -s http://localhost:3000/": b"<body><div id='__next'><h1 data-slot='hero'>Hi</h1></div></body>"}
+PIPED = {
+    "curl -s http://localhost:3000/": b"<body><div id='__next'><h1 data-slot='hero'>Hi</h1></div></body>",
+    "curl -s http://localhost:8000/": b"<body><h1 data-slot='hero'>Hi</h1></body>",
+}
 
 CONFIG = """\
 version: 1
