@@ -13,15 +13,19 @@ from pathlib import Path
 
 import click
 import httpx
+import jsonschema
 import pytest
 from click.testing import CliRunner
 
 from personalize.cli import main
+from personalize.config import json_schema
+from personalize.config.yaml12 import parse
 
 from . import scenes
 from .snippets import PAGES, ROOT, Block, blocks, configs, prints, session
 
 MEANT_TO_BE_WRONG = "docs/reference/problems.md"  # its YAML; tests/config/test_docs.py holds each against its id
+EDITOR = jsonschema.Draft202012Validator(json_schema())
 SHELL, RUN = ("sh", "console"), ("yaml", "python", "sh", "console")
 ALL = [block for page in PAGES for block in blocks(page)]
 
@@ -37,10 +41,12 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def check(text: str) -> str:
-    """What `personalize check` says of a config; empty where it is good. A fragment need not use all that it has."""
+    """What `personalize check` says of a config, or else what an editor would underline by the schema; empty where it
+    is good. A fragment need not use all that it has."""
     Path("personalize.yaml").write_text(text, "utf-8")
     said = json.loads(CliRunner().invoke(main, ["check", "--format", "json"]).stdout)
-    return "".join(f"{p['code']} {p['message']} ({p['hint']})\n" for p in said if p["code"] != "PZ402")
+    told = "".join(f"{p['code']} {p['message']} ({p['hint']})\n" for p in said if p["code"] != "PZ402")
+    return told or "".join(error.message for error in EDITOR.iter_errors(parse(text.encode(), "c.yaml").data))
 
 
 def execute(command: str) -> tuple[int, str]:
