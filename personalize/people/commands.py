@@ -17,6 +17,7 @@ import click
 from ..terminal import CommandObserver, progress
 
 if TYPE_CHECKING:
+    from ..protocols import Store
     from .members import Member
     from .resolved import Resolved
 
@@ -113,7 +114,10 @@ async def _identity(file: Path, unlink: str | None, merge: tuple[str, str] | Non
     await store.open()
     try:
         events = []
+        if unlink or merge:
+            await _known(store, unlink, merge)
         if unlink:
+            unlink = _as_kept(unlink)
             properties: dict[str, Any] = {"$via": "operator", "id": unlink}
             events.append(Event(uuid.uuid4().hex, "Identity Unlinked", time.time(), unlink, properties))
         if merge:
@@ -125,6 +129,29 @@ async def _identity(file: Path, unlink: str | None, merge: tuple[str, str] | Non
         return await resolve(store)
     finally:
         await store.close()
+
+
+def _as_kept(id_: str) -> str:
+    """An id as the log has it: of an e-mail address, the hash."""
+    from ..profiles import external_id
+
+    kind, colon, value = id_.partition(":")
+    return external_id(kind, value) if colon else id_
+
+
+async def _known(store: Store, unlink: str | None, merge: tuple[str, str] | None) -> None:
+    """Raises click.BadParameter for an id that the log never told of: it was misspelt."""
+    from ..profiles import Identity
+    from .everybody import everybody
+
+    identity = Identity()
+    there = {*await everybody(store, identity), *identity.resolved()}
+    asked = [("--unlink", unlink)] if unlink else []
+    asked += [("--merge", f"u:{user.removeprefix('u:')}") for user in merge or ()]
+    for option, name in asked:
+        id_ = _as_kept(name)
+        if id_ not in there and identity.person(id_) == id_:
+            raise click.BadParameter(f'the log knows no "{name}"', param_hint=option)
 
 
 def _writer(style: str, target: IO[str]) -> Callable[[dict[str, Any]], None]:

@@ -106,6 +106,14 @@ def test_b08_the_share_of_known_visitors_and_refused_links_are_told(site: Path) 
     assert len(run("export", "segment", "buyers").stdout.splitlines()) == 2
 
 
+def test_an_id_that_the_log_never_told_of_is_refused(site: Path) -> None:
+    """A misspelt id changes nothing and is named; an e-mail address is found though the log keeps its hash only."""
+    for missing, option in (("loyalty:99", "--unlink"), ("email:b@x.org", "--unlink"), ("u:33", "--merge 2")):
+        result = run("identity", *option.split(), missing)
+        assert result.exit_code == 2 and f'the log knows no "{missing}"' in result.stderr
+    assert run("identity", "--unlink", "email:a@x.org").exit_code == 0
+
+
 def test_refused_rows_are_told_and_make_the_status_one(site: Path) -> None:
     """A script hears that something was left out; a person sees which lines."""
     Path("bad.csv").write_text("event,time,user_id\nX,never,1\nX,2026-01-01,1\n")
