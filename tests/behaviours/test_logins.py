@@ -39,6 +39,7 @@ slots:
             - {id: b, weight: WEIGHT_B, html: "<h1>two</h1>"}
 """
 KEY = "k" * 32
+NOW = 1_790_000_000.0  # what the clock says
 
 
 def hero(a: int, b: int) -> str:
@@ -94,7 +95,7 @@ async def test_b40_logging_in_changes_no_variant(site: Any, browser: Any, split:
     tablet = browser(app)
     await tablet.get("/about")
     for number, device in enumerate((phone, laptop, tablet)):
-        await log_in(app, device, "7", 2.0 + number)
+        await log_in(app, device, "7", NOW + number)
     for _ in range(2):
         assert [await sees(device) for device in (phone, laptop, tablet)] == ["one", "two", "one"]
     await app.close()
@@ -111,15 +112,15 @@ async def test_b40_logging_out_changes_no_variant_and_tells_nothing(site: Any, b
     what is known does not say so, nor anything else of before."""
     app, phone, laptop = split
     for number, device in enumerate((phone, laptop)):
-        await log_in(app, device, "7", 2.0 + number)
+        await log_in(app, device, "7", NOW + number)
     await phone.get("/logout", method="POST")
     told = (await phone.get("/_personalize/me/data.json")).body.decode()
     assert "hero-1" not in told and json.loads(told)["profile"]["assignments"] == {}
     assert await sees(phone) == "one"
-    await log_in(app, phone, "8", 9.0)
+    await log_in(app, phone, "8", NOW + 9)
     desktop = browser(app)
     assert await sees(desktop) == "two"
-    await log_in(app, desktop, "8", 10.0)
+    await log_in(app, desktop, "8", NOW + 10)
     assert (await sees(phone), await sees(desktop), await sees(laptop)) == ("one", "two", "two")
     known = json.loads((await desktop.get("/_personalize/me/data.json")).body)
     assert len(known["profile"]["assignments"]) == 2, "what the phone showed to user 7 is not told to user 8"
@@ -130,7 +131,7 @@ async def test_b40_an_undone_merge_changes_no_variant(split: Any, tmp_path: Path
     """The phone is taken out of the user again: both devices go on showing what they showed."""
     app, phone, laptop = split
     for number, device in enumerate((phone, laptop)):
-        await log_in(app, device, "7", 2.0 + number)
+        await log_in(app, device, "7", NOW + number)
     undone = await command("identity", str(tmp_path / "personalize.yaml"), "--unlink", id_of(phone))
     assert undone.exit_code == 0, undone.output
     await asyncio.sleep(0.3)
@@ -141,7 +142,7 @@ async def test_b40_apps_that_ask_by_the_users_id_get_what_the_user_saw_first(spl
     """Decide and OpenFeature know the user through the devices; asking shows nothing and keeps nothing."""
     app, phone, laptop = split
     for number, device in enumerate((phone, laptop)):
-        await log_in(app, device, "7", 2.0 + number)
+        await log_in(app, device, "7", NOW + number)
     for _ in range(2):
         told = await ask(app, "/v1/decide", {"userId": "7", "consent": "granted", "url": "/"})
         assert told["slots"][0]["variant"] == "a"
@@ -159,9 +160,8 @@ async def test_b40_the_report_counts_a_person_once_and_says_who_saw_several(
     app, phone, laptop = split
     log = app.watcher.history.log
     for number, device in enumerate((phone, laptop)):
-        await log_in(app, device, "7", 2.0 + number)
-    now = 1_790_000_000.0
-    log.record(Event("order", "Order Completed", now + 60, id_of(laptop), {"revenue": 20, "order_id": "1"}))
+        await log_in(app, device, "7", NOW + number)
+    log.record(Event("order", "Order Completed", NOW + 60, id_of(laptop), {"revenue": 20, "order_id": "1"}))
     await sees(browser(app))
     await phone.get("/logout", method="POST")
     assert await sees(phone) == "one"
