@@ -11,19 +11,19 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "personalize"
-GROUND = {"model", "protocols", "errors", "breaker", "packed", "paths", "quantities", "conditions", "config"}
+GROUND = {"model", "protocols", "errors", "plugins", "breaker", "packed", "paths", "quantities", "conditions", "config"}
 FLOORS = {
     "visitor", "segments", "decision", "content", "page", "events", "stores", "profiles", "recommend", "bandits",
     "reports",
 }  # fmt: skip
 # What stands above the floors, and what each may import besides the ground and the floors.
 ROOF = {
-    "observe": set(), "plugins": set(), "routes": set(), "pauses": set(), "changes": set(),
+    "observe": set(), "routes": set(), "pauses": set(), "changes": set(),
     "client_apps": set(), "shared": set(),
     "complaints": set(),
     "history": {"complaints", "keeping", "learning", "lists", "pauses"},
     "keeping": set(), "learning": set(),
-    "engine": {"shared", "client_apps", "history", "lists", "plugins", "routes"},
+    "engine": {"shared", "client_apps", "history", "lists", "routes"},
     "terminal": {"observe"},
     "switch": {"changes", "pauses", "terminal"}, "triggers": {"pauses", "switch", "terminal"},
     "preview": {"engine", "exchange", "explain", "routes", "visit"},
@@ -40,7 +40,7 @@ ROOF = {
     "imports": {"terminal"}, "flags": set(),
     "payoff": {"learning", "terminal"},
     "upkeep": {"learning", "pauses", "terminal"},
-    "lists": {"plugins"},
+    "lists": set(),
     "own": {"asked", "engine", "me", "collect"},
     "asked": {"engine", "explain", "ofrep", "own", "preview", "visit"},
     "ofrep": set(),
@@ -60,7 +60,7 @@ ROOF = {
 # Ground parts lean on each other in one direction only (names for types, under TYPE_CHECKING, are no arrows there).
 BELOW = {
     "quantities": set(), "paths": set(), "breaker": set(), "packed": set(), "model": set(), "errors": set(),
-    "protocols": {"model"},
+    "protocols": {"model"}, "plugins": {"errors", "model"},
     "conditions": {"model", "errors", "paths", "quantities"},
     "config": {"model", "errors", "paths", "quantities", "conditions"},
 }  # fmt: skip

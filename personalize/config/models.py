@@ -236,13 +236,14 @@ class Config(Model):
     timezone: str = Field(default="UTC", description="The zone of every time here, such as Europe/Istanbul.")
     store: str = Field(
         default="sqlite",
-        description="The log: sqlite (beside this file), sqlite:///path, postgresql://user@host/database, memory.",
+        description="The log: sqlite (beside this file), sqlite:///path, postgresql://user@host/database, memory, or"
+        " package.module:Name for one of your own.",
     )
     hot: str | None = Field(
         default=None,
         description="What visitors were just shown, so that caps hold across workers at once. Left out: where the log"
-        " is. Else sqlite, sqlite:///path, postgresql://user@host/database, redis://host:6379/0, or memory (each worker"
-        " its own; others follow within a second)."
+        " is. Else sqlite, sqlite:///path, postgresql://user@host/database, redis://host:6379/0, memory (each worker"
+        " its own; others follow within a second), or package.module:Name."
     )
     retention: dict[str, Duration] = Field(
         default={}, description="How long events of a kind are kept, by the event's name; others stay."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from ..model import ERASED, EXPIRED, PAUSED, RESUMED, WITHDRAWN
@@ -10,6 +11,8 @@ from .tree import Tree
 
 POSTGRES: Final = ("postgresql", "postgres", "postgresql+asyncpg")
 REDIS: Final = ("redis", "rediss", "valkey", "unix")
+_OURS: Final = ("sqlite", "memory", *POSTGRES, *REDIS)
+_PLUGIN: Final = re.compile(r"([\w.]+):[A-Za-z_][\w.]*")
 _A_DAY: Final = 86_400.0
 # Without these what was erased, refused or paused would be back; they are few.
 _STAYING: Final = frozenset({ERASED, WITHDRAWN, EXPIRED, PAUSED, RESUMED})
@@ -37,7 +40,7 @@ def check_storage(tree: Tree) -> None:
 
 def _address(tree: Tree, key: str, servers: tuple[str, ...], example: str) -> None:
     value = tree.get((key,))
-    if not isinstance(value, str) or value in ("memory", "sqlite"):
+    if not isinstance(value, str) or value in ("memory", "sqlite") or is_plugin(value):
         return
     scheme, _, rest = value.partition("://")
     hint = f"write sqlite, sqlite:///path/to/file.db, {example} or memory"
@@ -50,6 +53,12 @@ def _address(tree: Tree, key: str, servers: tuple[str, ...], example: str) -> No
         tree.report("PZ321", (key,), f"there is no such {key}", hint)
     elif scheme != "unix" and (trouble := server_trouble(rest)):
         tree.report("PZ321", (key,), f"the address in {key} is wrong: {trouble}")
+
+
+def is_plugin(address: str) -> bool:
+    """Is it an import string, "package.module:Name", of somebody's own store?"""
+    found = _PLUGIN.fullmatch(address)
+    return found is not None and found[1] not in _OURS
 
 
 def server_trouble(rest: str) -> str:

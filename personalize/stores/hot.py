@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from ..config.storage import POSTGRES, REDIS
+from ..config.storage import POSTGRES, REDIS, is_plugin
 from ..errors import StoreError
 from ..packed import Packed
 from ..protocols import HotState, Observer
+from .plugged import plugged
 
 KEPT_FOR: Final = 600.0  # seconds; the log's tail needs a quarter of one, a failing log is tried again for 30
 MOST: Final = 100  # (key, time) pairs of one visitor
@@ -96,6 +97,8 @@ class Guarded:
 
 def beside(store: str) -> str:
     """The hot state of a log that has none named: in the same place, so that who shares the one shares the other."""
+    if is_plugin(store):
+        return "sqlite"
     if not store.startswith("sqlite:"):
         return store
     path, suffix = posixpath.splitext(store)
@@ -104,9 +107,13 @@ def beside(store: str) -> str:
 
 def open_hot_state(url: str, base: Path, observer: Observer | None = None) -> HotState:
     """The hot state that `url` names: "memory", "sqlite" (`.personalize/hot.db` under `base`), "sqlite:///path",
-    "postgresql://user@host/database", or "redis://host:6379/0" (also rediss, valkey, unix; `?prefix=` begins its keys).
-    Nothing is opened yet. Raises ValueError, with a message for the config's author, for anything else."""
+    "postgresql://user@host/database", "redis://host:6379/0" (also rediss, valkey, unix; `?prefix=` begins its keys), or
+    "package.module:Name", which is made with the config's folder and fits protocols.HotState. Nothing is opened yet.
+    Raises ValueError, with a message for the config's author, for anything else."""
     scheme, _, rest = url.partition("://")
+    if is_plugin(url):
+        made: HotState = plugged(url, base, ("remember", "recall", "close"))
+        return Guarded(made, observer)
     if url == "memory":
         return MemoryHotState()
     if scheme == "sqlite" and (url == "sqlite" or rest.strip("/")):
