@@ -12,15 +12,25 @@ from typing import Any, Final
 from ..errors import StoreError
 
 MIGRATION: Final = 60.0  # seconds; others may be at it
+# How libpq itself connects, which hosts often write into the address they give out.
+_OF_LIBPQ_ALONE: Final = frozenset({
+    "channel_binding", "client_encoding", "connect_timeout", "fallback_application_name", "gssencmode", "keepalives",
+    "keepalives_count", "keepalives_idle", "keepalives_interval", "sslcompression", "tcp_user_timeout",
+})  # fmt: skip
 _LOCK: Final = 0x70657273  # "pers", the key of the advisory lock
 
 
 def driver_url(url: str) -> str:
-    """The address as asyncpg takes it. Raises ValueError where that is missing."""
+    """The address as asyncpg takes it, which gives the server what it does not know. Raises ValueError where asyncpg is
+    missing, and for what it can't do."""
     if find_spec("asyncpg") is None:
         raise ValueError("PostgreSQL needs a driver: install the extra [postgres]")
     scheme, _, rest = url.partition("://")
-    return f"{scheme.partition('+')[0]}://{rest}"
+    place, _, query = rest.partition("?")
+    told = [pair for pair in query.split("&") if pair.partition("=")[0] not in _OF_LIBPQ_ALONE]
+    if "channel_binding=require" in query.split("&"):
+        raise ValueError("channel_binding can't be required: leave it out, and let sslmode=verify-full do its work")
+    return f"{scheme.partition('+')[0]}://{place}{'?' if any(told) else ''}{'&'.join(told)}"
 
 
 def where_of(url: str) -> str:
@@ -74,12 +84,15 @@ class Told:
 
         if isinstance(error, asyncpg.InsufficientPrivilegeError):
             raise StoreError(f"{error}; {_RIGHTS}") from error
+        if isinstance(error, asyncpg.DuplicatePreparedStatementError | asyncpg.InvalidSQLStatementNameError):
+            raise StoreError(_POOLED) from error
         # The driver calls it a mistake of its own when a connection is cut between two messages.
         its_own = asyncpg.InterfaceError | asyncpg.InternalClientError
         if isinstance(error, asyncpg.PostgresError | its_own | ValueError):
             raise StoreError(str(error) or type(error).__name__) from error
 
 
+_POOLED: Final = "a pooler in front has to keep a client's connection (PgBouncer: pool_mode=session)"
 _RIGHTS: Final = "the first start needs CREATE on the schema, and whoever did not make the tables rights on them"
 
 # PostgreSQL's text has no NUL. It is written as \0, and a backslash as \\.
