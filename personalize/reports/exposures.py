@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ..model import Event
-from .distinct import Distinct
+from .distinct import EXACT, Distinct
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -86,7 +86,10 @@ def table(rows: Sequence[ExposureRow]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(title="What was shown", caption=None if rows else "Nothing yet.")
+    caption = None if rows else "Nothing yet."
+    if any(row.visitors > EXACT for row in rows):
+        caption = f"Of more than {EXACT:,} visitors the number is an estimate, mostly within 1 %."
+    drawn = Table(title="What was shown", caption=caption)
     for title in ("slot", "experience", "variant", "group"):
         drawn.add_column(title, overflow="fold")  # a name cut short can't be told from another
     for title in ("exposures", "visitors", "fallbacks"):
