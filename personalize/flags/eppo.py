@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,9 @@ _LEAST = 1e-9
 
 def from_eppo(export: Raw) -> Draft:
     """Flags, allocations, rules and splits as slots, experiences, conditions and experiments."""
+    wired = export.get("config")
+    if isinstance(wired, Mapping) and isinstance(wired.get("response"), str):  # as one client hands it to another
+        export = json.loads(wired["response"])
     flags = export.get("flags")
     if not isinstance(flags, Mapping):
         raise ValueError('an Eppo configuration has "flags"')
@@ -23,17 +27,25 @@ def from_eppo(export: Raw) -> Draft:
     draft.note("all", "Eppo hashes otherwise: every visitor of an experiment is drawn anew")
     for key, flag in flags.items():
         with draft.carrying(key):
-            _flag(draft, key, flag)
+            _flag(draft, key, flag, _bandits(export, key))
     return draft
 
 
-def _flag(draft: Draft, key: str, flag: Raw) -> None:
+def _bandits(export: Raw, key: str) -> set[str]:
+    """The variations of a flag in whose place a bandit chooses."""
+    told = [each for variations in (export.get("bandits") or {}).values() for each in variations]
+    return {each["variationKey"] for each in told if each["flagKey"] == key}
+
+
+def _flag(draft: Draft, key: str, flag: Raw, bandits: set[str]) -> None:
     _, slot = draft.slot(key, "page")
     variations = flag["variations"]
     total = flag.get("totalShards") or 10_000
     for allocation in flag.get("allocations") or ():
         where = f"{key}, allocation {allocation['key']}"
         try:
+            if any(split["variationKey"] in bandits for split in allocation.get("splits") or ()):
+                raise NotCarriedError("a contextual bandit: what it learned stays there")
             experience = _experience(draft, where, key, allocation, variations, total)
         except NotCarriedError as left:
             draft.note(where, f"not carried: {left}")

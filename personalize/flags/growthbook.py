@@ -33,6 +33,8 @@ def from_growthbook(export: Raw) -> Draft:
 def _features(export: Raw) -> Mapping[str, Raw]:
     """By key: the payload's own, or what the REST API lists, with the production environment's definition."""
     features = export.get("features")
+    if not features and export.get("encryptedFeatures"):
+        raise ValueError("its features are encrypted: take the payload of a connection without encryption")
     if isinstance(features, Mapping):
         return features
     if not isinstance(features, list):

@@ -248,6 +248,19 @@ def test_a_stream_of_unleash_is_read():
     assert list(draft.slots) == ["b"] and draft.slots["b"]["experiences"][0]["when"] == "staff"
 
 
+def test_a_bandit_of_eppos_is_not_taken_for_a_text():
+    """What a bandit chooses is not in the flag, whose variation only names it."""
+    splits = [{"variationKey": "b", "shards": []}]
+    flag = {"variations": {"b": {"value": "car_bandit"}}, "allocations": [{"key": "x", "splits": splits}]}
+    bandits = {"car_bandit": [{"flagKey": "a", "variationKey": "b"}]}
+    export = {"flags": {"a": flag, "c": flag}, "bandits": bandits}
+    wired = {"version": 1, "config": {"response": json.dumps(export)}}
+    for told in (export, wired):
+        draft = import_flags("eppo", json.dumps(told))
+        assert draft.slots["a"]["experiences"] == [] and len(draft.slots["c"]["experiences"]) == 1
+        assert "a contextual bandit" in "\n".join(draft.notes)
+
+
 def test_one_flag_that_is_none_takes_no_other_with_it():
     """A flag without its parts, and a split of a variation that is not there, are told; the others come over."""
     split = [{"variationKey": "gone", "shards": []}]
