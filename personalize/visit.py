@@ -28,7 +28,7 @@ _PROFILE_PATIENCE = 0.05  # seconds a page waits for a profile that is not in me
 class Visit:
     """Made for each request on a path of the config; holds nothing that outlives it."""
 
-    __slots__ = ("engine", "entered", "match", "now", "observer", "profile", "request", "visitor")
+    __slots__ = ("engine", "entered", "match", "now", "observer", "profile", "request", "unread", "visitor")
 
     def __init__(
         self, engine: Engine, match: Match[Route], scope: MutableMapping[str, Any], now: float, observer: Observer
@@ -41,6 +41,7 @@ class Visit:
         self.visitor: Visitor = engine.visitors.identify(self.request, now)
         self.entered: tuple[str, ...] = ()
         self.profile: Profile | None = None
+        self.unread = False  # there may be a profile, and it did not come in time
         if self.visitor.forged:
             observer.count("visitors.forged")
             observer.changed("id cookie", "forged", "a signature did not verify; the visitor is treated as new")
@@ -118,7 +119,8 @@ class Visit:
             if visitor is None:
                 self._record_withdrawal()
                 return
-            self._record(make_page_view(_new_id(), self.request.path, visitor, self.now, exchange.shown()))
+            seen = make_page_view(_new_id(), self.request.path, visitor, self.now, exchange.shown(), self.unread)
+            self._record(seen)
             for segment in self.entered:
                 self._record(segment_entered(_new_id(), segment, visitor, self.now))
         if self.match.signals:
@@ -165,6 +167,7 @@ class Visit:
         loading = asyncio.ensure_future(self.engine.history.load(self.visitor.id))
         done, _ = await asyncio.wait((loading,), timeout=_PROFILE_PATIENCE)
         profile = loading.result() if done else None
+        self.unread = profile is None
         if profile is not None:
             self.profile = first_party(profile) if self.visitor.consent.gpc else profile
 

@@ -55,13 +55,19 @@ def counted(exposures: Iterable[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def make_page_view(id_: str, path: str, visitor: str, now: float, shown: list[dict[str, Any]]) -> Event:
+def make_page_view(
+    id_: str, path: str, visitor: str, now: float, shown: list[dict[str, Any]], unread: bool = False
+) -> Event:
     """A page was sent, with the exposures on it (see exposure_of), in the page's order: one line of the log for one
     page, since that is what costs. The query string is left out: sites put names, mails and tokens into it.
 
-    `shown` may be shared between events and must not be changed afterwards.
+    `shown` may be shared between events and must not be changed afterwards. `unread`: it was decided by the id alone,
+    since the profile could not be read in time; so what was drawn takes the place of nothing that was drawn before.
     """
-    return Event(id_, "Page Viewed", now, visitor, {"path": path, "shown": shown} if shown else {"path": path})
+    properties: dict[str, Any] = {"path": path, "shown": shown} if shown else {"path": path}
+    if unread and shown:
+        properties["unread"] = True
+    return Event(id_, "Page Viewed", now, visitor, properties)
 
 
 def segment_entered(id_: str, segment: str, visitor: str, now: float) -> Event:

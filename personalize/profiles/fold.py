@@ -73,7 +73,7 @@ def apply_before(profile: Profile, event: Event) -> None:
     if event.name == ERASED:
         profile.before.pop(event.visitor, None)
     elif assigned := _read_exposures(event.exposures)[0]:
-        _assign(profile.before, event.visitor, assigned)
+        _assign(profile.before, event, assigned)
 
 
 # --- views --------------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ def _shown(profile: Profile, event: Event, products: Catalogue) -> None:
         read = shown.known = _read_exposures(event.exposures)
     assigned, drawn, keys = read
     if assigned:
-        _assign(profile.assignments, event.visitor, assigned)
+        _assign(profile.assignments, event, assigned)
     if drawn:
         draws = _of_browser(profile.draws, event.visitor)
         for experiment, draw in drawn:
@@ -214,10 +214,13 @@ def _shown(profile: Profile, event: Event, products: Catalogue) -> None:
         del exposures[next(iter(exposures))]
 
 
-def _assign(assignments: dict[str, dict[str, str]], browser: str, assigned: Sequence[tuple[str, str]]) -> None:
-    kept = _of_browser(assignments, browser)
+def _assign(assignments: dict[str, dict[str, str]], event: Event, assigned: Sequence[tuple[str, str]]) -> None:
+    """What was drawn without knowing what was drawn before (`unread`) does not take its place."""
+    kept = _of_browser(assignments, event.visitor)
+    unread = event.properties.get("unread") is True
     for experiment, variant in assigned:
-        _put(kept, experiment, variant, _ASSIGNMENTS)
+        if not unread or experiment not in kept:
+            _put(kept, experiment, variant, _ASSIGNMENTS)
 
 
 def _of_browser(kept: dict[str, dict[str, Any]], browser: str) -> dict[str, Any]:
