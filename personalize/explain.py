@@ -208,7 +208,8 @@ def _identity(visitor: Visitor, as_segments: Sequence[str]) -> Step:
         Step("brought a valid id", visitor.id is not None and not visitor.fresh, "forged" if visitor.forged else ""),
     )  # fmt: skip
     if as_segments:
-        told = (*told, Step(f"is taken to be in {', '.join(as_segments)}", True))
+        saw = "and to consent to everything" if visitor.consent.granted >= set(PURPOSES) else ""
+        told = (*told, Step(f"is taken to be in {', '.join(as_segments)}", True, saw))
     return Step("visitor", visitor.id is not None, inner=told)
 
 
