@@ -275,6 +275,8 @@ def _syntax(tree: Tree, error: yaml.MarkedYAMLError, still_open: list[tuple[Mark
         closing = {"[": "]", "{": "}"}[bracket]
         return tree.problem_at("PZ105", began_at, f"a {bracket} is opened here and never closed", f"add the {closing}")
     there = tree.lines[mark.line - 1][mark.column - 1 :]
+    if "nesting depth" in said:  # some versions of libyaml count brackets before they tell of the first
+        return tree.problem_at("PZ109", mark, f"nested more than {MAX_DEPTH} deep", "is a bracket left open?")
     if "cannot start any token" in said:
         if there.startswith("\t"):
             return tree.problem_at("PZ106", mark, "a tab is used for indentation", "use spaces")
