@@ -7,7 +7,9 @@ Rule 2  Every write takes SQLite's write lock before it reads anything, by BEGIN
         a smaller one later.
 Rule 3  Nothing runs on the event loop. Writes and reads have a thread and a connection each, so that a locked
         database does not keep a page from reading a profile.
-Rule 4  A damaged file is moved aside and said, never overwritten. Whoever opens, repairs or replaces the file holds
+Rule 4  No commit waits for a checkpoint. Copying the WAL into the file has to wait for the disk, so a third thread does
+        it; a commit does only where the WAL has grown far beyond what that one should have left.
+Rule 5  A damaged file is moved aside and said, never overwritten. Whoever opens, repairs or replaces the file holds
         the lock file beside it.
 """
 
@@ -31,7 +33,7 @@ from .rows import Row, event_of, row_of, text_of
 
 try:
     import fcntl
-except ImportError:  # Windows: the lock of Rule 4 is then left to SQLite's own
+except ImportError:  # Windows: the lock of Rule 5 is then left to SQLite's own
     fcntl = None  # type: ignore[assignment]
 
 _APPLICATION: Final = 0x70657273  # "pers": marks the file as ours, so that another program's is left alone
@@ -59,6 +61,8 @@ _FORGET: Final = (
 _TRIM: Final = "DELETE FROM events WHERE seq > ? AND seq <= ? AND name = ? AND time < ?"
 _REPLACED: Final = "ON CONFLICT DO UPDATE SET value = excluded.value"
 _AT_ONCE: Final = 500  # keys in one query
+_CHECKPOINT: Final = 1_000  # new events after which there is a checkpoint
+_LONGEST_WAL: Final = 16_384  # pages, 64 MB
 _COLUMNS: Final = "SELECT seq, id, name, time, visitor, properties FROM events"
 
 
@@ -75,6 +79,8 @@ class SqliteStore:
         self._suspect = False  # a call found damage; the next opening looks at the whole file
         self._writer = Lane(path, lambda: self._connect(write=True), self._broke)
         self._reader = Lane(path, lambda: self._connect(write=False), self._broke)
+        self._settler = Lane(path, lambda: self._connect(write=True), self._broke)
+        self._unsettled = 0  # events since the last checkpoint
 
     # --- the protocol --------------------------------------------------------------------------------
 
@@ -85,7 +91,12 @@ class SqliteStore:
 
     async def append(self, events: Sequence[Event]) -> tuple[int, int]:
         self._check()
-        return await self._writer.run(lambda db: _append(db, events))
+        new, last = await self._writer.run(lambda db: _append(db, events))
+        self._unsettled += new
+        if self._unsettled >= _CHECKPOINT:
+            self._unsettled = 0
+            self._settler.soon(_checkpoint)
+        return new, last
 
     async def read(self, after: int = 0, limit: int = 1000) -> list[Event]:
         self._check()
@@ -124,6 +135,7 @@ class SqliteStore:
     async def close(self) -> None:
         self._closed = True
         await self._reader.close()
+        await self._settler.close()
         await self._writer.close()
 
     def _check(self) -> None:
@@ -144,6 +156,7 @@ class SqliteStore:
             mode = db.execute("PRAGMA journal_mode=WAL").fetchone()[0]
             # Where the file system has no shared memory the old journal stays, and needs the careful setting.
             db.execute(f"PRAGMA synchronous={'NORMAL' if mode == 'wal' else 'FULL'}")
+            db.execute(f"PRAGMA wal_autocheckpoint={_LONGEST_WAL}")
             db.execute("PRAGMA journal_size_limit=67108864")  # a WAL that once grew gives its space back
             db.execute("PRAGMA secure_delete=ON")  # what is forgotten leaves the file, too
             self._migrate(db)
@@ -233,6 +246,15 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
     finally:
         if db.in_transaction:
             db.execute("ROLLBACK")
+
+
+def _checkpoint(db: sqlite3.Connection) -> None:
+    """Writers go on meanwhile, and begin the WAL anew where they find all of it copied. So what came during a long
+    checkpoint is copied right after it, which is short."""
+    for _ in range(3):
+        _, pages, copied = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if pages == copied:
+            return
 
 
 def _append(db: sqlite3.Connection, events: Sequence[Event]) -> tuple[int, int]:
