@@ -24,7 +24,7 @@ from .spec import EVERYBODY, BanditSpec
 from .trials import Trial, money, order_id
 
 _MOST: Final = 200_000  # trials that can still get a reward; beyond it the oldest is as good as over
-_AT_ONCE: Final = 128  # this part of them goes at once: the front of a dict is searched past all that has gone before
+_AT_ONCE: Final = 1024  # this part of them goes at once: the front of a dict is searched past all that has gone before
 _MOST_IDS: Final = 20  # of one trial
 _REBASE: Final = 2.0**100  # discounted sums are written anew where one visitor is worth so much
 _STEEPEST: Final = 900.0  # halvings that a float can still tell

@@ -23,6 +23,7 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any, Final
 
+from ..errors import StoreError
 from ..model import EXPIRED, OPERATOR, Catalogue, Event, Profile
 from ..packed import Packed
 from ..protocols import Store
@@ -37,6 +38,7 @@ from .timeline import PAGE, timeline
 
 ROOM: Final = 32 * 1024 * 1024  # bytes of all profiles in memory, about
 READY: Final = 1_000  # of them that are not packed, at most; and they take half of the room at most
+LOADS: Final = 500  # under way at once: pages walk away from late ones, so a slow store would gather them without end
 _ROUTE: Final = 120  # bytes of an id's place in the routes
 _WEIGHED_AT: Final = 16  # every so many events of the log, whoever has one looks how large their profile has become
 
@@ -115,11 +117,16 @@ class Profiles:
 
     async def load(self, visitor: str) -> Profile:
         """The profile, read from the store if need be; empty for a visitor without events. Callers who ask at the
-        same time share one read, and a caller who walks away does not end it. Raises StoreError."""
+        same time share one read, and a caller who walks away does not end it. Raises StoreError, also where too many
+        are being read already."""
         loop = asyncio.get_running_loop()
         while (profile := self.get(visitor)) is None:
             task = self._tasks.get(visitor)
             if task is None or task.done() or task.get_loop() is not loop:
+                if len(self._tasks) >= LOADS:
+                    self._tasks = {id_: at_work for id_, at_work in self._tasks.items() if at_work.get_loop() is loop}
+                    if len(self._tasks) >= LOADS:
+                        raise StoreError(f"{len(self._tasks)} profiles are being read already")
                 task = self._tasks[visitor] = loop.create_task(self._load(visitor), name="personalize profile")
                 task.add_done_callback(partial(self._loaded, visitor))
             profile = await asyncio.shield(task)

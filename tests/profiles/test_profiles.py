@@ -89,6 +89,24 @@ async def test_loads_at_the_same_time_share_one_read() -> None:
     assert store.reads == 1
 
 
+async def test_loads_do_not_gather_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a store that does not keep up only so many visitors are read at once; whoever asks for one more hears that, and
+    can ask again when there is room."""
+    monkeypatch.setattr("personalize.profiles.profiles.LOADS", 20)
+    store = GatedStore()
+    await store.open()
+    profiles = Profiles(store, {})
+    loads = [asyncio.ensure_future(profiles.load(f"v{n}")) for n in range(50)]
+    await asyncio.sleep(0)
+    again = asyncio.ensure_future(profiles.load("v0"))  # one that is under way is shared
+    store.before.set()
+    store.after.set()
+    found = await asyncio.gather(*loads, return_exceptions=True)
+    assert [isinstance(each, Profile) for each in found] == [n < 20 for n in range(50)]
+    assert all(isinstance(each, StoreError) for each in found[20:]) and await again is found[0]
+    assert (await profiles.load("v49")).visitor == "v49"
+
+
 async def test_a_failed_load_is_tried_again() -> None:
     """A store that cannot be read is a StoreError for everyone who waits; the next request asks again."""
     store = GatedStore()
