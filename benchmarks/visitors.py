@@ -5,7 +5,8 @@ was never there before (every tenth is told with an anonymous id that becomes on
 thousand of them 50 newcomers ask for a page and 50 visitors come back for another one, whose profiles are read. The
 resident size is read as it goes, and a row is printed for it at once. At the end new processes start on the log: one
 with its snapshot, one without; they tell how long that took, what a profile costs, and for how long reading profiles
-held the event loop. `--freeze` does what `site: {freeze_at_start: true}` does in a server. `--keep FOLDER` leaves the log there, and `--start FOLDER` starts on one that was left.
+held the event loop. `--freeze` does what `site: {freeze_at_start: true}` does in a server. `--keep FOLDER` leaves the
+log there, and `--start FOLDER` starts on one that was left.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ import tempfile
 import time
 import timeit
 from collections import deque
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
-
 
 from benchmarks.asgi import CONSENT, Bare, Message, receive, scope
 from benchmarks.chart import curve
@@ -147,6 +148,14 @@ def size_of(folder: str) -> float:
     return sum(file.stat().st_size for file in Path(folder).iterdir()) / 1e6
 
 
+def leave(folder: str, cookies: Iterable[bytes]) -> None:
+    Path(folder, COOKIES).write_bytes(b"\n".join(cookies))
+
+
+def left(folder: str) -> list[bytes]:
+    return Path(folder, COOKIES).read_bytes().splitlines()
+
+
 async def measure(visitors: int, folder: str, freeze: bool) -> list[Step]:
     app = configured(folder)
     await app.start()
@@ -163,9 +172,8 @@ async def measure(visitors: int, folder: str, freeze: bool) -> list[Step]:
             await history.log.flush()
             profiles, seconds = history.profiles, time.perf_counter() - began
             rate = (first - done) / seconds
-            steps.append(
-                Step(first + pages, resident(), len(profiles), profiles.size / 2**20, passes.take(), size_of(folder), rate)
-            )
+            of_profiles = len(profiles), profiles.size / 2**20
+            steps.append(Step(first + pages, resident(), *of_profiles, passes.take(), size_of(folder), rate))
             print(steps[-1], flush=True)
             began, done = time.perf_counter(), first
         if first >= visitors:
@@ -183,7 +191,7 @@ async def measure(visitors: int, folder: str, freeze: bool) -> list[Step]:
         for _ in range(NEWCOMERS):
             await look(app, f"/shop/{chance.randrange(50)}", chance.choice(cookies))
     await app.close()
-    Path(folder, COOKIES).write_bytes(b"\n".join(cookies))
+    leave(folder, cookies)
     return steps
 
 
@@ -210,6 +218,11 @@ class Held:
             self.longest, last = max(self.longest, 1000 * (now - last)), now
 
 
+def microseconds(work: Callable[[], object]) -> float:
+    """Of this thread's own time, at best."""
+    return min(timeit.repeat(work, timer=time.thread_time, number=2_000, repeat=9)) / 2_000 * 1e6
+
+
 def repack(history: History, name: str) -> None:
     """Read a profile that is packed, and pack it again."""
     history.profile(name)
@@ -220,7 +233,7 @@ async def start(folder: str) -> None:
     """What a new process needs until it knows all that the log tells; and what reading profiles costs it."""
     before = resident()
     app = configured(folder)
-    cookie = Path(folder, COOKIES).read_bytes().splitlines()[0]
+    cookie = left(folder)[0]
     began = time.perf_counter()
     await app.watcher.start(patience=_STARTUP)  # as a server does
     told: dict[str, float] = {"before": before, "serves": time.perf_counter() - began}
@@ -241,9 +254,9 @@ async def start(folder: str) -> None:
     told |= {"load": sorted(read)[len(read) // 2], "load_held": held.longest}
     name = "u:user-0"
     await history.load(name)
-    told["warm"] = min(timeit.repeat(lambda: history.profile(name), number=20_000, repeat=9)) / 20_000 * 1e6
+    told["warm"] = microseconds(lambda: history.profile(name))
     history.profiles._pack(name)
-    told["packed"] = min(timeit.repeat(lambda: repack(history, name), number=2_000, repeat=9)) / 2_000 * 1e6
+    told["packed"] = microseconds(lambda: repack(history, name))
     for n in range(0, 20_000, 1_000):
         some = range(n, n + 1_000)
         await history.store.append(
@@ -274,8 +287,8 @@ def tell(folder: str) -> None:
         "a new process on this log of {events:,} events let its server start after {serves:.2f} s, and knew a visitor"
         " who came back {known:.2f} s later; all was known after {seconds:.2f} s; {size:.0f} MiB resident ({before:.0f}"
         " before it began)",
-        "a profile: {warm:.2f} µs from memory, {packed:.2f} µs where it is packed, {load:.2f} ms from the log (median of"
-        " 1,000; the loop was held for at most {load_held:.1f} ms)",
+        "a profile: {warm:.2f} µs from memory, {packed:.2f} µs where it is packed, {load:.2f} ms from the log (median"
+        " of 1,000; the loop was held for at most {load_held:.1f} ms)",
         "somebody with 20,000 events: {first:,.0f} ms at first, {next:.0f} ms at the next worker (held for at most"
         " {first_held:.1f} and {next_held:.1f} ms)",
     ):

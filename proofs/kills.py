@@ -122,7 +122,7 @@ class Sent:
     acknowledged: set[str] = field(default_factory=set)
     unheard: list[bytes] = field(default_factory=list)  # batches that nobody answered
     made: dict[str, tuple[float, float]] = field(default_factory=dict)  # path of an answered page -> when, and `waited`
-    pages: dict[str, float] = field(default_factory=dict)  # path -> seconds that its view had to be written before the kill
+    pages: dict[str, float] = field(default_factory=dict)  # path -> seconds in which its view could be written
     restart: float = 0.0  # seconds until the first answer
 
 

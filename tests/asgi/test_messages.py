@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import contextvars
+import gc
 import sqlite3
 import tracemalloc
 from pathlib import Path
@@ -546,8 +546,8 @@ async def test_a_starlette_middleware_is_enough() -> None:
 
 @pytest.mark.parametrize("frozen", [True, False])
 async def test_what_is_there_at_the_start_is_frozen_where_the_site_says_so(wrap: Any, frozen: bool) -> None:
-    """With `freeze_at_start` the garbage collector passes over what was there when the app had started, and the log says
-    so; without, nothing of the process is touched."""
+    """With `freeze_at_start` the garbage collector passes over what was there when the app had started, and the log
+    says so; without, nothing of the process is touched."""
     middleware = wrap(Answer(PAGE), site={"freeze_at_start": frozen})
     asked: asyncio.Queue[Any] = asyncio.Queue()
     before, after = gc.get_freeze_count(), []

@@ -90,8 +90,8 @@ async def test_loads_at_the_same_time_share_one_read() -> None:
 
 
 async def test_loads_do_not_gather_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a store that does not keep up only so many visitors are read at once; whoever asks for one more hears that, and
-    can ask again when there is room."""
+    """Of a store that does not keep up only so many visitors are read at once; whoever asks for one more hears that,
+    and can ask again when there is room."""
     monkeypatch.setattr("personalize.profiles.profiles.LOADS", 20)
     store = GatedStore()
     await store.open()

@@ -63,7 +63,7 @@ class Clients:
         events = [{"type": "track", "event": "x", "userId": "7", "messageId": id_} for id_ in ids]
         headers = [(b"authorization", b"Basic " + base64.b64encode(f"{KEY}:".encode()))]
         body = json.dumps({"batch": events}).encode()
-        reply = await call(self.app, "/_personalize/v1/batch", method="POST", body=body, headers=headers, scheme="https")
+        reply = await call(self.app, "/_personalize/v1/batch", method="POST", body=body, headers=headers)
         assert reply.status in (200, 429, 503)
         if reply.status == 200:
             self.acknowledged.update(ids)
