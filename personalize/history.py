@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from .learning import Learning
 from .lists import Lists
 from .model import EXPIRED, OPERATOR, Catalogue, Event, Product, Profile
 from .pauses import Pauses
-from .profiles import Person, Profiles, with_just_shown
+from .profiles import Profiles, alone, with_just_shown
 from .protocols import Fold, HotState, Observer, SavedFold, Store
 from .recommend import Embedded, ProofCounts
 from .stores import MemoryHotState, MemoryStore, beside, merged, open_hot_state, open_store
@@ -153,13 +154,14 @@ class History:
 
     async def erase(self, tombstone: Event) -> bool:
         """Begin the profile of this "Visitor Erased" event's person anew, under each of their ids, on every worker and
-        in every replay, and remove the lines before it where the store can. False (and said) where the lines stay."""
+        in every replay, and remove the lines before it where the store can. False (and said) where the lines stay. Of a
+        browser that was signed out since, only the lines go that were the person's: what came after is another's."""
         try:
             person = await self.profiles.people.of(tombstone.visitor)
         except StoreError as error:
             self.observer.failed("erase", error)
-            person = Person(tombstone.visitor, ())
-        ids = dict.fromkeys([tombstone.visitor, *(member.id for member in person.members)])
+            person = alone(tombstone.visitor)
+        ids = dict.fromkeys([tombstone.visitor, *sorted(person.live)])
         for number, id_ in enumerate(ids):
             self.record(replace(tombstone, id=f"{tombstone.id}/{number}" if number else tombstone.id, visitor=id_))
         await self.log.flush()
@@ -168,8 +170,8 @@ class History:
             await self.profiles.forget([person.name, *ids])
             if not hasattr(self.store, "forget"):
                 return False
-            for id_ in ids:
-                await self.store.forget(id_)
+            for member in person.members:
+                await self.store.forget(member.id, member.after, None if member.upto == math.inf else int(member.upto))
         except StoreError as error:
             self.observer.failed("erase", error)
             return False

@@ -8,7 +8,7 @@ from .fold import apply_before, apply_event
 from .identity import Conflict, Identity, Member, before_sign_out
 from .ids import external_id
 from .just_shown import with_just_shown
-from .people import KnownPeople, People, Person
+from .people import KnownPeople, People, Person, alone
 from .profiles import Profiles
 from .provenance import first_party
 
@@ -21,6 +21,7 @@ __all__ = [
     "People",
     "Person",
     "Profiles",
+    "alone",
     "apply_before",
     "apply_event",
     "before_sign_out",

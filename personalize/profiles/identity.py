@@ -12,8 +12,8 @@ Rule 3  Signing out cuts a browser's timeline: what came before stays with the p
         Signing in as another user does the same first.
 Rule 4  What was joined can be undone: "Identity Unlinked" takes an id out of its person, with every link through it.
         "Identity Merged" is an operator's word that two users are one, and may join them.
-Rule 5  A link is of the moment that its event tells: one that arrives after the sign-out, and happened before it, is a link
-        of the part that ended there. So what a server's client sends late signs nobody in again.
+Rule 5  A link is of the moment that its event tells: one that arrives after the sign-out, and happened before it, is a
+        link of the part that ended there. So what a server's client sends late signs nobody in again.
 Rule 6  A person has at most 500 ids. A link beyond that is refused: such an id is shared by many.
 """
 
@@ -103,6 +103,10 @@ class Identity:
             for node in self._nodes[person]:
                 if not node.startswith("u:"):
                     yield node.partition(CUT)[0]
+
+    def named(self) -> Iterator[str]:
+        """Every user who is known by some other id, also where nothing was done under the user's own."""
+        return iter(self._user)
 
     @property
     def users(self) -> int:

@@ -110,7 +110,7 @@ _OF_VISITOR: Final = f"""
 """
 _FORGET: Final = """
     DELETE FROM personalize_events WHERE hashtextextended(visitor, 0) = hashtextextended($1, 0) AND visitor = $1
-    AND seq IS DISTINCT FROM (
+    AND seq > $3 AND ($4::bigint IS NULL OR seq <= $4) AND seq IS DISTINCT FROM (
         SELECT max(seq) FROM personalize_events
         WHERE hashtextextended(visitor, 0) = hashtextextended($1, 0) AND visitor = $1 AND name = $2
     ) RETURNING 1
@@ -168,8 +168,8 @@ class PostgresStore:
         ((newest,),) = await self._ask(self._reader, _LAST)
         return int(newest)
 
-    async def forget(self, visitor: str) -> int:
-        return len(await self._ask(self._writer, _FORGET, *escaped((visitor,)), ERASED))
+    async def forget(self, visitor: str, after: int = 0, upto: int | None = None) -> int:
+        return len(await self._ask(self._writer, _FORGET, *escaped((visitor,)), ERASED, after, upto))
 
     async def trim(self, after: int, upto: int, before: Mapping[str, float]) -> int:
         limits = (escaped(list(before)), list(before.values()))

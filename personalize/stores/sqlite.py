@@ -56,10 +56,12 @@ _INSERT: Final = "INSERT INTO events (id, name, time, visitor, properties) SELEC
 # the statement.
 _NEW: Final = " AND NOT EXISTS (SELECT 1 FROM events WHERE id = column1)"
 _FORGET: Final = (
-    "DELETE FROM events WHERE visitor = ? AND seq IS NOT (SELECT max(seq) FROM events WHERE visitor = ? AND name = ?)"
+    "DELETE FROM events WHERE visitor = ?1 AND seq > ?3 AND seq <= ?4"
+    " AND seq IS NOT (SELECT max(seq) FROM events WHERE visitor = ?1 AND name = ?2)"
 )
 _TRIM: Final = "DELETE FROM events WHERE seq > ? AND seq <= ? AND name = ? AND time < ?"
 _REPLACED: Final = "ON CONFLICT DO UPDATE SET value = excluded.value"
+_LAST_SEQ: Final = 2**63 - 1
 _AT_ONCE: Final = 500  # keys in one query
 _CHECKPOINT: Final = 1_000  # new events after which there is a checkpoint
 _LONGEST_WAL: Final = 16_384  # pages, 64 MB
@@ -112,9 +114,10 @@ class SqliteStore:
         self._check()
         return await self._reader.run(_last)
 
-    async def forget(self, visitor: str) -> int:
+    async def forget(self, visitor: str, after: int = 0, upto: int | None = None) -> int:
         self._check()
-        return await self._writer.run(lambda db: _remove(db, _FORGET, text_of(visitor), text_of(visitor), ERASED))
+        last = _LAST_SEQ if upto is None else upto
+        return await self._writer.run(lambda db: _remove(db, _FORGET, text_of(visitor), ERASED, after, last))
 
     async def trim(self, after: int, upto: int, before: Mapping[str, float]) -> int:
         self._check()

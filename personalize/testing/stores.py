@@ -195,8 +195,8 @@ async def a_strange_event_does_not_take_its_batch_along(store: Store) -> None:
 
 
 async def a_forgotten_visitor_leaves_one_line(store: Store) -> None:
-    """`forget` removes all of one visitor's events but the newest "Visitor Erased", and nothing of anybody else; the
-    seqs that went are not given again. (For a store that can forget.)"""
+    """`forget` removes all of one visitor's events, or those between two seqs, but the newest "Visitor Erased", and
+    nothing of anybody else; the seqs that went are not given again. (For a store that can forget.)"""
     if not hasattr(store, "forget"):
         return
     await store.open()
@@ -213,6 +213,10 @@ async def a_forgotten_visitor_leaves_one_line(store: Store) -> None:
     assert await store.forget("bob") == 1
     await store.append([_event("e", "bob")])
     assert [(e.id, e.seq > last) for e in await store.read()][len(alike) :] == [("erased1", False), ("e", True)]
+    await store.append([_event("f", "bob"), _event("g", "bob"), _event("h", "bob")])
+    first = (await store.of_visitor("bob"))[0].seq
+    assert await store.forget("bob", first, first + 2) == 2
+    assert [e.id for e in await store.of_visitor("bob")] == ["e", "h"]
 
 
 async def what_is_trimmed_is_gone_and_nothing_else(store: Store) -> None:

@@ -94,6 +94,28 @@ def test_b06_who_withdrew_is_exported_no_more(site: Path) -> None:
     assert back["user_id"] == "1"
 
 
+def test_b06_who_signed_out_is_exported_too(site: Path) -> None:
+    """A user of whom all was told under a browser's id, and who signed out there since, stays in the segment; the
+    browser, a stranger's now, is not."""
+    browser = "d" * 32
+
+    async def tell() -> None:
+        store = SqliteStore(site / ".personalize" / "log.db")
+        await store.open()
+        login = {"$via": "server", "$ids": {"user_id": "9"}, "traits": {"tier": "gold"}}
+        await store.append([
+            Event("login", "User Identified", 1_780_000_100.0, browser, login),
+            Event("page", "Page Viewed", 1_780_000_101.0, browser, {"path": "/"}),
+            Event("out", "Signed Out", 1_780_000_102.0, browser),
+            Event("next", "Page Viewed", 1_780_000_103.0, browser, {"path": "/"}),
+        ])  # fmt: skip
+        await store.close()
+
+    asyncio.run(tell())
+    found = {row["user_id"]: row for row in csv.DictReader(io.StringIO(run("export", "segment", "gold").stdout))}
+    assert found.keys() == {"1", "2", "9"} and found["9"]["ids"] == f"{browser}|u:9"
+
+
 def test_b08_the_share_of_known_visitors_and_refused_links_are_told(site: Path) -> None:
     """`identity` counts whom the site knows by name, names what was refused, and undoes a link."""
     found = json.loads(run("identity", "--json").stdout)

@@ -95,7 +95,7 @@ async def test_b07_one_profile_after_login_and_a_strangers_after_logout() -> Non
 async def test_b07_what_arrives_late_signs_nobody_in() -> None:
     """A server's client sends a moment later what the user did before the logout, or before another logged in: the
     browser stays the stranger's, or the other user's; what did happen after it counts."""
-    out = [event(1, PHONE), event(2, "u:7"), event(3, PHONE, "Signed Out", at=3.0), event(4, PHONE, at=2.5, user_id="7"),
+    out = [event(1, PHONE), event(2, "u:7"), event(3, PHONE, "Signed Out"), event(4, PHONE, at=2.5, user_id="7"),
            event(5, PHONE)]  # fmt: skip
     identity = known(*out)
     assert identity.user(PHONE) is None, "the phone is a stranger's"
