@@ -41,6 +41,7 @@ CONFIG = """\
 version: 1
 segments:
   returning-mobile: {all: [{visits: {gte: 2}}, {device.type: mobile}]}
+  big-basket: {all: [{cart.value: {gte: 100}}]}
   winter-fans: {all: [{traits.season: winter}]}
 slots:
   hero:
@@ -91,6 +92,8 @@ def record(page: str, base: Path) -> None:
             for n, (who, kind, id_) in enumerate(links)
         ]
         write(base, [*browsers[:2], *told, browsers[2]])
+    if page.endswith("ask-for-decisions.md"):
+        write(base, [Event("1", "Product Viewed", 1.0, "u:ann", {"$via": "server", "product_id": "1"})])
     if page.endswith("import-events.md"):
         told = {"$via": "import", "traits": {"season": "winter", "email": "a@b.example"}}
         write(base, [Event(f"f{n}", "User Identified", 1.0, f"u:{n + 5000}", told) for n in range(2318)])
