@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from .config.models import Content
@@ -164,6 +164,46 @@ class Event:
         return (self.properties,) if self.name == "Experience Viewed" else ()
 
 
+class Line(NamedTuple):
+    """One line of an order or a refund; of a refund a quantity of 0 means all of it."""
+
+    item: str
+    quantity: int
+    price: float  # of one
+
+
+class Sale(NamedTuple):
+    """An order as it was made. `id` and `currency` may be empty."""
+
+    time: float
+    id: str
+    revenue: float
+    currency: str
+    lines: tuple[Line, ...]
+
+
+class Refund(NamedTuple):
+    """What came back of the order named `order`: the `whole` of it, or its `lines`, worth `amount` where that is said.
+    `id` is the refund's own, if it has one."""
+
+    time: float
+    order: str
+    id: str
+    whole: bool
+    amount: float | None
+    currency: str
+    lines: tuple[Line, ...]
+
+
+class CartChange(NamedTuple):
+    """Put into the cart (a quantity above 0), taken out of it (below), or the whole line taken out (0)."""
+
+    time: float
+    item: str
+    quantity: int
+    price: float | None = None
+
+
 @dataclass(slots=True)
 class Profile:
     """What is known of one visitor: a fold over that visitor's events, made by `profiles` and read by others,
@@ -178,8 +218,14 @@ class Profile:
     earlier_visits: tuple[tuple[float, float], ...] = ()  # (begin, end), the newest of them
     views: list[tuple[float, str, str]] = field(default_factory=list)  # (time, item or "", path)
     cart: dict[str, tuple[int, float]] = field(default_factory=dict)  # item -> (quantity, unit price)
-    orders: list[tuple[float, float, tuple[str, ...]]] = field(default_factory=list)  # (time, revenue, items)
+    # (time, revenue, items) of what was bought and not given back: made of `sales` and `refunds`.
+    orders: list[tuple[float, float, tuple[str, ...]]] = field(default_factory=list)
+    sales: list[Sale] = field(default_factory=list)
+    refunds: list[Refund] = field(default_factory=list)
+    cart_changes: list[CartChange] = field(default_factory=list)  # since the newest order; `cart` is made of them
     traits: dict[str, Any] = field(default_factory=dict)
+    removed: dict[str, Provenance] = field(default_factory=dict)  # traits that were taken away -> by whom, and when
+    answered: dict[str, float] = field(default_factory=dict)  # question -> when the answer that counts was given
     exposures: dict[str, list[float]] = field(default_factory=dict)  # "slot/experience" -> times shown
     happened: dict[str, float] = field(default_factory=dict)  # event name -> last time
     remembered: dict[str, float] = field(default_factory=dict)  # segment -> last time its condition held

@@ -6,33 +6,41 @@ ecommerce/v2/). Properties come from the outside: whatever has the wrong type is
 
 from __future__ import annotations
 
-import json
 import math
 import sys
-from bisect import bisect_right
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
-from ..model import ERASED, WITHDRAWN, Catalogue, Draw, Event, Profile, Provenance, Shown
+from ..model import (
+    ERASED,
+    WITHDRAWN,
+    CartChange,
+    Catalogue,
+    Draw,
+    Event,
+    Line,
+    Profile,
+    Refund,
+    Sale,
+    Shown,
+)
 from .drawing import draw_of, follows
 from .erasing import erase
 from .provenance import provenance_of
+from .purchases import add_refund, add_sale, cart_at, change_cart
 from .visits import be_active
+from .words import answer_question, say
 
 # Experiments (or "experiment/part") with what was drawn, bandits' draws, and the keys of the exposures that were seen.
 _Exposures = tuple[tuple[tuple[str, str], ...], tuple[tuple[str, Draw], ...], tuple[str, ...]]
 
-FORM: Final = 3  # another number where the same events now make another profile
+FORM: Final = 4  # another number where the same events now make another profile
 
 # What one visitor may take up. Beyond it the oldest goes.
 _VIEWS: Final = 200
-_CART: Final = 100
-_ORDERS: Final = 200
-_ITEMS_OF_AN_ORDER: Final = 100
-_TRAITS: Final = 100
-_ANSWERS: Final = 50
-_TRAIT_LENGTH: Final = 2000  # characters of JSON
+_LINES: Final = 200  # of an order or a refund
 _TEXT: Final = 500  # characters of an id, a path, a name
 _EXPOSURES: Final = 200
 TIMES_OF_AN_EXPOSURE: Final = 50
@@ -49,8 +57,9 @@ _OF_BROWSERS: Final = frozenset({None, "browser"})
 
 def apply_event(profile: Profile, event: Event, products: Catalogue) -> None:
     """Fold one event into its visitor's profile, in place. `products` gives the price of an item that was put into
-    the cart without one. Events come in the log's order. Their times need not be in order: what arrives late takes its
-    own place among views, visits and orders, and neither empties a newer cart nor overrules what was said since."""
+    the cart without one. Events come in the log's order. Their times need not be in order: the same events make the
+    same profile in whatever order they arrive, but for what lies beyond the bounds above, was erased, or was shown as
+    two variants; and an order without products is the cart as far as it is known when the order arrives."""
     profile.version = event.seq
     if event.name == ERASED:
         erase(profile, event.time)
@@ -61,7 +70,7 @@ def apply_event(profile: Profile, event: Event, products: Catalogue) -> None:
         if event.time > profile.consented and event.properties.get("$via") in _OF_BROWSERS:
             profile.consented = event.time
     name = _text(event.name)
-    _put(profile.happened, name, max(event.time, profile.happened.get(name, 0.0)), _HAPPENED)
+    _latest(profile.happened, name, event.time, _HAPPENED)
     special = _FOLDS.get(event.name)
     if special is not None:
         special(profile, event, products)
@@ -81,67 +90,92 @@ def apply_before(profile: Profile, event: Event) -> None:
 
 def _viewed(profile: Profile, event: Event, products: Catalogue) -> None:
     item, path = _item(event.properties), _text(event.properties.get("path"))
-    views = profile.views
-    if views and views[-1][0] == event.time:
-        # A page view and the product view read off the same request are one view.
-        _, seen, where = views[-1]
-        if (not item or not seen) and (not path or not where or path == where):
-            views[-1] = (event.time, item or seen, path or where)
-            return
-    _insert(views, (event.time, item, path), _VIEWS)
+    time, views = event.time, profile.views
+    if views and views[-1][0] >= time:
+        place = bisect_left(views, time, key=itemgetter(0))
+        while place < len(views) and views[place][0] == time:
+            # A page view and the product view read off the same request are one view.
+            _, seen, where = views[place]
+            if (not item or not seen) and (not path or not where or path == where):
+                views[place] = (time, item or seen, path or where)
+                return
+            place += 1
+        views.insert(place, (time, item, path))
+    else:
+        views.append((time, item, path))
+    if len(views) > _VIEWS:
+        del views[0]
 
 
 # --- cart and orders -----------------------------------------------------------------------------------
 
 
 def _added(profile: Profile, event: Event, products: Catalogue) -> None:
-    """What was put into the cart before the last order is not in it any more."""
     item = _item(event.properties)
-    if not item or event.time < profile.happened.get("Order Completed", -math.inf):
+    if not item:
         return
-    before, price = profile.cart.get(item, (0, 0.0))
-    product = products.get(item)
+    product, price = products.get(item), None
     if product is not None:
         price = product.price if product.sale_price is None else product.sale_price
-    quantity = before + _quantity(event.properties.get("quantity"))
-    _put(profile.cart, item, (quantity, _money(event.properties.get("price"), price)), _CART)
+    told = _money(event.properties.get("price"), math.nan)
+    quantity = _quantity(event.properties.get("quantity"))
+    change_cart(profile, CartChange(event.time, item, quantity, price if math.isnan(told) else told))
 
 
 def _removed(profile: Profile, event: Event, products: Catalogue) -> None:
     """Without a quantity the whole line goes, as in Segment's own destinations."""
     item = _item(event.properties)
-    before, price = profile.cart.get(item, (0, 0.0))
-    left = before - _quantity(event.properties["quantity"]) if "quantity" in event.properties else 0
-    if left > 0:
-        profile.cart[item] = (left, price)
-    else:
-        profile.cart.pop(item, None)
+    if item:
+        told = event.properties.get("quantity")
+        change_cart(profile, CartChange(event.time, item, 0 if told is None else -_quantity(told)))
 
 
 def _ordered(profile: Profile, event: Event, products: Catalogue) -> None:
-    """An order without products is the cart as it stands here in the log. One that arrives after newer additions was
-    made of another cart, and leaves this one alone."""
-    late = event.time < profile.happened.get("Product Added", -math.inf)
-    products_given = event.properties.get("products", event.properties.get("items"))
-    lines = list(_lines(products_given))
-    if products_given is None and not late:
-        lines = [(item, quantity, price) for item, (quantity, price) in profile.cart.items()]
-    revenue = _money(event.properties.get("revenue"), _money(event.properties.get("total"), math.nan))
-    if math.isnan(revenue):
-        revenue = round(sum(quantity * price for _, quantity, price in lines), 2)
-    items = tuple(dict.fromkeys(item for item, _, _ in lines))[:_ITEMS_OF_AN_ORDER]
-    _insert(profile.orders, (event.time, revenue, items), _ORDERS)
-    if not late:
-        profile.cart.clear()
+    """An order without products is the cart as it was then."""
+    told = event.properties
+    given = told.get("products", told.get("items"))
+    lines = cart_at(profile, event.time) if given is None else tuple(_lines(given, 1))
+    revenue = _amount(told)
+    if revenue is None:
+        revenue = round(sum(line.quantity * line.price for line in lines), 2)
+    add_sale(profile, Sale(event.time, order_of(told), revenue, _currency(told), lines), products)
 
 
-def _lines(products: object) -> Iterator[tuple[str, int, float]]:
-    """Item, quantity and unit price of each line; a line may also be the item's id alone."""
-    for line in products if isinstance(products, list | tuple) else ():
+def _refunded(profile: Profile, event: Event, products: Catalogue) -> None:
+    """With products it is those, else an amount, and where neither is told the whole order. Who cancels an order
+    describes it, so there an amount alone is the whole."""
+    told = event.properties
+    given = told.get("products", told.get("items"))
+    lines = tuple(_lines(given, 0))
+    amount = _amount(told)
+    whole = not lines and (amount is None or event.name == "Order Cancelled")
+    id_ = _text(told.get("refund_id"))
+    add_refund(profile, Refund(event.time, order_of(told), id_, whole, amount, _currency(told), lines), products)
+
+
+def order_of(properties: Mapping[str, Any]) -> str:
+    """The order that an event is about; "" where it does not say."""
+    return _text(properties.get("order_id")) or _text(properties.get("transaction_id"))
+
+
+def _lines(products: object, otherwise: int) -> Iterator[Line]:
+    """A line may also be the item's id alone. `otherwise` stands where no quantity is told."""
+    for line in products[:_LINES] if isinstance(products, list | tuple) else ():
         if isinstance(line, Mapping) and (item := _item(line)):
-            yield item, _quantity(line.get("quantity")), _money(line.get("price"), 0.0)
+            told = line.get("quantity")
+            quantity = otherwise if told is None else _quantity(told)
+            yield Line(item, quantity, _money(line.get("price"), 0.0))
         elif item := _text(line):
-            yield item, 1, 0.0
+            yield Line(item, otherwise, 0.0)
+
+
+def _amount(properties: Mapping[str, Any]) -> float | None:
+    amounts = (_money(properties.get(name), math.nan) for name in ("revenue", "total", "value"))
+    return next((amount for amount in amounts if not math.isnan(amount)), None)
+
+
+def _currency(properties: Mapping[str, Any]) -> str:
+    return sys.intern(_text(properties.get("currency"))[:10].strip().upper())
 
 
 # --- what was said, shown, remembered ------------------------------------------------------------------
@@ -151,15 +185,8 @@ def _identified(profile: Profile, event: Event, products: Catalogue) -> None:
     traits = event.properties.get("traits")
     provenance = provenance_of(event)
     for name, value in traits.items() if isinstance(traits, Mapping) else ():
-        known = profile.provenance.get(name)
-        if known is not None and known.time > event.time:  # an old file that was imported today
-            continue
-        if value is None:
-            profile.traits.pop(name, None)
-            profile.provenance.pop(name, None)
-        elif isinstance(name, str) and len(name) <= _TEXT and len(json.dumps(value)) <= _TRAIT_LENGTH:
-            _put(profile.traits, name, value, _TRAITS)
-            _put(profile.provenance, name, provenance, _TRAITS)
+        if isinstance(name, str) and len(name) <= _TEXT:
+            say(profile, name, value, provenance)
 
 
 def _answered(profile: Profile, event: Event, products: Catalogue) -> None:
@@ -167,18 +194,8 @@ def _answered(profile: Profile, event: Event, products: Catalogue) -> None:
     word. The newest answer to a question counts."""
     question = _text(event.properties.get("question")) or _text(event.properties.get("slot"))
     answer = _text(event.properties.get("answer"))
-    before = profile.traits.get("answers")
-    answers = dict(before) if isinstance(before, Mapping) else {}
-    known = profile.provenance.get("answers")
-    late = known is not None and known.time > event.time
-    if not question or not answer or (late and question in answers):
-        return
-    _put(answers, question, answer, _ANSWERS)
-    while len(json.dumps(answers)) > _TRAIT_LENGTH:
-        del answers[next(iter(answers))]
-    time = known.time if known is not None and late else event.time
-    _put(profile.traits, "answers", answers, _TRAITS)
-    _put(profile.provenance, "answers", Provenance("first", "visitor", time), _TRAITS)
+    if question and answer:
+        answer_question(profile, question, answer, event.time)
 
 
 def _shown(profile: Profile, event: Event, products: Catalogue) -> None:
@@ -191,7 +208,7 @@ def _shown(profile: Profile, event: Event, products: Catalogue) -> None:
         read = shown.known = _read_exposures(event.exposures)
     assigned, drawn, keys = read
     if assigned:
-        _assign(profile.assignments, event, assigned)
+        _assign(profile.assignments, event, assigned, event.time < profile.last_seen)
     if drawn:
         draws = _of_browser(profile.draws, event.visitor)
         for experiment, draw in drawn:
@@ -199,27 +216,28 @@ def _shown(profile: Profile, event: Event, products: Catalogue) -> None:
                 _put(draws, experiment, draw, _ASSIGNMENTS)
     time, exposures = event.time, profile.exposures
     for key in keys:
-        times = exposures.pop(key, None)
+        times = exposures.get(key)
         if times is None:
-            times = []
-        elif time < times[-1]:
-            _insert(times, time, TIMES_OF_AN_EXPOSURE, time_of=float)
-            exposures[key] = times
-            continue
-        times.append(time)
-        if len(times) > TIMES_OF_AN_EXPOSURE:
-            del times[0]
-        exposures[key] = times  # the newest key
+            exposures[key] = [time]
+        else:
+            if time >= times[-1]:
+                times.append(time)
+            else:
+                insort(times, time)
+            if len(times) > TIMES_OF_AN_EXPOSURE:
+                del times[0]
     while len(exposures) > _EXPOSURES:
-        del exposures[next(iter(exposures))]
+        del exposures[min(exposures, key=lambda key: exposures[key][-1])]
 
 
-def _assign(assignments: dict[str, dict[str, str]], event: Event, assigned: Sequence[tuple[str, str]]) -> None:
-    """What was drawn without knowing what was drawn before (`unread`) does not take its place."""
+def _assign(
+    assignments: dict[str, dict[str, str]], event: Event, assigned: Sequence[tuple[str, str]], late: bool = False
+) -> None:
+    """What was drawn without knowing what was drawn before (`unread`), or arrives late, does not take its place."""
     kept = _of_browser(assignments, event.visitor)
-    unread = event.properties.get("unread") is True
+    late = late or event.properties.get("unread") is True
     for experiment, variant in assigned:
-        if not unread or experiment not in kept:
+        if not late or experiment not in kept:
             _put(kept, experiment, variant, _ASSIGNMENTS)
 
 
@@ -263,7 +281,7 @@ def _page_viewed(profile: Profile, event: Event, products: Catalogue) -> None:
 def _entered(profile: Profile, event: Event, products: Catalogue) -> None:
     segment = _text(event.properties.get("segment"))
     if segment:
-        _put(profile.remembered, segment, max(event.time, profile.remembered.get(segment, 0.0)), _REMEMBERED)
+        _latest(profile.remembered, segment, event.time, _REMEMBERED)
 
 
 def _withdrawn(profile: Profile, event: Event, products: Catalogue) -> None:
@@ -276,6 +294,8 @@ _FOLDS: Final[Mapping[str, Callable[[Profile, Event, Catalogue], None]]] = {
     "Product Added": _added,
     "Product Removed": _removed,
     "Order Completed": _ordered,
+    "Order Refunded": _refunded,
+    "Order Cancelled": _refunded,
     "User Identified": _identified,
     "Answer Given": _answered,
     "Experience Viewed": _shown,
@@ -284,17 +304,16 @@ _FOLDS: Final[Mapping[str, Callable[[Profile, Event, Catalogue], None]]] = {
 }
 
 
-# --- bounded lists and mappings, and properties as they come -------------------------------------------
+# --- bounded mappings, and properties as they come -------------------------------------------
 
 
-def _insert(kept: list[Any], value: Any, most: int, time_of: Callable[[Any], float] = itemgetter(0)) -> None:
-    """Into a list sorted by time, newest last; an event that arrives late goes to its own place."""
-    if not kept or time_of(value) >= time_of(kept[-1]):
-        kept.append(value)
-    else:
-        kept.insert(bisect_right(kept, time_of(value), key=time_of), value)
-    if len(kept) > most:
-        del kept[0]
+def _latest(kept: dict[str, float], key: str, time: float, most: int) -> None:
+    """The last time of each key; above `most`, the one whose last time is the oldest goes."""
+    before = kept.get(key)
+    if before is None or time > before:
+        kept[key] = time
+        if len(kept) > most:
+            del kept[min(kept, key=kept.__getitem__)]
 
 
 def _put(kept: dict[str, Any], key: str, value: Any, most: int) -> None:

@@ -9,10 +9,13 @@ from typing import Any, Final
 from ..model import Draw, Profile, Provenance
 from .identity import Member
 from .people import Person, alone
+from .purchases import from_rows, to_rows
 
-_PROFILE: Final = attrgetter(*(field.name for field in fields(Profile)))
-_DRAWS: Final = [field.name for field in fields(Profile)].index("draws")
-_PROVENANCE: Final = [field.name for field in fields(Profile)].index("provenance")
+_NAMES: Final = [field.name for field in fields(Profile)]
+_PROFILE: Final = attrgetter(*_NAMES)
+_DRAWS: Final = _NAMES.index("draws")
+_WORDS: Final = (_NAMES.index("provenance"), _NAMES.index("removed"))
+_BOUGHT: Final = {name: _NAMES.index(name) for name in ("sales", "refunds", "cart_changes")}
 _DRAW: Final = attrgetter(*(field.name for field in fields(Draw)))
 _SAID: Final = attrgetter(*(field.name for field in fields(Provenance)))
 
@@ -22,8 +25,12 @@ def packed(person: Person, profile: Profile, known: int) -> tuple[Any, ...]:
     values = list(_PROFILE(profile))
     if profile.draws:
         values[_DRAWS] = {id_: {k: _DRAW(d) for k, d in drawn.items()} for id_, drawn in profile.draws.items()}
-    if profile.provenance:
-        values[_PROVENANCE] = {trait: _SAID(said) for trait, said in profile.provenance.items()}
+    for place in _WORDS:
+        if values[place]:
+            values[place] = {trait: _SAID(said) for trait, said in values[place].items()}
+    if profile.sales or profile.refunds or profile.cart_changes:
+        for name, rows in to_rows(profile).items():
+            values[_BOUGHT[name]] = rows
     members = None if person.is_alone(person.name) else [(m.id, m.after, m.upto) for m in person.members]
     return person.name, members, person.known, known, values
 
@@ -33,7 +40,11 @@ def unpacked(value: tuple[Any, ...]) -> tuple[Person, Profile, int]:
     name, members, told, known, values = value
     if values[_DRAWS]:
         values[_DRAWS] = {id_: {k: Draw(*d) for k, d in drawn.items()} for id_, drawn in values[_DRAWS].items()}
-    if values[_PROVENANCE]:
-        values[_PROVENANCE] = {trait: Provenance(*said) for trait, said in values[_PROVENANCE].items()}
+    for place in _WORDS:
+        if values[place]:
+            values[place] = {trait: Provenance(*said) for trait, said in values[place].items()}
+    if any(values[place] for place in _BOUGHT.values()):
+        for kept, rows in from_rows({kind: values[place] for kind, place in _BOUGHT.items()}).items():
+            values[_BOUGHT[kept]] = rows
     person = alone(name) if members is None else Person(name, tuple(Member(*m) for m in members), told)
     return person, Profile(*values), known

@@ -22,6 +22,7 @@ from ..protocols import KeepingStore, Store
 from .fold import FORM
 from .ids import LONGEST
 from .people import Person
+from .purchases import from_rows
 
 GROUP: Final = "profiles"
 LEAST: Final = 200  # events that are worth it
@@ -102,7 +103,8 @@ def _members(person: Person) -> list[list[Any]]:
 
 def _told(profile: Profile) -> dict[str, Any]:
     told = {field.name: getattr(profile, field.name) for field in fields(profile)}
-    told["provenance"] = {name: asdict(provenance) for name, provenance in profile.provenance.items()}
+    for who in ("provenance", "removed"):
+        told[who] = {name: asdict(provenance) for name, provenance in told[who].items()}
     told["draws"] = {id_: {k: asdict(d) for k, d in draws.items()} for id_, draws in profile.draws.items()}
     return told
 
@@ -114,7 +116,9 @@ def _profile(told: dict[str, Any]) -> Profile:
     told["cart"] = {text(item): (quantity, price) for item, (quantity, price) in told["cart"].items()}
     told["orders"] = [(time, revenue, tuple(map(text, items))) for time, revenue, items in told["orders"]]
     told["earlier_visits"] = tuple((begin, end) for begin, end in told["earlier_visits"])
-    told["provenance"] = {name: Provenance(**provenance) for name, provenance in told["provenance"].items()}
+    told |= from_rows(told)
+    for who in ("provenance", "removed"):
+        told[who] = {name: Provenance(**provenance) for name, provenance in told[who].items()}
     told["draws"] = {id_: {text(k): Draw(**d) for k, d in draws.items()} for id_, draws in told["draws"].items()}
     for mapping in ("exposures", "happened", "remembered"):
         told[mapping] = {text(key): value for key, value in told[mapping].items()}

@@ -86,5 +86,6 @@ def test_b52_the_newest_word_counts_and_leaves_with_its_trait() -> None:
     assert first_party(profile).traits == {} and profile.traits == {"a": 1}
     apply_event(profile, event(2, "User Identified", 2.0, provenance={"party": "first", "source": "visitor"}), {})
     assert first_party(profile) is profile and profile.provenance["a"].source == "visitor"
-    apply_event(profile, event(3, "User Identified", 3.0, traits={"a": None}), {})
+    own = {"party": "first", "source": "visitor"}
+    apply_event(profile, event(3, "User Identified", 3.0, traits={"a": None}, provenance=own), {})
     assert profile.provenance == {}

@@ -63,14 +63,14 @@ EVENTS = st.builds(
     Event,
     st.integers(0, 60).map(str),  # ids repeat now and then
     st.sampled_from(["Page Viewed", "Product Viewed", "Product Added", "Product Removed", "Order Completed",
-                     "User Identified", "Experience Viewed", "Segment Entered"]),
+                     "Order Refunded", "Order Cancelled", "User Identified", "Experience Viewed", "Segment Entered"]),
     st.floats(0, 20_000),
     st.sampled_from(VISITORS),
     st.fixed_dictionaries({}, optional={
         "product_id": st.sampled_from(["soap", "milk", "gone"]), "path": st.sampled_from(["/", "/p"]),
         "quantity": st.integers(1, 3), "traits": st.dictionaries(st.sampled_from("ab"), st.integers(0, 3)),
         "slot": st.just("hero"), "experience": st.sampled_from(["e1", "e2"]), "held": st.booleans(),
-        "segment": st.sampled_from(["s1", "s2"]),
+        "segment": st.sampled_from(["s1", "s2"]), "order_id": st.sampled_from(["o1", "o2"]),
     }),
 )  # fmt: skip
 
