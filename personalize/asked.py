@@ -25,7 +25,8 @@ from .engine import Decision, Engine, Route
 from .errors import CollectError
 from .events import as_allowed, counted, exposure_of, segment_entered
 from .events.bodies import MOST_OF_AN_EVENT, read_body, read_json
-from .events.collector import is_same_origin, retry_after
+from .events.collector import retry_after
+from .events.doors import is_same_origin
 from .events.orders import write_keys
 from .events.script import matches
 from .explain import HEADER, explain, explain_as

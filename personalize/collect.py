@@ -10,9 +10,11 @@ from typing import Any, Final
 from .engine import Engine
 from .errors import CollectError
 from .events import counted
-from .events.collector import DOORS, Answer, Collector, Log, encoded, refusal
+from .events.collector import Answer, Collector, Log, encoded, refusal
+from .events.doors import DOORS
 from .events.orders import write_keys
-from .events.script import SCRIPT_HEADERS, Script, make_script, matches, settings
+from .events.script import SCRIPT_HEADERS, Script, make_script, matches
+from .events.settings import settings
 from .history import History
 from .model import Event, Request
 from .own import Receive, Send
@@ -88,7 +90,7 @@ async def answer(
         await _send(request, send, *encoded(found))
     elif door is None and method == "GET" and path == "/p.js":
         await _script(engine, request, send)
-    elif door is None and method == "GET" and (told := settings(path, request, engine.config.site.prefix)):
+    elif door is None and (told := settings(path, request, engine.config.site.prefix)):
         await _send(request, send, *encoded(Answer(200, told)))
     else:
         await _send(request, send, *encoded(_nothing_here(path)))

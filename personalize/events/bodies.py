@@ -13,7 +13,7 @@ import asyncio
 import json
 import re
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Final
 
 from ..errors import CollectError
@@ -32,6 +32,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _BRACKET: Final = re.compile(r'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+([{}\[\]])', re.DOTALL)
 _BEGIN: Final = re.compile(r'[ \t\r\n]*\{[ \t\r\n]*"batch"[ \t\r\n]*:[ \t\r\n]*\[[ \t\r\n]*')
 _BETWEEN: Final = re.compile(r"[ \t\r\n]*([,\]])[ \t\r\n]*")
+_CHARSET: Final = re.compile(rb"charset=\"?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _BATCH: Final = re.compile(r'(?<!\\)"batch"\s*:\s*\Z')
 
 
@@ -45,7 +46,10 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], most: int 
             body = await _gathered(receive, most)
     except TimeoutError:
         raise CollectError(408, "too_slow", "the body did not come in time") from None
-    return None if body is None else _inflated(body, headers.get(b"content-encoding", b"").strip().lower(), most)
+    if body is None:
+        return None
+    body = inflated(body, headers.get(b"content-encoding", b"").strip().lower(), most)
+    return _as_utf8(body, headers.get(b"content-type", b""))
 
 
 async def _gathered(receive: Receive, most: int) -> bytes | None:
@@ -64,7 +68,26 @@ async def _gathered(receive: Receive, most: int) -> bytes | None:
             return b"".join(chunks)
 
 
-def _inflated(body: bytes, coding: bytes, most: int) -> bytes:
+def _as_utf8(body: bytes, content_type: bytes) -> bytes:
+    """JSON is UTF-8; what is in UTF-16, has a byte order mark, or is in the older charset that its header names is
+    made that."""
+    coding: str = json.detect_encoding(body)
+    if coding == "utf-8":
+        named = _CHARSET.search(content_type)
+        if named is None or named[1].lower() in (b"utf-8", b"utf8"):
+            return body
+        try:
+            body.decode()
+            return body
+        except UnicodeDecodeError:
+            coding = named[1].decode("ascii")
+    try:
+        return body.decode(coding, "replace").encode("utf-8", "replace")
+    except LookupError:
+        return body
+
+
+def inflated(body: bytes, coding: bytes, most: int = MOST_OF_A_BODY) -> bytes:
     """Undo the content coding, under the cap: a bomb of a few kilobytes stops at the cap's first byte too many."""
     if coding in (b"", b"identity"):
         return body
@@ -94,12 +117,12 @@ def _bad_json() -> CollectError:
 
 
 Piece = dict[str, Any] | str  # an event, parsed, or its text where it is still to be parsed
-Pieces = tuple[dict[str, Any], list[Piece], int]
+Pieces = tuple[dict[str, Any], list[Piece], Sequence[int]]
 
 
 async def read_batch(body: bytes) -> Pieces:
-    """What stands around the batch (its keys but "batch"), the events in it, and how many of its elements are no
-    events at all (numbers, texts). Raises CollectError."""
+    """What stands around the batch (its keys but "batch"), the events in it, and the places of elements that
+    are no events at all (numbers, texts). Raises CollectError."""
     text = body.decode("utf-8", "replace")
     read = read_quickly(text) if len(text) <= _QUICK else None
     return await cut_batch(text) if read is None else read
@@ -123,7 +146,7 @@ def read_quickly(text: str) -> Pieces | None:
             position = between.end()
             if between[1] == "]":
                 around = _DECODER.decode('{"batch":0' + text[position:])
-                return None if around.pop("batch") != 0 else (around, events, 0)
+                return None if around.pop("batch") != 0 else (around, events, ())
     except (ValueError, RecursionError, IndexError):
         pass
     return None
@@ -132,7 +155,7 @@ def read_quickly(text: str) -> Pieces | None:
 async def cut_batch(text: str) -> Pieces:
     """The same for every text: the events are found by their brackets, and parsed later."""
     events: list[Piece] = []
-    frame: list[str] = []  # the text with every event replaced by a 0
+    frame: list[str] = []  # the text with an empty list in the place of every event
     taken = depth = position = brackets = 0
     in_batch = False
     while found := _BRACKET.match(text, position):
@@ -151,7 +174,7 @@ async def cut_batch(text: str) -> Pieces:
                 break
             if in_batch and depth == 2:
                 events.append(text[taken:end])
-                frame.append("0")
+                frame.append("[]")
                 taken = end
             elif depth == 1:
                 in_batch = False
@@ -173,7 +196,8 @@ async def cut_batch(text: str) -> Pieces:
     elements = envelope.pop("batch", [])
     if not isinstance(elements, list):
         raise CollectError(400, "bad_json", '"batch" is no list')
-    return envelope, events, max(0, len(elements) - len(events))
+    others = [place for place, element in enumerate(elements) if not isinstance(element, list)]
+    return envelope, events, others
 
 
 # --- JSON ----------------------------------------------------------------------------------------------

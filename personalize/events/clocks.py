@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
 _EARLIEST: Final = 946_684_800.0  # 2000-01-01: an earlier time is a clock that was never set
+_NUMBER: Final = re.compile(r"[0-9]{9,19}(?:\.[0-9]{1,9})?")
 _RIGHT: Final = 5.0  # seconds that a right clock and a slow network may be off
 
 
 def parse_time(value: Any) -> float | None:
-    """Unix seconds from ISO 8601 text (UTC where no zone is told) or from a number of seconds or milliseconds; None
-    for anything else."""
+    """Unix seconds from ISO 8601 text (UTC where no zone is told) or from a number, also as text, of seconds,
+    milliseconds, microseconds or nanoseconds; None for anything else."""
     if isinstance(value, str):
+        if _NUMBER.fullmatch(value):
+            return parse_time(float(value))
         try:
             told = datetime.fromisoformat(value)
             return (told if told.tzinfo is not None else told.replace(tzinfo=UTC)).timestamp()
@@ -24,7 +28,10 @@ def parse_time(value: Any) -> float | None:
             seconds = float(value)
         except OverflowError:
             return None
-        return seconds / 1000 if seconds > 1e11 else seconds
+        for _ in range(3):
+            if seconds > 1e11 and math.isfinite(seconds):
+                seconds /= 1000
+        return seconds
     return None
 
 

@@ -5,18 +5,15 @@ Rule 1  An answer of 200 means: written. It waits for the log's commit; what was
 Rule 2  One bad event costs itself. Only a body that can't be cut into events is refused as a whole.
 Rule 3  Too much is answered with 429 and the seconds to wait, before anything of it is taken: by a caller's own bucket,
         and for everybody when the log's queue has little room left.
-Rule 4  A browser's addresses believe its cookie and its consent, and nothing else; a write key counts there for
-        nothing, and one that a browser sends elsewhere is taken as lost.
+Rule 4  A browser is believed its cookie and its consent, and nothing else, at whatever address; a name in the place of
+        the write key counts for nothing, and a write key that a browser sends to a server's address is taken as lost.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import hmac
 import json
-import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -27,8 +24,9 @@ from ..model import Event, Request, Visitor
 from ..protocols import Observer
 from .bodies import MOST_OF_AN_EVENT, Piece, Pieces, Receive, read_batch, read_body, read_json
 from .clocks import skew_of
+from .doors import Door, is_browser, is_same_origin, key_in, key_of
 from .limits import Callers
-from .posthog import read_capture
+from .posthog import read_capture, unwrapped
 from .segment import Caller, Message, Refusal, is_of_preview, make_events, read_message
 
 _EVENTS_A_TURN: Final = 100  # between two turns of other tasks: one or two milliseconds
@@ -38,29 +36,6 @@ _PATIENCE: Final = 5.0  # seconds that an answer waits for the commit
 _TOLD: Final = 20  # refusals that an answer names
 
 Read = Callable[[Any, str | None, float, float], Message | Refusal]
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """One address that takes events. `kind` is the message's type where the address tells it; "batch" cuts."""
-
-    browser: bool = False
-    batch: bool = False
-    kind: str | None = None
-    posthog: str = ""  # "", "v0" or "v1": PostHog's protocol
-
-
-def _doors() -> dict[str, Door]:
-    doors = {"/v1/batch": Door(batch=True), "/v1/import": Door(batch=True), "/v1/b": Door(browser=True, batch=True)}
-    for kind in ("track", "identify", "page", "screen", "group", "alias"):
-        doors[f"/v1/{kind}"] = Door(kind=kind)
-        doors[f"/v1/{kind[0]}"] = Door(browser=True, kind=kind)
-    doors |= dict.fromkeys(("/batch/", "/batch"), Door(batch=True, posthog="v0"))
-    doors["/i/v1/analytics/events"] = Door(batch=True, posthog="v1")
-    return doors
-
-
-DOORS: Final = _doors()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +88,7 @@ class Collector:
     async def take(self, door: Door, request: Request, client: str, receive: Receive, now: float) -> Answer | None:
         """The answer to one POST; None if the client left. Never raises for what the client sent."""
         try:
-            if door.browser:
+            if door.browser or (is_browser(request) and not self._holds(key_of(request) or "")):
                 return await self._take_from_browser(door, request, client, receive, now)
             return await self._take_from_server(door, request, receive, now)
         except CollectError as error:
@@ -123,15 +98,15 @@ class Collector:
     # --- the site's own servers ----------------------------------------------------------------------
 
     async def _take_from_server(self, door: Door, request: Request, receive: Receive, now: float) -> Answer | None:
-        told = _key_of(request)
+        told = key_of(request)
         if told is not None:
             self._check_key(told, request)
         body = await read_body(receive, request.headers)
         if body is None:
             return None
-        envelope, pieces, others = await _cut(door, body)
+        envelope, pieces, others = await _cut(door, request, body)
         if told is None:
-            told = str(envelope.get("api_key", envelope.get("writeKey", "")))
+            told = key_in(envelope)
             self._check_key(told, request)
         self._check_room(len(pieces))
         self._callers.charge_server(told, len(pieces), now)
@@ -142,17 +117,24 @@ class Collector:
             await self._count_shown(shown)
         return Answer(200, taken.told(door))
 
-    def _check_key(self, told: str, request: Request) -> None:
+    def _holds(self, told: str) -> bool:
+        """Whether it is one of the site's write keys."""
         given = told.encode("utf-8", "replace")
         found = False
         for key in self._keys:
             found |= hmac.compare_digest(given, key.encode())
-        if not found:
+        return found
+
+    def _check_key(self, told: str, request: Request) -> None:
+        if not self._holds(told):
             self._observer.count("collector.unauthorized")
             raise CollectError(401, "unauthorized", "this address needs one of the site's write keys")
-        if b"origin" in request.headers or b"sec-fetch-site" in request.headers:
-            self._observer.changed("write key", "insecure", "a browser sent one: who reads the page has it; change it")
-            raise CollectError(401, "unauthorized", "a write key belongs on a server; browsers use /v1/t and /v1/b")
+        if is_browser(request):
+            self._refuse_lost_key()
+
+    def _refuse_lost_key(self) -> None:
+        self._observer.changed("write key", "insecure", "a browser sent one: who reads the page has it; change it")
+        raise CollectError(401, "unauthorized", "a write key belongs on a server; a browser sends any other name")
 
     # --- browsers ------------------------------------------------------------------------------------
 
@@ -171,7 +153,9 @@ class Collector:
         if visitor.id is None:
             self._observer.count("collector.bot" if visitor.bot else "collector.no_consent")
             return Answer(200, {"success": True, "accepted": 0}, cookie)
-        envelope, pieces, others = await _cut(door, body)
+        envelope, pieces, others = await _cut(door, request, body)
+        if not door.browser and self._holds(key_in(envelope)):
+            self._refuse_lost_key()
         self._check_room(len(pieces))
         self._callers.charge_browser(visitor, client, len(pieces), now)
         caller = Caller(False, now, visitor.id, visitor.fresh, "browser", self._keys)
@@ -200,12 +184,13 @@ class Collector:
             raise CollectError(429, "busy", "the log is behind; try again", _BUSY)
 
     async def _read(
-        self, door: Door, envelope: dict[str, Any], pieces: list[Piece], others: int, caller: Caller
+        self, door: Door, envelope: dict[str, Any], pieces: list[Piece], others: Sequence[int], caller: Caller
     ) -> _Taken:
         read: Read = _read_capture if door.posthog else read_message
         skew = skew_of(envelope.get("sentAt", envelope.get("sent_at")), caller.now)
         taken = _Taken()
-        taken.refused[Refusal.BROKEN] += others
+        taken.refused[Refusal.BROKEN] += len(others)
+        taken.others = others
         since = characters = 0
         for number, piece in enumerate(pieces):
             if since >= _EVENTS_A_TURN or characters > _CHARACTERS_A_TURN:
@@ -251,6 +236,7 @@ class _Taken:
         self.accepted = 0
         self.refused: Counter[Refusal] = Counter()
         self.places: list[dict[str, Any]] = []
+        self.others: Sequence[int] = ()  # places in the batch at which no event stands
 
     def told(self, door: Door) -> dict[str, Any]:
         answer: dict[str, Any] = {"success": True, "accepted": self.accepted}
@@ -259,13 +245,30 @@ class _Taken:
         if door.posthog == "v1":
             answer["results"] = {}  # an event that is not named here needs nothing more
         if refused := sum(self.refused.values()):
-            answer |= {"refused": refused, "refusals": self.places}
+            answer |= {"refused": refused, "refusals": self._told_places()}
         return answer
 
+    def _told_places(self) -> list[dict[str, Any]]:
+        """The first refusals by their places in the batch; events were numbered without what is none."""
+        broken = str(Refusal.BROKEN)
+        places: list[dict[str, Any]] = [{"index": other, "reason": broken} for other in self.others[:_TOLD]]
+        for told in self.places:
+            index = told["index"]
+            for other in self.others:  # they are sorted
+                if other > index:
+                    break
+                index += 1
+            places.append({**told, "index": index})
+        return sorted(places, key=lambda told: told["index"])[:_TOLD]
 
-async def _cut(door: Door, body: bytes) -> Pieces:
-    if door.batch:
+
+async def _cut(door: Door, request: Request, body: bytes) -> Pieces:
+    if door.batch and not door.posthog:
         return await read_batch(body)
+    if door.batch:
+        envelope, pieces, others = await read_batch(unwrapped(body, request.query))
+        single = not pieces and not others and ("event" in envelope or "$set" in envelope)
+        return envelope, [envelope] if single else pieces, others
     if len(body) > MOST_OF_AN_EVENT:
         raise CollectError(413, "too_large", f"an event may have {MOST_OF_AN_EVENT // 1024} KB")
     text = body.decode("utf-8", "replace")
@@ -274,10 +277,10 @@ async def _cut(door: Door, body: bytes) -> Pieces:
     except CollectError as error:
         if error.code != "too_deep":
             raise
-        return {}, [text], 0
+        return {}, [text], ()
     if not isinstance(parsed, dict):
         raise CollectError(400, "bad_json", "the body is not a JSON object")
-    return {key: parsed[key] for key in ("writeKey", "api_key") if key in parsed}, [text], 0
+    return {key: parsed[key] for key in ("writeKey", "api_key") if key in parsed}, [text], ()
 
 
 def _events_of(piece: Piece, read: Read, kind: str | None, skew: float, caller: Caller) -> list[Event] | Refusal:
@@ -324,35 +327,6 @@ def encoded(answer: Answer) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
         (b"x-content-type-options", b"nosniff"),
     ]
     return answer.status, [*head, *answer.headers], body
-
-
-def _key_of(request: Request) -> str | None:
-    """The write key in the Authorization header (Basic's user name, or a Bearer's token); None where there is none."""
-    scheme, _, told = request.headers.get(b"authorization", b"").partition(b" ")
-    if scheme.lower() == b"bearer":
-        return told.strip().decode("latin-1")
-    if scheme.lower() != b"basic":
-        return None
-    try:
-        return base64.b64decode(told.strip(), validate=True).partition(b":")[0].decode("utf-8", "replace")
-    except binascii.Error:
-        return ""
-
-
-_ORIGIN: Final = re.compile(rb"https?://([^/]+)", re.IGNORECASE)
-
-
-def is_same_origin(request: Request) -> bool:
-    """Whether a page of this very site sent the request, as far as a browser tells. What is no browser may say what it
-    likes here, and is believed nothing (Fetch Metadata, https://www.w3.org/TR/fetch-metadata/)."""
-    site = request.headers.get(b"sec-fetch-site")
-    if site is not None:
-        return site in (b"same-origin", b"none")
-    origin = request.headers.get(b"origin")
-    if origin is None:
-        return True
-    found = _ORIGIN.fullmatch(origin)
-    return found is not None and found[1].lower() == request.headers.get(b"host", b"").lower()
 
 
 def _not_written() -> CollectError:

@@ -23,6 +23,13 @@ _OF_A_LINE: Final = {
     "item_id": "product_id", "item_name": "name", "item_brand": "brand", "item_category": "category",
     "item_variant": "variant", "productId": "product_id", "id": "product_id",
 }  # fmt: skip
+_AMOUNTS: Final = ("price", "quantity", "revenue", "total", "value")
+# A currency's sign or code may stand before or after; digits may be Persian or Arabic, with their own separators.
+_SIGN: Final = r"(?:[^\W\d_]{1,5}\.?|[^\w\s.,+-]{1,3})?"
+_AMOUNT: Final = re.compile(rf"\s*{_SIGN}\s*(-?[\d۰-۹٠-٩][\d۰-۹٠-٩.,٫٬'\u2019\u00a0\u202f ]*)\s*{_SIGN}\s*")
+_SPACES: Final = re.compile(r"[\s'\u2019]+")
+_THOUSANDS: Final = re.compile(r"-?\d{1,3},\d{3}")
+_LATIN: Final = str.maketrans("۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩٫٬", "01234567890123456789.,")
 _MEANT: Final = frozenset({*_PROPERTIES, *_OF_A_LINE, "products"})  # properties that are not kept as they come
 
 
@@ -30,8 +37,8 @@ def canonical_properties(name: str, properties: Mapping[str, Any]) -> list[Mappi
     """The properties under the log's names; one mapping for each event that they come to. The mapping that came is
     among them where nothing in it has another name."""
     if _MEANT.isdisjoint(properties) and not name.startswith("Order "):
-        return [properties]
-    made = _renamed(properties, _PROPERTIES)
+        return [_counted(properties)]
+    made = dict(_counted(_renamed(properties, _PROPERTIES)))
     if name.startswith("Order ") and "value" in made:
         made.setdefault("revenue", made["value"])
     products = made.get("products")
@@ -46,7 +53,37 @@ def canonical_properties(name: str, properties: Mapping[str, Any]) -> list[Mappi
 
 
 def _line(line: Any) -> Any:
-    return _renamed(line, _OF_A_LINE) if isinstance(line, dict) else line
+    return _counted(_renamed(line, _OF_A_LINE)) if isinstance(line, dict) else line
+
+
+def _counted(properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    """With amounts that came as text as numbers; what can't be read so stays as it is."""
+    texts = {key: value for key in _AMOUNTS if isinstance(value := properties.get(key), str)}
+    if not texts:
+        return properties
+    return {**properties, **{key: value for key, text in texts.items() if (value := amount_of(text)) is not None}}
+
+
+def amount_of(text: str) -> float | None:
+    """The number in an amount as people and systems write it: "12.50", "$12", "1.234,56 €", "1,234.56". A single
+    separator before exactly three digits is a thousands' one where it is a comma, and the decimal one where it is a
+    point, as JSON has it. None where there is no number, or more than one."""
+    found = _AMOUNT.fullmatch(text) if len(text) <= 40 else None
+    if found is None:
+        return None
+    digits = _SPACES.sub("", found[1]).translate(_LATIN)
+    points, commas = digits.count("."), digits.count(",")
+    if points and commas:
+        decimal = max(".,", key=digits.rfind)
+        if digits.count(decimal) > 1:
+            return None
+        digits = digits.replace("," if decimal == "." else ".", "").replace(",", ".")
+    elif points > 1 or commas > 1 or _THOUSANDS.fullmatch(digits):
+        digits = digits.replace(".", "").replace(",", "")
+    try:
+        return float(digits.replace(",", "."))
+    except ValueError:
+        return None
 
 
 def _renamed(mapping: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

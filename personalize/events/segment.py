@@ -33,7 +33,7 @@ from .tidy import tidy, tidy_id, tidy_text
 DAY: Final = 86_400.0
 _OLDEST: Final = {True: 20 * 365 * DAY, False: 30 * DAY}  # trusted: imports of old orders; browsers: kept while offline
 _LONGEST_NAME: Final = 200
-_OWN_ID: Final = re.compile(r"[0-9a-f]{32}")  # as the middleware makes them
+OWN_ID: Final = re.compile(r"[0-9a-f]{32}")  # as the middleware makes them
 _LETTERS: Final = {"t": "track", "i": "identify", "p": "page", "s": "screen", "g": "group", "a": "alias"}
 KINDS: Final = frozenset(_LETTERS.values())
 
@@ -106,9 +106,10 @@ def read_message(raw: Any, kind: str | None, skew: float, now: float) -> Message
         user_id=tidy_id(raw.get("userId")),
         anonymous_id=tidy_id(raw.get("anonymousId")),
         id=tidy_id(raw.get("messageId")),
-        time=raw.get("originalTimestamp", raw.get("timestamp")),
-        skew=skew_of(raw["sentAt"], now) if "sentAt" in raw else skew,
-        traits=traits if isinstance(traits, dict) else None,
+        time=raw.get("originalTimestamp") or raw.get("timestamp"),
+        skew=skew_of(raw["sentAt"], now) if raw.get("sentAt") else skew,
+        # RudderStack's clients tell of a person in the context, and in `traits` only what is not there.
+        traits={**_mapping(context.get("traits")), **_mapping(traits)} if kind == "identify" else _mapping(traits),
         other_id=_other_id(raw, kind) if kind in ("group", "alias") else "",
         path=path_of(page) if isinstance(page, dict) else "",
         provenance=_mapping(context.get("provenance")) or None,
@@ -159,7 +160,7 @@ def make_events(message: Message, caller: Caller) -> list[Event] | Refusal:
 def _visitor(message: Message, caller: Caller) -> str:
     user, anonymous = message.user_id, message.anonymous_id
     if caller.trusted:
-        if _OWN_ID.fullmatch(anonymous):
+        if OWN_ID.fullmatch(anonymous):
             return anonymous
         return f"u:{user}" if user else f"a:{anonymous}" if anonymous else ""
     if caller.fresh and anonymous:

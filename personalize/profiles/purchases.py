@@ -173,11 +173,9 @@ def _place(kept: list[Any], value: Any, most: int) -> bool:
 
 def to_rows(profile: Profile) -> dict[str, list[tuple[Any, ...]]]:
     """A profile's lists made of lists, tuples, texts and numbers alone."""
-    bought = [*profile.sales, *profile.refunds]
-    rows = [(*entry[:-1], [tuple(line) for line in entry.lines]) for entry in bought]
     return {
-        "sales": rows[: len(profile.sales)],
-        "refunds": rows[len(profile.sales) :],
+        "sales": [(*sale[:-1], [tuple(line) for line in sale.lines]) for sale in profile.sales],
+        "refunds": [(*refund[:-1], [tuple(line) for line in refund.lines]) for refund in profile.refunds],
         "cart_changes": [tuple(change) for change in profile.cart_changes],
     }
 

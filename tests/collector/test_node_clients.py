@@ -14,7 +14,10 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-PACKAGES = ("@segment/analytics-node@3", "@rudderstack/rudder-sdk-node@3", "@segment/analytics-next@1")
+PACKAGES = (
+    "@segment/analytics-node@3", "@rudderstack/rudder-sdk-node@3", "@segment/analytics-next@1", "posthog-node@5",
+    "posthog-js@1", "@rudderstack/analytics-js@3",
+)  # fmt: skip
 VISITOR = "0123456789abcdef0123456789abcdef"
 
 
@@ -103,6 +106,28 @@ def test_rudderstacks_client_for_node_is_understood(server: Any, write_key: str,
     assert events["Product Viewed"].properties["product_id"] == "soap"
 
 
+def test_posthogs_client_for_node_is_understood(server: Any, write_key: str, modules: Path) -> None:
+    """posthog-node: what it captures, its persons and its aliases arrive."""
+    said = run(
+        modules,
+        f"""
+        const {{PostHog}} = require('posthog-node')
+        const a = new PostHog({write_key!r}, {{host: {server.host!r}, fetchRetryCount: 0}})
+        a.on('error', e => console.log('error', String(e)))
+        a.capture({{distinctId: {VISITOR!r}, event: 'add_to_cart', properties: {{items: [{{item_id: 'soap'}}]}}}})
+        a.identify({{distinctId: 'u1', properties: {{plan: 'gold'}}}})
+        a.alias({{distinctId: 'u1', alias: {VISITOR!r}}})
+        a.shutdown().then(() => console.log('done'))
+        """,
+    )
+    assert said.split() == ["done"]
+    events = {event.name: event for event in server.events(least=3)}
+    assert events["Product Added"].visitor == VISITOR
+    assert events["User Identified"].properties["traits"]["plan"] == "gold"
+    aliased = events["Identity Aliased"]
+    assert (aliased.visitor, aliased.properties["$ids"]) == ("u:u1", {"previous_id": VISITOR})
+
+
 # --- in a browser ----------------------------------------------------------------------------------------
 
 
@@ -153,3 +178,110 @@ def test_segments_client_for_browsers_is_understood(browsing: Any, chromium: Any
     views = [event for event in browsing.events("Page Viewed") if event.visitor == own]
     assert [event.properties["path"] for event in views] == ["/", "/docs"]
     assert all(event.properties.get("$via") == "browser" for event in views[1:])
+
+
+BATCHING = """
+window.analytics = AnalyticsNext.AnalyticsBrowser.load(
+  {writeKey: 'my-shop', cdnURL: location.origin + '/_personalize'},
+  {integrations: {'Segment.io': {deliveryStrategy: {strategy: 'batching', config: {size: 3, timeout: 500}}}}})
+"""
+POSTHOG = """
+posthog.init('my-shop', {api_host: location.origin + '/_personalize', opt_out_useragent_filter: true,
+                         disable_external_dependency_loading: true})
+"""
+RUDDERSTACK = """
+window.ra = new rudderanalytics.RudderAnalytics()
+ra.load('my-shop', location.origin + '/_personalize',
+        {configUrl: location.origin + '/_personalize', useBeacon: BEACON, storage: {encryption: {version: 'legacy'}}})
+"""
+
+
+def listen(page: Any) -> list[str]:
+    """What the browser's console complains of."""
+    heard: list[str] = []
+    page.on("console", lambda message: heard.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    return heard
+
+
+def served(modules: Path, script: str, program: str) -> dict[str, bytes]:
+    library = modules / "node_modules" / script
+    page = '<!doctype html><title>Docs</title><script src="/lib.js"></script><script src="/page.js"></script>'
+    home = PAGE.format(title="Home").encode()
+    return {"/": home, "/docs": page.encode(), "/lib.js": library.read_bytes(), "/page.js": program.encode()}
+
+
+@pytest.mark.browser
+def test_segments_client_for_browsers_may_gather_events(modules: Path, serve_pages: Any, chromium: Any) -> None:
+    """@segment/analytics-next with its batching strategy: the batch that it sends to /v1/b is understood."""
+    umd = modules / "node_modules" / "@segment" / "analytics-next" / "dist" / "umd"
+    files = {f"/static/{file.name}": file.read_bytes() for file in umd.glob("*.js")}
+    pages = {path: PAGE.format(title=path).encode() for path in ("/", "/docs")}
+    with serve_pages({**files, **pages, "/page.js": BATCHING.encode()}) as server:
+        page = chromium.new_page()
+        page.goto(f"{server.origin}/")
+        heard = listen(page)
+        page.goto(f"{server.origin}/docs")
+        page.evaluate("() => { for (const id of ['a', 'b', 'c']) analytics.track('Product Viewed', {product_id: id}) }")
+        events = server.events("Product Viewed", least=3)
+    assert [event.properties["product_id"] for event in events] == ["a", "b", "c"] and heard == []
+
+
+@pytest.mark.browser
+def test_posthogs_client_for_browsers_is_understood(modules: Path, serve_pages: Any, chromium: Any) -> None:
+    """posthog-js in Chromium: it starts without a complaint, and its events arrive as text, as a form and compressed,
+    under the visitor of the cookie."""
+    files = served(modules, "posthog-js/dist/array.full.no-external.js", POSTHOG)
+    with serve_pages(files) as server:
+        page = chromium.new_page()
+        page.goto(f"{server.origin}/")
+        own = {cookie["name"]: cookie["value"] for cookie in chromium.cookies()}["pz"].partition(".")[0]
+        heard = listen(page)
+        page.goto(f"{server.origin}/docs")
+        page.evaluate(
+            """() => {
+            posthog.capture('view_item', {items: [{item_id: 'soap'}]})
+            posthog.capture('purchase', {transaction_id: 'o-1', value: 1000}, {send_instantly: true})
+            posthog.capture('left', {}, {send_instantly: true, transport: 'sendBeacon'})
+            posthog.identify('u1', {plan: 'gold'})
+            }"""
+        )
+        events = {event.name: event for event in server.events(least=6)}
+    assert events["Product Viewed"].properties["product_id"] == "soap"
+    assert events["User Identified"].properties["traits"]["plan"] == "gold"
+    assert events["Page Viewed"].properties["path"] == "/docs"
+    assert "left" in events and events["Unverified Order Completed"].properties["revenue"] == 1000
+    assert {(event.properties["$via"], event.visitor) for event in events.values()} == {("browser", own)}
+    assert heard == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("beacon", ["false", "true"])
+def test_rudderstacks_client_for_browsers_is_understood(
+    modules: Path, serve_pages: Any, chromium: Any, beacon: str
+) -> None:
+    """@rudderstack/analytics-js in Chromium, told only the site's prefix: its events arrive under the cookie's visitor,
+    one by one or as a beacon; the name in the place of its key opens nothing."""
+    script = "@rudderstack/analytics-js/dist/npm/modern/bundled/umd/index.js"
+    with serve_pages(served(modules, script, RUDDERSTACK.replace("BEACON", beacon))) as server:
+        page = chromium.new_page()
+        page.goto(f"{server.origin}/")
+        own = {cookie["name"]: cookie["value"] for cookie in chromium.cookies()}["pz"].partition(".")[0]
+        heard = listen(page)
+        page.goto(f"{server.origin}/docs")
+        page.evaluate(
+            """() => {
+            ra.page('Docs')
+            ra.track('Product Viewed', {product_id: 'soap'})
+            ra.track('Order Completed', {order_id: 'o-1', revenue: 1000})
+            ra.identify('u1', {plan: 'gold'})
+            }"""
+        )
+        page.wait_for_timeout(500)
+        page.goto("about:blank")
+        events = {event.name: event for event in server.events(least=5)}
+    assert events["Product Viewed"].properties["product_id"] == "soap"
+    assert events["User Identified"].properties["traits"]["plan"] == "gold"
+    assert "Order Completed" not in events and "Unverified Order Completed" in events
+    assert {(event.properties["$via"], event.visitor) for event in events.values()} == {("browser", own)}
+    assert heard == []

@@ -38,7 +38,8 @@ def obeys(cut: Cut, envelope: dict[str, Any], batch: list[Any], indent: int | No
             return False
         events = [element for element in batch if isinstance(element, dict | list)]
         parsed = [json.loads(piece) if isinstance(piece, str) else piece for piece in pieces]
-        if (parsed, around, others) != (events, envelope, len(batch) - len(events)):
+        none = [place for place, element in enumerate(batch) if not isinstance(element, dict | list)]
+        if (parsed, around, list(others)) != (events, envelope, none):
             return False
     return True
 
@@ -53,9 +54,9 @@ def test_pieces_are_those_of_the_whole(envelope: dict[str, Any], batch: list[Any
 
 def test_the_usual_batch_is_read_quickly() -> None:
     """As the clients write it, with "batch" first; whatever is odd about it is left to the careful way."""
-    assert read_quickly('{"batch": [{"a": 1}, {"a": 2}], "sentAt": 5}') == ({"sentAt": 5}, [{"a": 1}, {"a": 2}], 0)
+    assert read_quickly('{"batch": [{"a": 1}, {"a": 2}], "sentAt": 5}') == ({"sentAt": 5}, [{"a": 1}, {"a": 2}], ())
     large = '{"a": "' + "x" * 9_000 + '"}'
-    assert read_quickly('{"batch":[' + large + "]}") == ({}, [large], 0)
+    assert read_quickly('{"batch":[' + large + "]}") == ({}, [large], ())
     deep = '{"a":' * 5_000 + "1" + "}" * 5_000
     for odd in ('{"batch": []}', '{"batch": [1]}', '{"batch": [{}] x}', '{"batch": [{},]}', '{"batch": [{}', "", deep,
                 f'{{"batch": [{deep}]}}', '{"batch": [{}], "batch": [{}]}', '{"a": 1, "batch": [{}]}'):  # fmt: skip
@@ -81,7 +82,7 @@ async def _forgets_the_last(body: str) -> bodies.Pieces:
 
 async def _counts_no_others(body: str) -> bodies.Pieces:
     envelope, texts, _ = await cut_batch(body)
-    return envelope, texts, 0
+    return envelope, texts, ()
 
 
 @pytest.mark.parametrize("wrong", [_blind_to_strings, _any_batch, _forgets_the_last, _counts_no_others])

@@ -6,11 +6,12 @@ import json
 import math
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from personalize.config.event_names import canonical_name
-from personalize.events.names import canonical_properties
+from personalize.events.names import amount_of, canonical_properties
 from personalize.events.tidy import tidy, tidy_id
 
 anything = st.recursive(
@@ -115,4 +116,30 @@ def test_one_event_about_several_products_is_one_for_each() -> None:
     assert canonical_properties("Product Added", {"items": []}) == [{}]
     assert canonical_properties("Product Added", {"product_id": "a", "products": [1]}) == [
         {"product_id": "a", "products": [1]}
+    ]
+
+
+AMOUNTS = {
+    "12.5": 12.5, "12,5": 12.5, "12,50": 12.5, "1.234,56": 1234.56, "1,234.56": 1234.56, "$12": 12.0, "12 €": 12.0,
+    "€ 1.234,56": 1234.56, "1.234.567": 1234567.0, "1,234": 1234.0, "1.234": 1.234, "1 234,56 zł": 1234.56,
+    "1'234.50 CHF": 1234.5, "USD 9.99": 9.99, "₺1.234,56": 1234.56, "۱۲۳۴": 1234.0, "۱۲٫۵": 12.5, "-3": -3.0,
+    "1\u00a0234,5": 1234.5, "12,345,678.9": 12345678.9, "100 TL": 100.0, "250000 تومان": 250000.0,
+    "": None, "free": None, "12-13": None, "1.2.3,4,5": None, "1e5": None, "$": None, "5" * 41: None, "NaN": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", AMOUNTS)
+def test_amounts_are_read_as_people_write_them(text: str) -> None:
+    """With a currency, in either order of separators, in either digits; what is no one number is none."""
+    assert amount_of(text) == AMOUNTS[text]
+
+
+def test_amounts_of_orders_and_their_lines_become_numbers() -> None:
+    """Under GA4's names too; a text that is no amount stays."""
+    sent = {"transaction_id": "7", "value": "1.234,56 €", "items": [{"item_id": "a", "price": "$12", "quantity": "2"}]}
+    (made,) = canonical_properties("Order Completed", sent)
+    assert (made["order_id"], made["revenue"]) == ("7", 1234.56)
+    assert made["products"] == [{"product_id": "a", "price": 12.0, "quantity": 2.0}]
+    assert canonical_properties("Product Added", {"product_id": "a", "price": "ask"}) == [
+        {"product_id": "a", "price": "ask"}
     ]
