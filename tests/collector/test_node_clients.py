@@ -199,7 +199,12 @@ ra.load('my-shop', location.origin + '/_personalize',
 def listen(page: Any) -> list[str]:
     """What the browser's console complains of."""
     heard: list[str] = []
-    page.on("console", lambda message: heard.append(message.text) if message.type == "error" else None)
+
+    def hear(message: Any) -> None:
+        if message.type == "error" and "favicon" not in message.location["url"]:
+            heard.append(message.text)
+
+    page.on("console", hear)
     page.on("pageerror", lambda error: heard.append(str(error)))
     return heard
 
