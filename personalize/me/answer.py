@@ -168,7 +168,7 @@ class _Answer:
         return self._back("removed" if do == "remove" else "saved", [])
 
     async def _change(self, do: str, visitor: str, form: Form) -> None:
-        """A trait corrected or removed, or interests volunteered: an event like any other, said by the visitor."""
+        """A trait corrected, removed or allowed again, or interests volunteered: an event, said by the visitor."""
         history = self.engine.history
         profile = await history.profiles.load(visitor)
         name = INTERESTS if do == "prefer" else form.get("trait", [""])[0]
@@ -178,9 +178,10 @@ class _Answer:
             value = [choice for choice in form.get("interest", []) if choice in offered] or None
         elif do == "correct":
             value = corrected(profile.traits.get(name), form.get("value", [""])[0][:500])
-        if do != "prefer" and name not in profile.traits:
+        if name not in (profile.removed if do == "allow" else profile.traits) and do != "prefer":
             return
-        properties = {"traits": {name: value}, "provenance": {"party": "first", "source": "visitor"}}
+        said = {"allowed": [name]} if do == "allow" else {"traits": {name: value}}
+        properties = {**said, "provenance": {"party": "first", "source": "visitor"}}
         history.record(Event(uuid.uuid4().hex, "User Identified", self.now, visitor, properties))
         await history.log.flush()
 
@@ -196,7 +197,7 @@ class _Answer:
 
 
 _HTML: Final = (b"content-type", b"text/html; charset=utf-8")
-_FORMS: Final = frozenset({"correct", "remove", "prefer", "erase", "off", "on"})
+_FORMS: Final = frozenset({"correct", "remove", "allow", "prefer", "erase", "off", "on"})
 
 
 def _same_site(request: Request) -> bool:

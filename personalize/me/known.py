@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from ..config.models import Config
-from ..model import Catalogue, Event, Profile
+from ..model import Catalogue, Event, Line, Profile
 
 INTERESTS: Final = "interests"  # the trait that holds volunteered preferences: categories of the catalogue
 _MOST_SHOWN: Final = 20
@@ -82,6 +82,10 @@ def as_download(
         "profile": {
             **told,
             "provenance": {name: asdict(p) for name, p in profile.provenance.items()},
+            "removed": {name: asdict(p) for name, p in profile.removed.items()},
+            "sales": [{**sale._asdict(), "lines": _lines(sale.lines)} for sale in profile.sales],
+            "refunds": [{**refund._asdict(), "lines": _lines(refund.lines)} for refund in profile.refunds],
+            "cart_changes": [change._asdict() for change in profile.cart_changes],
             "draws": {id_: {k: asdict(d) for k, d in draws.items()} for id_, draws in profile.draws.items()},
         },
         "segments": list(segments),
@@ -90,6 +94,10 @@ def as_download(
             for e in events
         ],
     }
+
+
+def _lines(lines: Sequence[Line]) -> list[dict[str, Any]]:
+    return [line._asdict() for line in lines]
 
 
 _LEFT_OUT: Final = frozenset({"visitor", "version", "provenance", "before", "draws", "erased"})
@@ -103,10 +111,14 @@ def written(time: float) -> str:
         return ""
 
 
-def shown_value(value: Any) -> str:
+def shown_value(value: Any, yes: str, no: str) -> str:
     """A trait's value as a person reads it."""
     if isinstance(value, str):
         return value
+    if isinstance(value, bool):
+        return yes if value else no
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         return ", ".join(value)
+    if isinstance(value, dict) and all(isinstance(part, str) for part in value.values()):
+        return ", ".join(f"{name}: {part}" for name, part in value.items())
     return json.dumps(value, ensure_ascii=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from ..model import Product, Profile, Provenance
+from ..profiles import is_own_word
 from .known import INTERESTS, Shown, shown_value
 from .texts import LANGUAGES, RIGHT_TO_LEFT, TEXTS
 
@@ -20,19 +21,36 @@ Control = Literal["on", "off", "refused"]
 _ROWS: Final = 12  # of a list of products
 
 _STYLE: Final = (
-    ":root{color-scheme:light dark}"
-    "body{font:1rem/1.6 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}"
-    "h1{font-size:1.6rem;line-height:1.3}h2{font-size:1.2rem;margin-block-start:2.2rem}"
+    ":root{color-scheme:light dark;--paper:#f6f5f2;--card:#fff;--ink:#1c1b1a;--soft:#5d5a55;--line:#dedbd4;"
+    "--deep:#1f4e79;--on:#fff;--bad:#a3201d}"
+    "@media(prefers-color-scheme:dark){:root{--paper:#161513;--card:#201f1c;--ink:#edebe6;--soft:#b3aea5;"
+    "--line:#3d3a35;--deep:#8fbbe6;--on:#12202e;--bad:#ff9a92}}"
+    "*{box-sizing:border-box}"
+    "body{font:1rem/1.6 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:44rem;margin:0 auto;"
+    "padding:1.5rem 1rem 4rem;overflow-wrap:anywhere}"
+    "h1{font-size:1.7rem;line-height:1.25;margin:1.2rem 0 .4rem}h2{font-size:1.15rem;line-height:1.3;margin:0 0 .6rem}"
+    "p{margin:.4rem 0}small,.soft{color:var(--soft);font-size:.9rem}a{color:var(--deep)}"
+    "section,[role=status],[role=alert]{background:var(--card);border:1px solid var(--line);border-radius:.75rem;"
+    "padding:1.1rem 1.2rem;margin-block:1rem}"
+    "[role=status],[role=alert]{border-inline-start:.35rem solid var(--deep);font-weight:600}"
+    "[role=alert]{border-color:var(--bad)}"
+    "nav{display:flex;flex-wrap:wrap;gap:.4rem}nav a{padding:.3rem .8rem;border-radius:2rem;text-decoration:none}"
+    "nav a[aria-current]{background:var(--deep);color:var(--on)}"
     "table{border-collapse:collapse;inline-size:100%}"
-    "th,td{text-align:start;vertical-align:top;padding:.5rem;border-block-end:1px solid #8886}"
-    "button,.button{font:inherit;padding:.5rem .9rem;border:1px solid;border-radius:.4rem;background:none;"
-    "color:inherit;cursor:pointer;text-decoration:none;display:inline-block}"
-    "input{font:inherit;padding:.4rem;max-inline-size:100%}"
-    "fieldset{border:1px solid #8886;border-radius:.4rem}"
-    ":focus-visible{outline:3px solid #06c;outline-offset:2px}"
-    "form{margin-block:.3rem}[role=status],[role=alert]{padding:.6rem;border:2px solid;border-radius:.4rem}"
-    "nav a{margin-inline-end:1rem;display:inline-block}small{opacity:.85}"
-    "td ul{margin:0;padding-inline-start:1.1rem}"
+    "th,td{text-align:start;vertical-align:top;padding:.5rem 0;border-block-start:1px solid var(--line)}"
+    "th{font-weight:600;inline-size:36%;padding-inline-end:1rem}tr:first-child>*{border:0}"
+    "ul{margin:0;padding:0;list-style:none}.rows>li{padding:.8rem 0;border-block-start:1px solid var(--line)}"
+    ".rows>li:first-child{border:0;padding-block-start:.2rem}"
+    ".acts{display:flex;flex-wrap:wrap;gap:.5rem;margin-block-start:.4rem}form{display:flex;flex-wrap:wrap;gap:.5rem}"
+    "button,.button{font:inherit;min-block-size:2.75rem;padding:.4rem 1rem;border:1px solid var(--deep);"
+    "border-radius:.5rem;background:none;color:var(--deep);cursor:pointer;text-decoration:none;display:inline-block}"
+    "button.main,.button{background:var(--deep);color:var(--on)}button.bad{border-color:var(--bad);color:var(--bad)}"
+    "input:not([type=checkbox]){font:inherit;color:inherit;background:var(--paper);border:1px solid var(--soft);"
+    "border-radius:.5rem;padding:.4rem .6rem;min-block-size:2.75rem;inline-size:12rem;max-inline-size:100%}"
+    "input[type=checkbox]{inline-size:1.2rem;block-size:1.2rem;accent-color:var(--deep);margin-inline-end:.4rem;"
+    "vertical-align:-.2rem}label{inline-size:100%;display:block;padding-block:.3rem}"
+    "fieldset{border:0;margin:0;padding:0;inline-size:100%}legend{padding:0}fieldset button{margin-block-start:.5rem}"
+    ".choices{columns:12rem}:focus-visible{outline:3px solid var(--deep);outline-offset:2px}"
 )
 STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
@@ -122,7 +140,7 @@ def _known(told: Told, profile: Profile) -> str:
     text = TEXTS[told.language]
     views = dict.fromkeys(_item(told, item) if item else _bdi(path) for _, item, path in reversed(profile.views))
     orders = [
-        f"{_time(told, time)}: {_bdi(f'{revenue:.2f}')} ({'; '.join(_item(told, i) for i in items)})"
+        " · ".join([_time(told, time), _bdi(f"{revenue:.2f}"), *(_item(told, item) for item in items)])
         for time, revenue, items in reversed(profile.orders)
     ]
     rows = [
@@ -134,40 +152,45 @@ def _known(told: Told, profile: Profile) -> str:
         (text["orders"], _list(orders[:_ROWS])),
         (text["segments"], _list([_bdi(segment) for segment in told.segments])),
     ]
-    body = "".join(
-        f'<tr><th scope="row">{name}</th><td>{value}</td><td>{text["observed"]}</td></tr>'
-        for name, value in rows
-        if value
-    )
+    body = "".join(f'<tr><th scope="row">{name}</th><td>{value}</td></tr>' for name, value in rows if value)
     if not body:
         return _section("known", text["known"], f"<p>{text['nothing']}</p>")
-    return _section("known", text["known"], _table((text["trait"], text["value"], text["origin"]), body))
+    return _section("known", text["known"], f'<p class="soft">{text["observed"]}</p><table>{body}</table>')
 
 
 def _traits(told: Told, profile: Profile) -> str:
-    """What was said about the visitor, each with a field to correct it and a button to remove it."""
+    """What was said about the visitor, each with a field to correct it and a button to remove it; and what they
+    removed, which nobody can say again until they allow it."""
     text = TEXTS[told.language]
     rows = []
     for number, (name, value) in enumerate(profile.traits.items()):
         if name == INTERESTS:
             continue
-        said = shown_value(value)
+        said = shown_value(value, text["yes"], text["no"])
         hidden = f'<input type="hidden" name="trait" value="{escape(name)}">'
-        change = _form(told, "remove", f'{hidden}<button aria-describedby="t{number}">{text["remove"]}</button>')
+        change = ""
         if isinstance(value, str | int | float):
             label = (
                 f'<input name="value" value="{escape(said)}" dir="auto" aria-labelledby="t{number}" maxlength="500">'
             )
-            change = _form(told, "correct", f"{hidden}{label} <button>{text['save']}</button>") + change
+            save = f'<button class="main" aria-label="{text["save"]}: {escape(name)}">{text["save"]}</button>'
+            change = _form(told, "correct", hidden + label + save)
+        remove = f'<button aria-label="{text["remove"]}: {escape(name)}">{text["remove"]}</button>'
+        change += _form(told, "remove", hidden + remove)
         origin = _origin(text, profile.provenance.get(name, Provenance()))
         rows.append(
-            f'<tr><th scope="row" id="t{number}">{_bdi(name)}</th><td>{_bdi(said)}</td><td>{origin}</td>'
-            f"<td>{change}</td></tr>"
+            f'<li><strong id="t{number}">{_bdi(name)}</strong>: {_bdi(said)}<br><small>{text["origin"]}: {origin}'
+            f'</small><div class="acts">{change}</div></li>'
         )
-    if not rows:
-        return ""
-    heads = (text["trait"], text["value"], text["origin"], text["change"])
-    return _section("traits", text["traits"], _table(heads, "".join(rows)))
+    for name, gone in profile.removed.items():
+        if is_own_word(gone):
+            hidden = f'<input type="hidden" name="trait" value="{escape(name)}">'
+            allow = f'<button aria-label="{text["allow"]}: {escape(name)}">{text["allow"]}</button>'
+            rows.append(
+                f"<li><strong>{_bdi(name)}</strong>: {text['gone']}"
+                f'<div class="acts">{_form(told, "allow", hidden + allow)}</div></li>'
+            )
+    return _section("traits", text["traits"], f'<ul class="rows">{"".join(rows)}</ul>') if rows else ""
 
 
 def _interests(told: Told, profile: Profile) -> str:
@@ -178,12 +201,12 @@ def _interests(told: Told, profile: Profile) -> str:
     ticked = {name for name in mine if isinstance(name, str)} if isinstance(mine, list) else set()
     boxes = "".join(
         f'<label><input type="checkbox" name="interest" value="{escape(name)}"'
-        f"{' checked' if name in ticked else ''}> {_bdi(name)}</label><br>"
+        f"{' checked' if name in ticked else ''}>{_bdi(name)}</label>"
         for name in told.choices
     )
     body = (
-        f"<fieldset><legend>{text['interests']}</legend><p><small>{text['interests_about']}</small></p>{boxes}"
-        f"<button>{text['save']}</button></fieldset>"
+        f'<fieldset><legend class="soft">{text["interests_about"]}</legend><div class="choices">{boxes}</div>'
+        f'<button class="main">{text["save"]}</button></fieldset>'
     )
     return _section("interests", text["interests"], _form(told, "prefer", body))
 
@@ -192,14 +215,11 @@ def _shown(told: Told) -> str:
     text = TEXTS[told.language]
     rows = []
     for seen in told.shown:
-        why = escape(seen.why) if seen.why else text["rule"].format(experience=_bdi(seen.experience))
-        if seen.held:
-            why = text["held"]
-        place = f"{_bdi(seen.slot)} <small>{_bdi(seen.path)}</small>"
-        rows.append(f'<tr><th scope="row">{place}</th><td>{_time(told, seen.time)}</td><td dir="auto">{why}</td></tr>')
-    body = (
-        _table((text["slot"], text["when"], text["why"]), "".join(rows)) if rows else f"<p>{text['nothing_shown']}</p>"
-    )
+        why = f'<bdi dir="auto">{escape(seen.why)}</bdi>' if seen.why else ""
+        why = text["held"] if seen.held else why or text["rule"].format(experience=_bdi(seen.experience))
+        place = f"{_bdi(seen.slot)} {_bdi(seen.path)}"
+        rows.append(f"<li>{why}<br><small>{text['slot']}: {place} · {_time(told, seen.time)}</small></li>")
+    body = f'<ul class="rows">{"".join(rows)}</ul>' if rows else f"<p>{text['nothing_shown']}</p>"
     return _section("shown", text["shown"], body)
 
 
@@ -211,8 +231,8 @@ def _take(told: Told) -> str:
 
 def _erase(told: Told) -> str:
     text = TEXTS[told.language]
-    sure = f'<label><input type="checkbox" name="sure" value="yes" required> {text["erase_sure"]}</label>'
-    form = _form(told, "erase", f"<p>{sure}</p><button>{text['erase']}</button>")
+    sure = f'<label><input type="checkbox" name="sure" value="yes" required>{text["erase_sure"]}</label>'
+    form = _form(told, "erase", f'{sure}<button class="bad">{text["erase"]}</button>')
     return _section("erase", text["erase"], f"<p>{text['erase_about']}</p>{form}")
 
 
@@ -227,11 +247,6 @@ def _form(told: Told, do: str, body: str) -> str:
     action = f"{escape(told.path)}/{do}?lang={told.language}"
     token = f'<input type="hidden" name="token" value="{escape(told.token)}">'
     return f'<form method="post" action="{action}">{token}{body}</form>'
-
-
-def _table(heads: Iterable[str], body: str) -> str:
-    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _list(entries: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from .just_shown import with_just_shown
 from .people import KnownPeople, People, Person, alone
 from .profiles import Profiles
 from .provenance import first_party
+from .words import is_own_word
 
 __all__ = [
     "PROFILE_FACTS",
@@ -28,5 +29,6 @@ __all__ = [
     "behaviour_holds",
     "external_id",
     "first_party",
+    "is_own_word",
     "with_just_shown",
 ]

@@ -31,7 +31,7 @@ from .erasing import erase
 from .provenance import provenance_of
 from .purchases import add_refund, add_sale, cart_at, change_cart
 from .visits import be_active
-from .words import answer_question, say
+from .words import allow, answer_question, say
 
 # Experiments (or "experiment/part") with what was drawn, bandits' draws, and the keys of the exposures that were seen.
 _Exposures = tuple[tuple[tuple[str, str], ...], tuple[tuple[str, Draw], ...], tuple[str, ...]]
@@ -58,8 +58,8 @@ _OF_BROWSERS: Final = frozenset({None, "browser"})
 def apply_event(profile: Profile, event: Event, products: Catalogue) -> None:
     """Fold one event into its visitor's profile, in place. `products` gives the price of an item that was put into
     the cart without one. Events come in the log's order. Their times need not be in order: the same events make the
-    same profile in whatever order they arrive, but for what lies beyond the bounds above, was erased, or was shown as
-    two variants; and an order without products is the cart as far as it is known when the order arrives."""
+    same profile in whatever order they arrive, but for what lies beyond the bounds above, was erased or allowed
+    again, or was shown as two variants; and an order without products is the cart as it is known when that arrives."""
     profile.version = event.seq
     if event.name == ERASED:
         erase(profile, event.time)
@@ -187,6 +187,10 @@ def _identified(profile: Profile, event: Event, products: Catalogue) -> None:
     for name, value in traits.items() if isinstance(traits, Mapping) else ():
         if isinstance(name, str) and len(name) <= _TEXT:
             say(profile, name, value, provenance)
+    allowed = event.properties.get("allowed")
+    for name in allowed if isinstance(allowed, list | tuple) else ():
+        if isinstance(name, str):
+            allow(profile, name, provenance)
 
 
 def _answered(profile: Profile, event: Event, products: Catalogue) -> None:

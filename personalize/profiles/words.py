@@ -1,7 +1,7 @@
 """What was said about a visitor: traits, and which word counts where several were said. Pure.
 
 Rule 1  The visitor's own word, said on their own page or in an answer, counts against everybody else's, whenever those
-        were said: what they corrected or removed does not come back with a file, old or new.
+        were said: what they corrected or removed does not come back with a file, old or new, until they allow it.
 Rule 2  Otherwise the later word counts, by when it was said and not by when it came. That a trait was taken away is a
         word too.
 """
@@ -79,8 +79,20 @@ def _say_answers(profile: Profile, answers: Mapping[str, str]) -> None:
     say(profile, ANSWERS, answers, Provenance("first", VISITOR, newest))
 
 
+def allow(profile: Profile, name: str, word: Provenance) -> None:
+    """The visitor lets others say again, from now on, what they had removed."""
+    gone = profile.removed.get(name)
+    if gone is not None and is_own_word(word) and gone.time <= word.time:
+        profile.removed[name] = Provenance(time=word.time)
+
+
+def is_own_word(word: Provenance) -> bool:
+    """Whether the visitor said it."""
+    return word.party == "first" and word.source == VISITOR
+
+
 def _rank(word: Provenance) -> tuple[bool, float]:
-    return word.party == "first" and word.source == VISITOR, word.time
+    return is_own_word(word), word.time
 
 
 def _put(kept: dict[str, Provenance], name: str, word: Provenance) -> str:

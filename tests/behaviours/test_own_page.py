@@ -125,6 +125,30 @@ async def test_b45_a_correction_counts_on_the_next_page(app: Any) -> None:
     assert profile.traits == {"age": 41} and profile.provenance.keys() == {"age"}
 
 
+async def test_b45_what_was_removed_or_corrected_does_not_come_back(app: Any, clock: Any) -> None:
+    """A file of before or after, of whoever, says nothing against the visitor's own word, until they allow it."""
+    ann = Person(app)
+    await ann.get("/")
+    old = clock.now - 86_400
+    await told(app, ann.is_told(tier="gold", age=40))
+    clock.now += 60
+    await ann.submit("remove", trait="tier")
+    await ann.submit("correct", trait="age", value="41")
+    for number, (time, source) in enumerate(((old, "crm"), (clock.now, "airline"), (clock.now + 60, "crm"))):
+        said = {"traits": {"tier": "gold", "age": 39}, "provenance": {"party": "first", "source": source}}
+        await told(app, Event(f"file-{number}", "User Identified", time, ann.id, said))
+    history = app.watcher.history
+    assert (await history.profiles.load(ann.id)).traits == {"age": 41}
+    assert (await Profiles(history.store, history.products).load(ann.id)).traits == {"age": 41}
+    assert "removed by you" in (await ann.get("/_personalize/me")).body.decode()
+    clock.now += 120
+    await ann.submit("allow", trait="tier")
+    assert (await history.profiles.load(ann.id)).traits == {"age": 41}, "what was said before stays away"
+    clock.now += 60
+    await told(app, ann.is_told(tier="silver"))
+    assert (await history.profiles.load(ann.id)).traits == {"tier": "silver", "age": 41}
+
+
 async def test_b45_everything_can_be_taken_along(app: Any) -> None:
     """The download is a JSON file with the profile, the origin of each trait, and every event."""
     ann = Person(app)

@@ -8,6 +8,8 @@ import json
 import os
 import shutil
 import socket
+import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -23,6 +25,11 @@ from personalize import PersonalizeMiddleware
 from personalize.model import Event
 from personalize.stores import SqliteStore
 
+# Clients in JavaScript, and axe-core, which finds what keeps people from using a page.
+PACKAGES = (
+    "@segment/analytics-node@3", "@rudderstack/rudder-sdk-node@3", "@segment/analytics-next@1", "posthog-node@5",
+    "posthog-js@1", "@rudderstack/analytics-js@3", "axe-core@4",
+)  # fmt: skip
 KEY = "a-write-key-of-the-tests"
 PAGE = b"<!doctype html><title>Shop</title><div data-slot=hero><a href=/sale>plain</a></div>"
 
@@ -268,3 +275,22 @@ def chromium(missing: Callable[[str], NoReturn]) -> Iterator[Any]:
             yield browser.new_context(user_agent="Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/150.0")
         finally:
             browser.close()
+
+
+@pytest.fixture(scope="session")
+def modules(missing: Callable[[str], NoReturn]) -> Path:
+    """The folder with the clients, installed once and kept between runs."""
+    npm, node = shutil.which("npm"), shutil.which("node")
+    if npm is None or node is None:
+        missing("node and npm are not here")
+    folder = Path(tempfile.gettempdir()) / "personalize-node-clients"
+    done = folder / "done.json"
+    if not done.exists() or json.loads(done.read_text()) != list(PACKAGES):
+        folder.mkdir(exist_ok=True)
+        (folder / "package.json").write_text('{"private": true}')
+        command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", *PACKAGES]
+        made = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+        if made.returncode:
+            missing(f"the clients could not be installed: {made.stderr.strip()[-200:]}")
+        done.write_text(json.dumps(PACKAGES))
+    return folder

@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
 pytestmark = pytest.mark.slow
 
-PACKAGES = (
-    "@segment/analytics-node@3", "@rudderstack/rudder-sdk-node@3", "@segment/analytics-next@1", "posthog-node@5",
-    "posthog-js@1", "@rudderstack/analytics-js@3",
-)  # fmt: skip
 VISITOR = "0123456789abcdef0123456789abcdef"
-
-
-@pytest.fixture(scope="session")
-def modules(missing: Callable[[str], NoReturn]) -> Path:
-    """The folder with the clients, installed once and kept between runs."""
-    npm, node = shutil.which("npm"), shutil.which("node")
-    if npm is None or node is None:
-        missing("node and npm are not here")
-    folder = Path(tempfile.gettempdir()) / "personalize-node-clients"
-    done = folder / "done.json"
-    if not done.exists() or json.loads(done.read_text()) != list(PACKAGES):
-        folder.mkdir(exist_ok=True)
-        (folder / "package.json").write_text('{"private": true}')
-        command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", *PACKAGES]
-        made = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
-        if made.returncode:
-            missing(f"the clients could not be installed: {made.stderr.strip()[-200:]}")
-        done.write_text(json.dumps(PACKAGES))
-    return folder
 
 
 def run(modules: Path, program: str) -> str:
