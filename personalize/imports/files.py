@@ -10,6 +10,7 @@ import codecs
 import csv
 import io
 import json
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any, BinaryIO, Final
 
 _DELIMITERS: Final = ",;\t|"
 _LONGEST: Final = 256 * 1024  # characters of a line
+_MOST_COLUMNS: Final = 2_000
 _NO_TEXT: Final = "�"
 
 
@@ -91,28 +93,62 @@ def _table(lines: _Lines) -> Iterator[Row]:
     if not any(names):
         yield Row(1, problem="the first line must name the columns", read=lines.read)
         return
-    if doubled := [name for name in names if name and names.count(name) > 1]:
+    if len(names) > _MOST_COLUMNS:
+        yield Row(1, problem=f"{len(names):,} columns; at most {_MOST_COLUMNS:,} are read", read=lines.read)
+        return
+    if doubled := [name for name, times in Counter(names).items() if name and times > 1]:
         yield Row(1, problem=f'the column "{doubled[0]}" is there twice', read=lines.read)
         return
-    reader = csv.reader(source, delimiter=delimiter, strict=True)
+    records = _Records(source, lines)
+    reader = csv.reader(records, delimiter=delimiter, strict=True)
     while True:
-        lines.bad = False
+        problem, cells = "", []
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield Row(lines.number, problem=f"not readable as CSV: {error}", read=lines.read)
-            continue
-        if not cells:
-            continue
-        problem = ""
-        if lines.bad:
+            problem = f"not readable as CSV: {error}"
+        if not problem and len(cells) != len(names):
+            problem = f"{len(cells)} cells under {len(names)} columns" if cells else ""
+        line, bad = records.ended(broken=bool(problem))
+        if bad:
             problem = "characters that are neither UTF-8 nor the other encoding"
-        elif len(cells) != len(names):
-            problem = f"{len(cells)} cells under {len(names)} columns"
-        values = {name: cell for name, cell in zip(names, cells, strict=False) if name and cell.strip()}
-        yield Row(lines.number, values, problem, lines.read)
+        if cells or problem:
+            values = {name: cell for name, cell in zip(names, cells, strict=False) if name and cell.strip()}
+            yield Row(line, values, problem, lines.read)
+
+
+class _Records:
+    """The lines of a table for csv's reader, which takes several for a record with line breaks in it. Of a record that
+    turns out to be broken only its first line is lost: a quote that is never closed must not swallow those after it."""
+
+    def __init__(self, source: Iterator[str], lines: _Lines) -> None:
+        self._source = source
+        self._lines = lines
+        self._again: deque[tuple[str, int, bool]] = deque()
+        self._taken: list[tuple[str, int, bool]] = []
+
+    def __iter__(self) -> _Records:
+        return self
+
+    def __next__(self) -> str:
+        if self._again:
+            taken = self._again.popleft()
+        else:
+            self._lines.bad = False
+            text = next(self._source)
+            taken = text, self._lines.number, self._lines.bad
+        self._taken.append(taken)
+        return taken[0]
+
+    def ended(self, broken: bool) -> tuple[int, bool]:
+        """The line at which the record ended, and whether it could not be decoded."""
+        taken, self._taken = self._taken or [("", self._lines.number, False)], []
+        if broken:
+            self._again.extendleft(reversed(taken[1:]))
+            del taken[1:]
+        return taken[-1][1], any(bad for _, _, bad in taken)
 
 
 def _json_lines(lines: _Lines) -> Iterator[Row]:

@@ -16,12 +16,14 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from ..conditions import suggestion
 from ..config.event_names import canonical_name
 from ..events.names import canonical_properties
 from ..events.tidy import tidy, tidy_id, tidy_text
@@ -35,6 +37,14 @@ _WHO: Final = {
     "user_id": "user_id", "userId": "user_id", "anonymous_id": "anonymous_id", "anonymousId": "anonymous_id",
     "visitor": "anonymous_id", "email": "email", "loyalty_id": "loyalty", "crm_id": "crm", "device_id": "device",
 }  # fmt: skip
+_PROPERTIES: Final = (
+    "product_id", "products", "items", "quantity", "price", "order_id", "revenue", "total", "value", "currency", "path",
+)  # fmt: skip
+# However they are spelt: "User ID", "user-id". "Name", "Type" and "ID" mean other things in other systems' files.
+_COLUMNS: Final = {
+    re.sub(r"[^0-9a-z]", "", name.lower()): name for name in ("event", *_TIMES, *_WHO, "traits", *_PROPERTIES)
+}
+_DOTTED: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:[ T]+(\d{1,2}):(\d\d)(?::(\d\d))?)?")
 _OWN_ID: Final = re.compile(r"[0-9a-f]{32}")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,9})?")
 _EARLIEST: Final = 315_532_800.0  # 1980-01-01
@@ -55,20 +65,22 @@ class Told:
 
 def make_events(values: Mapping[str, Any], told: Told) -> list[Event] | str:
     """The events of a row, or the reason why there is none. The same row gives the same event ids on every run."""
-    rest = dict(values)
+    rest = {_column(key): value for key, value in values.items()}
     name = canonical_name(_text(_take(rest, _NAMES)) or told.event)
     if not name:
-        return "no event name (a column event, or --event)"
+        return "no event name (a column event, or --event)" + _meant(rest, _NAMES)
     if name in _REFUSED:
         return f'"{name}" is an event that only the middleware writes'
     when = _take(rest, _TIMES)
     time = _time(when, told)
     if isinstance(time, str):
-        return time
+        return time + (_meant(rest, _TIMES) if when is None else "")
     own = tidy_id(_take(rest, _IDS))
     ids = _ids(rest)
     if not ids:
-        return "nobody: no visitor, user_id, anonymous_id, email, loyalty_id, crm_id, device_id or ids.KIND"
+        return "nobody: no visitor, user_id, anonymous_id, email, loyalty_id, crm_id, device_id or ids.KIND" + _meant(
+            rest, _WHO
+        )
     visitor = _visitor(ids)
     traits, properties = _split(rest, name)
     provenance = {"party": told.party, "source": told.source}
@@ -82,6 +94,17 @@ def make_events(values: Mapping[str, Any], told: Told) -> list[Event] | str:
     return [
         Event(f"{id_}/{number}" if number else id_, name, time, visitor, one) for number, one in enumerate(said)
     ]
+
+
+@lru_cache(maxsize=4096)
+def _column(name: str) -> str:
+    return name if "." in name else _COLUMNS.get(re.sub(r"[^0-9a-z]", "", name.lower()), name)
+
+
+def _meant(rest: Mapping[str, Any], known: Iterable[str]) -> str:
+    """A near miss among the columns that are there."""
+    near = ((column, suggestion(column, known)) for column in list(rest)[:100] if len(column) < 50)
+    return next((f"; {hint.removesuffix('?')} where it says \"{column}\"?" for column, hint in near if hint), "")
 
 
 # --- who -------------------------------------------------------------------------------------------------
@@ -169,7 +192,9 @@ def _time(value: Any, told: Told) -> float | str:
         time = time / 1000 if time > 1e11 else time
     except ValueError:
         try:
-            at = datetime.fromisoformat(text)
+            found = _DOTTED.fullmatch(text)
+            day, month, year, hour, minute, second = (int(part or 0) for part in found.groups()) if found else [0] * 6
+            at = datetime(year, month, day, hour, minute, second) if found else datetime.fromisoformat(text)
             time = (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(told.timezone))).timestamp()
         except (ValueError, OverflowError):
             return f'"{text[:40]}" is no time; write 2026-11-30 18:05 or Unix seconds'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,53 @@ async def test_a_row_that_names_several_products_is_an_event_for_each(tmp_path: 
     events = await store.read()
     assert [e.properties.get("product_id") for e in events] == ["soap", "milk", "soap", "tea", None]
     assert [line["product_id"] for line in events[-1].properties["products"]] == ["soap", "milk"]
+
+
+async def test_an_unclosed_quote_costs_its_line_alone(tmp_path: Path) -> None:
+    """What csv takes for one long cell is read again line by line, also at the end of the file."""
+    good = "Product Viewed,2026-05-01,7,p{},1\n"
+    path = tmp_path / "events.csv"
+    for broken in ('Product Viewed,2026-05-01,7,"p,1\n', 'Product Viewed,2026-05-01,7,"p" x,1\n'):
+        rows = [good.format(1), broken, *(good.format(n) for n in range(2, 40)), broken, good.format(40)]
+        path.write_text(HEAD + "".join(rows) + 'Product Viewed,2026-05-01,7,"a ""b""\nc",1\n')
+        store = MemoryStore()
+        outcome, refused = await run(path, store)
+        assert outcome == Outcome(new=41, refused=2) and [line for line, _ in refused] == [3, 42]
+        assert [e.properties["product_id"] for e in await store.read()][-1] == 'a "b"\nc'
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        ("event,time,usr_id", 'did you mean "user_id" where it says "usr_id"?'),
+        ("evnt,time,user_id", 'did you mean "event" where it says "evnt"?'),
+        ("event,tiem,user_id", 'did you mean "time" where it says "tiem"?'),
+    ],
+)
+async def test_a_misspelt_column_is_told(tmp_path: Path, head: str, said: str) -> None:
+    """With the name that was meant; capitals, spaces and hyphens are no mistakes."""
+    path = tmp_path / "events.csv"
+    path.write_text(f"{head}\nSigned In,2026-05-01,7\n")
+    _, refused = await run(path, MemoryStore())
+    assert refused[0][1].endswith(said)
+    path.write_text("Event;Time;User-ID;Price\nProduct Added;28.11.2025 18:05;7;1.234,50 TL\n")
+    store = MemoryStore()
+    assert (await run(path, store))[0] == Outcome(new=1)
+    (event,) = await store.read()
+    assert (event.visitor, event.properties["price"]) == ("u:7", 1234.5)
+    assert event.time == 1_764_342_300.0, "18:05 in Istanbul"
+    path.write_text("Time,User ID,Name,ID\n2026-05-01,7,Ann,5\n")
+    assert (await run(path, store, replace(TOLD, event="User Identified")))[0] == Outcome(new=1)
+    assert (await store.read())[-1].properties["traits"] == {"Name": "Ann", "ID": 5}
+
+
+@pytest.mark.parametrize("head", ["a,b,a", ",".join(f"c{n}" for n in range(200_000))])
+async def test_columns_that_are_double_or_countless_refuse_the_file(tmp_path: Path, head: str) -> None:
+    """Nobody could tell what its rows say."""
+    path = tmp_path / "events.csv"
+    path.write_text(head + "\n1,2,3\n")
+    outcome, refused = await run(path, MemoryStore())
+    assert outcome == Outcome(refused=1) and refused[0][0] == 1
 
 
 async def test_a_header_that_is_no_csv_is_refused(tmp_path: Path) -> None:
