@@ -78,11 +78,18 @@ FACTS: Mapping[str, Fact] = _table(
     Fact("cart.value", "number", "What the things in the cart cost together.", example="{cart.value: {gte: 100}}"),
     Fact("cart.count", "number", "How many things are in the cart.", example="{cart.count: {gt: 0}}"),
     Fact("cart.items", "list", "The product ids in the cart.", example="{cart.items: {any: [a-17, b-3]}}"),
-    Fact("orders.count", "number", "How many orders the visitor made.", example="{orders.count: {gte: 1}}"),
     Fact(
-        "orders.average", "number", "What the visitor's orders cost on average.", example="{orders.average: {gte: 80}}"
+        "orders.count", "number", "How many orders the visitor made and did not give back.",
+        example="{orders.count: {gte: 1}}",
     ),
-    Fact("orders.total", "number", "What the visitor's orders cost together.", example="{orders.total: {gte: 1000}}"),
+    Fact(
+        "orders.average", "number", "What the visitor's orders cost on average, without what came back.",
+        example="{orders.average: {gte: 80}}",
+    ),
+    Fact(
+        "orders.total", "number", "What the visitor's orders cost together, without what came back.",
+        example="{orders.total: {gte: 1000}}",
+    ),
     Fact("traits.*", "any", "What the site or the visitor told about them.", example="{traits.crm_stage: opportunity}"),
     Fact(
         "custom.*",
