@@ -3,6 +3,7 @@ For events' own names see config.event_names, which editors' names are held agai
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
