@@ -82,7 +82,7 @@ def _as_utf8(body: bytes, content_type: bytes) -> bytes:
         except UnicodeDecodeError:
             coding = named[1].decode("ascii")
     try:
-        return body.decode(coding, "replace").encode("utf-8", "replace")
+        return body.decode(coding, "replace").encode("utf-8", "replace") or body
     except LookupError:
         return body
 
