@@ -16,6 +16,7 @@ from ..model import ERASED, Event
 SIGNED_OUT: Final = "Signed Out"
 UNLINKED: Final = "Identity Unlinked"
 MERGED: Final = "Identity Merged"
+_TELLING: Final = frozenset({SIGNED_OUT, UNLINKED, ERASED, "User Identified"})
 CUT: Final = "\0"  # in no id: between an id and the number of the part of its timeline
 LONGEST: Final = 400  # characters of an id that can be somebody else's too; a told one is cut to half of it
 _OWN_ID: Final = re.compile(r"[0-9a-f]{32}")  # as a browser's cookie holds it
@@ -37,6 +38,12 @@ def mentioned(event: Event) -> tuple[str, ...]:
         return (id_text(event.properties.get("id")),)
     told = told_ids(event)
     return (event.visitor, *told) if told else ()
+
+
+def may_mention(name: str, properties: str) -> bool:
+    """The same of a line whose properties are still JSON, as the log writes it: never False where `mentioned` has any.
+    Traits may tell of an e-mail address, the others in _TELLING need no `$ids`."""
+    return name in _TELLING or '"$ids"' in properties
 
 
 def parts(event: Event) -> bool:

@@ -24,8 +24,9 @@ from urllib.parse import urlsplit
 from ..breaker import Breaker
 from ..errors import StoreError
 from ..model import ERASED, Event
+from ..protocols import Line
 from .lines import Lines
-from .rows import event_of, row_of
+from .rows import event_of_line, row_of
 
 _LOCK: Final = 0x70657273  # "pers", the key of the advisory lock
 _PATIENCE: Final = 2.0  # seconds for connecting, and for a command
@@ -169,7 +170,10 @@ class PostgresStore:
         return stored, last
 
     async def read(self, after: int = 0, limit: int = 1000) -> list[Event]:
-        return _events(await self._ask(self._reader, _READ, after, limit))
+        return [event_of_line(line) for line in await self.lines(after, limit)]
+
+    async def lines(self, after: int = 0, limit: int = 1000) -> list[Line]:
+        return _lines(await self._ask(self._reader, _READ, after, limit))
 
     async def of_visitor(self, visitor: str, after: int = 0, limit: int | None = None) -> list[Event]:
         return _events(await self._ask(self._reader, _OF_VISITOR, *_escaped((visitor,)), after, limit))
@@ -280,8 +284,12 @@ class _Told:
 
 
 def _events(rows: list[Any]) -> list[Event]:
+    return [event_of_line(line) for line in _lines(rows)]
+
+
+def _lines(rows: list[Any]) -> list[Line]:
     return [
-        event_of(seq, (_plain(id_), _plain(name), time, _plain(visitor), properties))
+        (seq, _plain(id_), _plain(name), time, _plain(visitor), properties)
         for seq, id_, name, time, visitor, properties in rows
     ]
 
