@@ -8,7 +8,8 @@ Rule 2  What both configs say alike is decided once: facts that mean the same, a
 Rule 3  Several processes may share a log: each takes the people that are its own by their names, and reads of the other
         lines those that tell who is whom, or that bandits learn from; so that together they count what one would.
 Rule 4  Where the proposed config shows something else, that is what its caps count from then on, and not what the
-        log says was shown.
+        log says was shown. Who was recorded in a variant stays in it; and with who turns out to be somebody else, what
+        the log says is begun with again.
 """
 
 from __future__ import annotations
@@ -109,7 +110,6 @@ class Replay:
         self.told = Replayed(since, slots, bandits=bool(self._bandits), lists=lists)
         self.told.unknown_entries.update(self._sameness.newly_remembered)
         self._profiles: dict[str, Profile] = {}
-        self._instead: dict[int, Exposures] = {}  # by seq: what the proposed config would have recorded
         self._apart: dict[str, Profile] = {}  # Rule 4: people who would be known otherwise
         self._identity = Identity()
         self._pages: Memo[str, Page | None] = Memo(_PATHS)
@@ -136,9 +136,9 @@ class Replay:
             mentions = may_mention(name, text)
             if not (ours or mentions or any(bandits.may_heed(name, text) for bandits in self._bandits)):
                 continue
-            event = event_of_line(line)
+            event, instead = event_of_line(line), None
             if ours and name == "Page Viewed" and time >= since:
-                self._decide(event, person, profiles.get(person))
+                instead = self._decide(event, person, profiles.get(person))
             for bandits in self._bandits:
                 bandits.apply(event)
             if mentions and (changed := identity.apply(event)):
@@ -156,7 +156,11 @@ class Replay:
                 if seq > profile.version:
                     apply_event(profile, event, products)
                     if self._apart and (apart := self._apart.get(person)) is not None:
-                        apply_event(apart, self._otherwise(event), products)
+                        if instead is not None:
+                            event = replace(event, properties={**event.properties, "shown": instead})
+                        apply_event(apart, event, products)
+                        apart.assignments = {**profile.assignments}
+                        apart.draws = {**apart.draws, **profile.draws}
 
     def _is_ours(self, person: str) -> bool:
         """Rule 3."""
@@ -167,32 +171,24 @@ class Replay:
         profile = self._profiles[person] = Profile(person)
         members = self._identity.members(person)
         events = [e for m in members for e in await self.store.of_visitor(m.id) if m.after < e.seq <= min(m.upto, seq)]
-        events.sort(key=lambda event: event.seq)
-        for event in events:
+        for event in sorted(events, key=lambda event: event.seq):
             apply_event(profile, event, self.old.history.products)
-        if any(event.seq in self._instead for event in events):
-            apart = self._apart[person] = Profile(person)
-            for event in events:
-                apply_event(apart, self._otherwise(event), self.old.history.products)
-
-    def _otherwise(self, event: Event) -> Event:
-        """The event as it would have been recorded under the proposed config."""
-        shown = self._instead.get(event.seq)
-        return event if shown is None else replace(event, properties={**event.properties, "shown": shown})
 
     # --- one view --------------------------------------------------------------------------------------
 
-    def _decide(self, event: Event, person: str, profile: Profile | None) -> None:
+    def _decide(self, event: Event, person: str, profile: Profile | None) -> Exposures | None:
+        """Count one view. What is returned is what the proposed config would have recorded as shown, where that
+        counts."""
         path = event.properties.get("path")
         if not isinstance(path, str):
             self.told.without_path += 1
-            return
+            return None
         try:
             page = self._pages[path]
         except KeyError:
             page = self._pages.keep(path, self._page(path))
         if page is None:
-            return
+            return None
         pair = page.pair
         gpc = event.properties.get("gpc") is True
         apart = self._apart.get(person, profile) if self._apart else profile
@@ -213,10 +209,9 @@ class Replay:
         outcome = self._outcomes.get(key) or self._outcomes.keep(key, self._outcome(pair, before, after))
         seen = self._seen(outcome, event.exposures, after)
         self._count(event, path, outcome, seen)
-        if seen.instead is not None:
-            self._instead[event.seq] = seen.instead
-            if person not in self._apart:
-                self._apart[person] = Profile(person) if profile is None else _copied(self._profiles[person])
+        if seen.instead is not None and person not in self._apart:
+            self._apart[person] = Profile(person) if profile is None else _copied(self._profiles[person])
+        return seen.instead
 
     def _page(self, path: str) -> Page | None:
         """None where neither config has a slot."""
