@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _PLANS = 2_048  # remembered plans of one route, and as many outlines
 _VISITORS = 8_192  # visitors of one route whose chances are remembered
+_OUTLINES = 8  # of which a visitor's plans are remembered
 _Candidates = tuple[Sequence[CompiledExperience] | None, ...]  # of each slot, None where its consent is missing
 
 
@@ -113,10 +114,11 @@ class Decider:
             outline = self._outlines.keep(key, self._outline(case.facts, answers, granted, visitor.bot))
         chance = self._chance(id, profile)
         draws = self._draw(case, id, profile, chance) if self._bandits and id is not None else _NO_DRAWS
-        plan = chance.plan
-        if plan is None or chance.after is not outline:
-            plan = self._plan(outline, chance)
-            chance.after, chance.plan = outline, plan
+        plan = chance.plans.get(outline)
+        if plan is None:
+            if len(chance.plans) >= _OUTLINES:
+                chance.plans.clear()
+            plan = chance.plans[outline] = self._plan(outline, chance)
         if draws:
             plan = Plan(plan.choices, draws)
         if trace is not None:
@@ -194,11 +196,15 @@ class Decider:
         """The visitor's chances, remembered by the id and by what was assigned before. Of that only this route's
         experiments count, and all of them stand in the key."""
         kept = profile.assignments if profile is not None and self._splits and id is not None else {}
-        counted = {key: name for key, name in kept.items() if key in self._kept} if kept else {}
-        key = (id, frozenset(counted.items())) if counted else id
+        key: Hashable = id
+        if kept and len(self._kept) <= len(kept):
+            key = (id, *map(kept.get, self._kept))
+        elif kept and not self._kept.isdisjoint(kept):
+            key = (id, frozenset([(key, kept[key]) for key in kept if key in self._kept]))
         known = self._chances.get(key)
         if known is not None:
             return known
+        counted = {key: name for key, name in kept.items() if key in self._kept}
         return self._chances.keep(key, Chance(id, counted, self._splits, self._held_out))
 
     def _draw(self, case: Case, id: str, profile: Profile | None, chance: Chance) -> Mapping[str, Draw]:
