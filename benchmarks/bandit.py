@@ -1,9 +1,10 @@
-"""Bandits in worlds whose truth is known: `python -m benchmarks.bandit [--visitors 200000] [--seeds 3] [--svg FILE]`.
+"""Bandits in worlds whose truth is known: `python -m benchmarks.bandit [--visitors 200000] [--seeds 3]
+[--worlds shop clicks ...] [--svg FILE]`.
 
 Visitors of four segments come one after another over two weeks and are shown one of three variants; then they buy or
 not. The form of the simulation is published: one of a few contexts at a time, and a matrix with the chance of a reward
-for each context and arm (R. van Emden, M. Kaptein, "contextual: evaluating contextual multi-armed bandit problems in R",
-arXiv:1811.01926, 2018). Their own matrix has three contexts; those with four, and all rates but theirs, are ours.
+for each context and arm (R. van Emden, M. Kaptein, "contextual: evaluating contextual multi-armed bandit problems in
+R", arXiv:1811.01926, 2018). Their own matrix has three contexts; those with four, and all rates but theirs, are ours.
 
 Everything is production's own: the decider's hash draws the variant, its exposure goes through the fold that
 learns, and the shares of each batch come from the same code. The settings are the defaults: a floor of 1 %, batches of
@@ -170,6 +171,15 @@ OF_LATE: Policies = {
 }
 
 
+WORLDS: Mapping[str, tuple[World, Policies]] = {
+    "shop": (SHOP, POLICIES),
+    "clicks": (CLICKS, POLICIES),
+    "published": (PUBLISHED, POLICIES),
+    "late": (LATE, OF_LATE),
+    "revenue": (REVENUE, OF_REVENUE),
+}
+
+
 # --- one run -------------------------------------------------------------------------------------------
 
 
@@ -305,22 +315,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--visitors", type=int, default=200_000)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--svg", type=Path)
+    parser.add_argument("--worlds", nargs="*", choices=list(WORLDS), default=list(WORLDS))
+    parser.add_argument("--svg", type=Path, help="curves of the shop's world")
     options = parser.parse_args()
     console = Console(width=132)
-    shop = compared(SHOP, POLICIES, options.visitors, options.seeds, console)
-    judged(SHOP, [each.log for each in shop["Thompson per segment"]], console)
-    compared(CLICKS, POLICIES, options.visitors, options.seeds, console)
-    compared(PUBLISHED, POLICIES, options.visitors, options.seeds, console)
-    compared(LATE, OF_LATE, options.visitors, options.seeds, console)
-    compared(REVENUE, OF_REVENUE, options.visitors, options.seeds, console)
-    if options.svg:
-        title = f"Conversions lost to the oracle, by visitors ({SHOP.name}, mean of {options.seeds} seeds)"
-        lines = {
-            name: [fmean(at) for at in zip(*(each.curve for each in of), strict=True)] for name, of in shop.items()
-        }
-        options.svg.write_text(curves(title, lines, options.visitors), "utf-8")
-        console.print(f"wrote {options.svg}")
+    for name in options.worlds:
+        world, policies = WORLDS[name]
+        runs = compared(world, policies, options.visitors, options.seeds, console)
+        if world is SHOP:
+            judged(SHOP, [each.log for each in runs["Thompson per segment"]], console)
+            if options.svg:
+                title = f"Conversions lost to the oracle, by visitors ({SHOP.name}, mean of {options.seeds} seeds)"
+                lines = {
+                    name: [fmean(at) for at in zip(*(each.curve for each in of), strict=True)]
+                    for name, of in runs.items()
+                }
+                options.svg.write_text(curves(title, lines, options.visitors), "utf-8")
+                console.print(f"wrote {options.svg}")
 
 
 if __name__ == "__main__":
