@@ -148,6 +148,8 @@ class Replay:
                     if self._is_ours(other):
                         await self._begin_anew(other, seq)
                 person = identity.person(visitor)
+                if person in changed:
+                    continue  # its profile was made anew, of all that is its own up to this line
                 ours = self._is_ours(person)
             if ours:
                 profile = profiles.get(person)
