@@ -1,8 +1,11 @@
-"""What the collector takes, and what it costs the pages: `python -m benchmarks.collector [--seconds 3]`.
+"""What the collector takes, and what it costs the pages: `python -m benchmarks.collector [--seconds 2] [--rounds 7]`.
 
-Over uvicorn with a log in SQLite: events per second in batches of 100 as fast as they are taken, and the time of an
-accepted batch at a steady 3,000 events/s. Pages per second beside that load and without it, in turn, with a second
-measurement without it (A/A) that shows the noise. In process: the longest time that one body holds the event loop.
+Over uvicorn with a log in SQLite (or `--store URL`): events per second in batches of 100 as fast as they are taken, and
+the time of an accepted batch at a steady 3,000 events/s, alone and beside as many pages as the server can serve. Pages
+per second beside that load and without it, in turn, with a second measurement without it (A/A) that shows the noise.
+The clients are processes of their own (see `clients`); how much of a core they, the server's event loop and its other
+threads took is printed, so that it can be seen who was the slowest. In process: the longest time that one body holds
+the event loop.
 """
 
 from __future__ import annotations
@@ -19,14 +22,16 @@ import statistics
 import tempfile
 import time
 import uuid
-from multiprocessing.synchronize import Event as Flag
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
-from benchmarks.asgi import Bare, free_port, load, wait_for
+from benchmarks.asgi import Bare, free_port, wait_for
+from benchmarks.clients import Asked, Client, ask_again, post
 from benchmarks.pages import config
 from personalize import PersonalizeMiddleware
 
@@ -65,139 +70,186 @@ def fresh(data: bytes) -> bytes:
     return data.replace(MARK.encode(), uuid.uuid4().hex[: len(MARK)].encode())
 
 
+def fresh_request() -> bytes:
+    return fresh(_REQUEST)
+
+
 def request(data: bytes) -> bytes:
     key = base64.b64encode(f"{KEY}:".encode())
     line = b"POST /_personalize/v1/batch HTTP/1.1\r\nHost: localhost\r\n"
     return line + b"Authorization: Basic %s\r\nContent-Length: %d\r\n\r\n" % (key, len(data)) + data
 
 
-def serve(folder: str, port: int) -> None:
+_REQUEST = request(body())
+PAGE = b"GET /shop/home HTTP/1.1\r\nHost: localhost\r\nCookie: consent=granted%s\r\nAccept: text/html\r\n\r\n"
+
+
+def serve(store: str, port: int) -> None:
     import uvicorn
 
     logging.disable(logging.CRITICAL)
     os.environ["PERSONALIZE_WRITE_KEYS"] = KEY
     os.environ["PERSONALIZE_SECRET"] = "s" * 40
-    made = config(store=f"sqlite:///{folder}/log.db") | {"site": {"limits": {"server": 1e6}}}
+    made = config(store=store) | {"site": {"limits": {"server": 1e6}}}
     uvicorn.run(
         PersonalizeMiddleware(Bare(), made), host="127.0.0.1", port=port, log_level="critical", access_log=False,
         http="httptools", lifespan="on",
     )  # fmt: skip
 
 
-# --- sending events --------------------------------------------------------------------------------------
+# --- over uvicorn ----------------------------------------------------------------------------------------
+
+ALONE, AGAIN, BESIDE = "pages alone", "pages alone, again", "pages, 3,000 events/s beside"
+_LEAD = 0.3  # seconds in which a load begins, and which do not count
 
 
-async def send(port: int, seconds: float, connections: int, rate: float | None) -> tuple[int, list[float], int]:
-    """Events accepted, the seconds that each accepted batch took, and how many batches were refused. With a `rate`
-    (events/s, over all connections) each batch has its time, and waiting for a late one counts to its own."""
-    took: list[float] = []
-    refused = 0
-    began = time.perf_counter()
+@dataclass
+class Turn:
+    """One measurement: what the clients saw, and the processor time per second of the server's loop and its other
+    threads."""
 
-    async def one(number: int) -> None:
-        nonlocal refused
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        made, turn = request(body()), number
-        while True:
-            data = fresh(made)
-            due = time.perf_counter()
-            if rate is not None:
-                due = began + turn * BATCH / rate
-                await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            if time.perf_counter() - began > seconds:
-                break
-            writer.write(data)
-            head = await reader.readuntil(b"\r\n\r\n")
-            await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0]))
-            if head.startswith(b"HTTP/1.1 200"):
-                took.append(time.perf_counter() - due)
+    pages: Asked | None
+    events: Asked | None
+    loop: float
+    others: float
+
+
+class Bench:
+    """A server and its two clients."""
+
+    def __init__(self, store: str) -> None:
+        self.port = free_port()
+        self.pages, self.events = Client(), Client()
+        self.server = multiprocessing.Process(target=serve, args=(store, self.port), daemon=True)
+        self.server.start()
+        wait_for(self.port)
+
+    def turn(self, seconds: float, pages: bool, every: float | None, connections: int = 8) -> Turn:
+        """Ask for pages, or send a batch `every` so many seconds (0.0: as fast as taken), or both."""
+        if pages:
+            self.pages.start(ask_again, self.port, seconds, PAGE, 16, lead=_LEAD)
+        if every is not None:
+            self.events.start(post, self.port, seconds, fresh_request, connections, every, lead=_LEAD)
+        time.sleep(_LEAD)
+        began, before = time.perf_counter(), thread_times(self.server.pid)
+        time.sleep(seconds)
+        took, after = time.perf_counter() - began, thread_times(self.server.pid)
+        return Turn(
+            self.pages.result() if pages else None,
+            self.events.result() if every is not None else None,
+            (after[0] - before[0]) / took,
+            (after[1] - before[1]) / took,
+        )
+
+    def close(self) -> None:
+        for client in (self.pages, self.events):
+            client.close()
+        self.server.terminate()
+        self.server.join()
+
+
+def thread_times(pid: int | None) -> tuple[float, float]:
+    """Seconds of processor time of a process's first thread and of all others; nan where there is no /proc."""
+    first = rest = 0.0
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            seconds = int((task / "schedstat").read_text().split()[0]) / 1e9
+            if task.name == str(pid):
+                first = seconds
             else:
-                refused += 1
-                await asyncio.sleep(0.1)
-            turn += connections
-        writer.close()
-
-    await asyncio.gather(*(one(number) for number in range(connections)))
-    return len(took) * BATCH, took, refused
+                rest += seconds
+    except OSError:
+        return float("nan"), float("nan")
+    return first, rest
 
 
-def keep_sending(port: int, running: Flag, told: Any) -> None:
-    """The steady load beside the pages, from a process of its own, while the flag is set; tells each batch's time."""
-    while True:
-        running.wait()
-        _, took, refused = asyncio.run(send(port, 1.0, 4, RATE))
-        told.put((took, refused))
-
-
-def over_uvicorn(seconds: float, rounds: int) -> None:
+def over_uvicorn(seconds: float, rounds: int, store: str | None) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        port = free_port()
-        server = multiprocessing.Process(target=serve, args=(folder, port), daemon=True)
-        server.start()
-        wait_for(port)
-        asyncio.run(load(port, 0.5))
-        fast = [asyncio.run(send(port, seconds, 8, None)) for _ in range(3)]
-        running, told = multiprocessing.Event(), multiprocessing.Queue()  # type: ignore[var-annotated]
-        sender = multiprocessing.Process(target=keep_sending, args=(port, running, told), daemon=True)
-        sender.start()
-        pages: dict[str, list[float]] = {
-            "pages alone": [],
-            "pages alone, again": [],
-            "pages, 3,000 events/s beside": [],
-        }
-        for _ in range(rounds):
-            for kind, rates in pages.items():
-                if "beside" in kind:
-                    running.set()
-                    time.sleep(0.2)
-                rates.append(asyncio.run(load(port, seconds))[0])
-                running.clear()
-                time.sleep(1.2)  # the sender's last second
-        beside = _drain(told)
-        running.set()
-        time.sleep(2 * seconds)
-        running.clear()
-        time.sleep(1.2)
-        alone = _drain(told)
-        sender.terminate()
-        server.terminate()
-        server.join()
+        bench = Bench(store or f"sqlite:///{folder}/log.db")
+        try:
+            bench.turn(0.5, True, None)
+            fast = [bench.turn(seconds, False, 0.0) for _ in range(3)]
+            turns: dict[str, list[Turn]] = {ALONE: [], BESIDE: [], AGAIN: []}
+            for _ in track(range(rounds), description="pages and events", console=Console(stderr=True)):
+                for kind, done in turns.items():
+                    done.append(bench.turn(seconds, True, BATCH / RATE if kind == BESIDE else None))
+            steady = [bench.turn(seconds, False, BATCH / RATE) for _ in range(3)]
+        finally:
+            bench.close()
         rows = sum(file.stat().st_size for file in Path(folder).iterdir()) / 1e6
-    _show(fast, seconds, pages, beside, alone, rows)
-
-
-def _drain(told: Any) -> tuple[list[float], int]:
-    took: list[float] = []
-    refused = 0
-    while not told.empty():
-        some, no = told.get()
-        took += some
-        refused += no
-    return took, refused
-
-
-def _show(fast: Any, seconds: float, pages: Any, beside: Any, alone: Any, megabytes: float) -> None:
     console = Console()
-    table = Table(
-        "load", "events/s", "batches", "refused", "p50 ms", "p99 ms", "max ms", title="Batches of 100 into SQLite"
+    console.print(batches_table(fast, steady, turns[BESIDE]))
+    console.print(f"the log has {rows:.0f} MB" if store is None else f"the log is in {store.partition(':')[0]}")
+    console.print(pages_table(turns))
+    console.print(cost_of_an_event(turns))
+
+
+def batches_table(fast: list[Turn], steady: list[Turn], beside: list[Turn]) -> Table:
+    names = ("load", "events/s", "batches", "refused", "p50 ms", "p99 ms", "max ms", "loop", "threads", "clients")
+    table = Table(*names, title="Batches of 100, and the share of a core that each part of it took")
+    for name, turns in (
+        ("8 connections, as fast as taken", fast), ("steady", steady), ("steady, beside pages", beside),
+    ):  # fmt: skip
+        told = [turn.events for turn in turns if turn.events is not None]
+        took = sorted(t for events in told for t in events.took) or [0.0]
+        shown = (1000 * took[int(len(took) * q)] for q in (0.5, 0.99, 0.999999))
+        rate = statistics.median(BATCH * events.done / events.seconds for events in told)
+        table.add_row(
+            name, f"{rate:.0f}", str(len(took)), str(sum(events.refused for events in told)),
+            *(f"{ms:.1f}" for ms in shown), *shares(turns),
+        )  # fmt: skip
+    return table
+
+
+def pages_table(turns: dict[str, list[Turn]]) -> Table:
+    """The share is the median over the rounds, each against its own measurement alone."""
+    names = ("pages", "requests/s", "of alone", "least", "most", "loop", "threads", "clients")
+    table = Table(*names, title="56 KB pages seen before, 16 connections, in turn")
+    base = [rate_of(turn) for turn in turns[ALONE]]
+    for kind, all_ in turns.items():
+        rates = [rate_of(turn) for turn in all_]
+        kept = [rate / alone for rate, alone in zip(rates, base, strict=True)]
+        table.add_row(
+            kind, f"{statistics.median(rates):.0f}", f"{statistics.median(kept):.3f}", f"{min(kept):.3f}",
+            f"{max(kept):.3f}", *shares(all_),
+        )  # fmt: skip
+    return table
+
+
+def cost_of_an_event(turns: dict[str, list[Turn]]) -> str:
+    """From the processor times, which a busy machine disturbs less than the rates: what a page takes alone, and what
+    is left for the events when that is taken off for the pages beside them."""
+
+    def per_page(kind: str) -> tuple[float, float]:
+        served = sum(rate_of(turn) for turn in turns[kind])
+        return sum(turn.loop for turn in turns[kind]) / served, sum(turn.others for turn in turns[kind]) / served
+
+    loop, others = per_page(ALONE)
+    beside = turns[BESIDE]
+    rate = sum(BATCH * turn.events.done / turn.events.seconds for turn in beside if turn.events is not None)
+    rest_of_loop = sum(turn.loop - loop * rate_of(turn) for turn in beside)
+    rest_of_others = sum(turn.others - others * rate_of(turn) for turn in beside)
+    again = per_page(AGAIN)
+    return (
+        f"A page took {1e6 * loop:.0f} µs of the loop and {1e6 * others:.0f} of other threads"
+        f" (again: {1e6 * again[0]:.0f} and {1e6 * again[1]:.0f});"
+        f" an event beside them {1e6 * rest_of_loop / rate:.1f} and {1e6 * rest_of_others / rate:.1f}."
     )
-    everything = [t for _, took, _ in fast for t in took]
-    rate = statistics.median(count / seconds for count, _, _ in fast)
-    for name, per_second, took, refused in (
-        ("8 clients, as fast as taken", rate, everything, sum(no for *_, no in fast)),
-        ("steady", RATE, *alone),
-        ("steady, beside pages", RATE, *beside),
-    ):
-        took = sorted(took) or [0.0]
-        shown = (1000 * took[int(len(took) * q)] for q in (0.5, 0.99, 0.9999))
-        table.add_row(name, f"{per_second:.0f}", str(len(took)), str(refused), *(f"{ms:.1f}" for ms in shown))
-    console.print(table)
-    console.print(f"the log has {megabytes:.0f} MB")
-    base = statistics.median(pages["pages alone"])
-    rates = Table("pages", "requests/s", "of alone", title="56 KB pages seen before, 16 connections, in turn")
-    for kind, all_ in pages.items():
-        rates.add_row(kind, f"{statistics.median(all_):.0f}", f"{statistics.median(all_) / base:.3f}")
-    console.print(rates)
+
+
+def rate_of(turn: Turn) -> float:
+    return turn.pages.done / turn.pages.seconds if turn.pages is not None else 0.0
+
+
+def shares(turns: list[Turn]) -> tuple[str, str, str]:
+    """Of a core, in %: the server's loop, its other threads, and the clients."""
+    clients = [
+        sum(asked.busy / (asked.seconds or 1.0) for asked in (turn.pages, turn.events) if asked is not None)
+        for turn in turns
+    ]
+    each = ([turn.loop for turn in turns], [turn.others for turn in turns], clients)
+    loop, others, asking = (f"{100 * statistics.mean(values):.0f} %" for values in each)
+    return loop, others, asking
 
 
 # --- how long a body holds the loop ------------------------------------------------------------------------
@@ -285,14 +337,19 @@ async def _post(app: Any, data: bytes, gzipped: bool) -> int:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--seconds", type=float, default=3.0, help="length of each measurement over uvicorn")
-    arguments.add_argument("--rounds", type=int, default=5, help="how often pages are measured with and without events")
+    arguments.add_argument("--seconds", type=float, default=2.0, help="length of each measurement over uvicorn")
+    arguments.add_argument("--rounds", type=int, default=7, help="how often pages are measured with and without events")
+    arguments.add_argument("--store", help="the address of another store, which has to be empty")
+    arguments.add_argument("--only", choices=("bodies", "uvicorn"), help="one half of it")
     told = arguments.parse_args()
-    table = Table("body", "status", "whole, ms", "held, ms", title="How long a body holds the event loop (best of 5)")
-    for name, (status, whole, longest) in asyncio.run(held()).items():
-        table.add_row(name, str(status), f"{whole:.1f}", f"{longest:.1f}")
-    Console().print(table)
-    over_uvicorn(told.seconds, told.rounds)
+    if told.only != "uvicorn":
+        title = "How long a body holds the event loop (best of 5)"
+        table = Table("body", "status", "whole, ms", "held, ms", title=title)
+        for name, (status, whole, longest) in asyncio.run(held()).items():
+            table.add_row(name, str(status), f"{whole:.1f}", f"{longest:.1f}")
+        Console().print(table)
+    if told.only != "bodies":
+        over_uvicorn(told.seconds, told.rounds, told.store)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,29 @@ from .config.loader import load
 from .config.models import Config
 from .config.tree import Tree
 from .page import SlotTarget, compile_rules
+from .stores import open_hot_state, open_store
 
 
 def load_checked(source: str | Path | Mapping[str, Any]) -> Config:
-    """As load_config, with selectors looked at by the page floor in the same go. Raises ConfigError."""
-    return load(source, also=selectors)
+    """As load_config, with what the floors say of selectors and addresses in the same go. Raises ConfigError."""
+    return load(source, also=beyond_the_language)
+
+
+def beyond_the_language(tree: Tree) -> None:
+    """What is well-formed and can't be done."""
+    selectors(tree)
+    addresses(tree)
+
+
+def addresses(tree: Tree) -> None:
+    """Report a log or hot state that can't be, such as one whose driver is missing. Nothing is opened."""
+    for key, make in (("store", open_store), ("hot", open_hot_state)):
+        address = tree.get((key,))
+        if isinstance(address, str):
+            try:
+                make(address, Path())
+            except ValueError as error:
+                tree.report("PZ321", (key,), f"{key} can't be used: {error}")
 
 
 def selectors(tree: Tree) -> None:

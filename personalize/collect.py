@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from typing import Any, Final
 
 from .engine import Engine
 from .errors import CollectError
+from .events import counted
 from .events.collector import DOORS, Answer, Collector, Log, encoded, refusal
 from .events.orders import write_keys
 from .events.script import SCRIPT_HEADERS, Script, make_script, matches, settings
 from .history import History
-from .model import Request
+from .model import Event, Request
 from .own import Receive, Send
 from .visit import read_request
 
@@ -26,13 +27,14 @@ class Desk:
     def __init__(self, engine: Engine) -> None:
         config, history, held = engine.config, engine.history, weakref.ref(engine)
         self.collector = Collector(
-            config.site.limits,
+            engine.callers,
             write_keys(config.site.write_keys, os.environ),
             Log(history.record, lambda: _MOST_WAITING - history.log.waiting, history.log.written),
             engine.observer,
             identify=engine.visitors.identify,
             is_recorded=lambda path: _is_recorded(held(), path),
             shown_in=lambda visitor, slot: _shown_in(history, visitor, slot),
+            count_shown=lambda events: _count_shown(history, events),
         )
         selectors = {name: slot.match.element for name, slot in config.slots.items()}
         self.script: Script = make_script({name: element for name, element in selectors.items() if element})
@@ -61,6 +63,13 @@ async def _shown_in(history: History, visitor: str, slot: str) -> str | None:
         return None
     seen = [(times[-1], key) for key, times in profile.exposures.items() if times and key.startswith(f"{slot}/")]
     return max(seen)[1].removeprefix(f"{slot}/") if seen else None
+
+
+async def _count_shown(history: History, events: Sequence[Event]) -> None:
+    """What an app showed counts towards caps on every worker at once, as what a page showed does."""
+    for event in events:
+        if keys := counted(event.exposures):
+            await history.remember_shown(event.visitor, await history.load(event.visitor), keys, event.time)
 
 
 async def answer(

@@ -15,6 +15,7 @@ from .config.models import Config, Content, SourceConfig
 from .content import Contents, HttpSource
 from .decision import Case, Decider
 from .errors import ConfigError
+from .events import Callers
 from .history import History
 from .lists import listings
 from .model import Ask, Choice, Fill, Plan, Problem, Profile, Request, Shown, Step, Visitor
@@ -102,6 +103,7 @@ class Engine:
         self.history = history
         self.observer = observer
         self.client_apps = ClientApps(observer)
+        self.callers = Callers(config.site.limits)
         self.shapes = Shapes(config.site.page_memory, learned=self._learned)
         self.stitcher = Stitcher(self.shapes)
         self.shared = SharedPages(config)
@@ -120,6 +122,7 @@ class Engine:
             self._route(tuple(config.slots))
         history.lists.follow(lists)
         history.learning.follow(specs_of(config))
+        history.complaints.follow(config)
 
     # --- made once ---------------------------------------------------------------------------------
 

@@ -73,22 +73,28 @@ def read_url(url: str, headers: Sequence[tuple[str, str]] = (), cookies: Sequenc
     return Request("GET", parts.path or "/", parts.query.encode(), parts.scheme, found)
 
 
-async def explain(engine: Engine, request: Request, now: float, as_segments: Sequence[str] = ()) -> Explanation:
+async def explain(
+    engine: Engine, request: Request, now: float, as_segments: Sequence[str] = (), visitor: Visitor | None = None
+) -> Explanation:
     """Decide this request again, keeping every reason. Nothing is recorded and no cookie is made.
 
-    `as_segments` puts the visitor into these segments, as one who consented to everything.
+    `visitor` is who asks, where it is not whom the request's cookies say.
+    `as_segments` puts the visitor into these segments; whom the cookies say then counts as consenting to everything.
     Content that is not in memory is asked for once, inside the page's budget.
     """
     match = engine.match(request.path)
-    visitor = engine.visitors.identify(request, now)
-    if as_segments:
-        visitor = Visitor(visitor.id or "preview", Consent(frozenset(PURPOSES)), fresh=visitor.fresh)
+    if visitor is None:
+        visitor = engine.visitors.identify(request, now)
+        if as_segments:
+            visitor = Visitor(visitor.id or "preview", Consent(frozenset(PURPOSES)), fresh=visitor.fresh)
     if match is None or match.route is None:
         return Explanation(request.path, now, _identity(visitor, as_segments), (), {}, ())
-    request = Request(request.method, request.path, request.query, request.scheme, request.headers, match.params)
+    request = replace(request, params=match.params)
     profile = None if visitor.id is None else await engine.history.load(visitor.id)
     if profile is not None and visitor.consent.gpc:
         profile = first_party(profile)
+    if match.route.capped and visitor.id is not None:
+        profile = await engine.history.with_just_shown(visitor.id, profile)
     return await explain_as(engine, match.route, request, visitor, profile, now, as_segments)
 
 
@@ -202,7 +208,8 @@ def _identity(visitor: Visitor, as_segments: Sequence[str]) -> Step:
         Step("brought a valid id", visitor.id is not None and not visitor.fresh, "forged" if visitor.forged else ""),
     )  # fmt: skip
     if as_segments:
-        told = (*told, Step(f"is taken to be in {', '.join(as_segments)}", True, "and to consent to everything"))
+        saw = "and to consent to everything" if visitor.consent.granted >= set(PURPOSES) else ""
+        told = (*told, Step(f"is taken to be in {', '.join(as_segments)}", True, saw))
     return Step("visitor", visitor.id is not None, inner=told)
 
 

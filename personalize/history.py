@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from .complaints import Complaints
 from .errors import StoreError
 from .events import EventLog, Retention, Snapshots
 from .keeping import Keeping
@@ -15,12 +17,18 @@ from .learning import Learning
 from .lists import Lists
 from .model import EXPIRED, OPERATOR, Catalogue, Event, Product, Profile
 from .pauses import Pauses
-from .profiles import Person, Profiles
+from .profiles import Profiles, alone, with_just_shown
 from .protocols import Fold, HotState, Observer, SavedFold, Store
 from .recommend import Embedded, ProofCounts
-from .stores import MemoryHotState, MemoryStore, open_hot_state, open_store
+from .stores import MemoryHotState, MemoryStore, beside, merged, open_hot_state, open_store
 
 _NOT_LISTED: Final[frozenset[str]] = frozenset()
+
+
+def _others(visitor: str, profile: Profile | None) -> tuple[str, ...]:
+    """Under what name, besides the id that came, it is told what somebody was shown: the person whose id it is known to
+    be, so that one cap holds for all their devices, and for those who ask with a user's id."""
+    return () if profile is None or profile.visitor == visitor else (profile.visitor,)
 
 
 class History:
@@ -42,6 +50,7 @@ class History:
         self.recommender = Embedded(self.products)
         self.proof = ProofCounts()
         self.pauses = Pauses()
+        self.complaints = Complaints(observer)
         self.lists = Lists(observer)
         self.learning = Learning(store, observer)
         bandits = self.learning.bandits
@@ -49,14 +58,14 @@ class History:
         learned: dict[str, SavedFold] = {"recommend": self.recommender, "proof": self.proof, "bandits": bandits}
         self.snapshots = Snapshots(None if isinstance(store, MemoryStore) else store, learned, observer)
         self._keeping = Keeping(self.profiles.people, self.snapshots, observer)
-        self.log = EventLog(
-            store, observer, folds=(self.pauses, self.profiles, self.snapshots), keeper=self._keeping
-        )
+        following: tuple[Fold, ...] = (self.pauses, self.profiles, self.snapshots, self.complaints)
+        self.log = EventLog(store, observer, folds=following, keeper=self._keeping)
         self.hot: HotState = hot or MemoryHotState()
         self.retention = Retention(store, observer, keep or {}, known=self._keeping.known)
         self._starting: asyncio.Task[None] | None = None
         self._trimming: asyncio.Task[None] | None = None
         self._saving: asyncio.Task[None] | None = None
+        self._acting: asyncio.Task[None] | None = None
 
     @classmethod
     def at(
@@ -65,11 +74,12 @@ class History:
         base: Path,
         products: Catalogue,
         observer: Observer,
-        hot: str = "memory",
+        hot: str | None = None,
         keep: Mapping[str, float] | None = None,
     ) -> History:
         """By the config's `store`, `hot` and `retention`. Raises ValueError where an address names nothing."""
-        return cls(open_store(url, base, observer), products, observer, open_hot_state(hot, base, observer), keep)
+        shown = open_hot_state(beside(url) if hot is None else hot, base, observer)
+        return cls(open_store(url, base, observer), products, observer, shown, keep)
 
     def start(self) -> asyncio.Task[None]:
         """Begin to open the log and replay it, once per event loop (test clients make one per request); pages are
@@ -89,6 +99,8 @@ class History:
             await self.hot.recall("")  # so that it is connected before the first page asks
             await self.log.start()
             await self.learning.refresh()
+            acting = self.complaints.act(self.record, lambda: self.pauses.held)
+            self._acting = asyncio.get_running_loop().create_task(acting, name="personalize complaints")
         except Exception as error:  # a site stays up without its log
             self.observer.failed("history", error)
 
@@ -117,6 +129,18 @@ class History:
             self.observer.failed("profile", error)
             return None
 
+    async def with_just_shown(self, visitor: str, profile: Profile | None) -> Profile | None:
+        """The visitor's profile, with what they were shown so lately that the log has not brought it here yet."""
+        shown = await self.hot.recall(visitor)
+        for other in _others(visitor, profile):
+            shown = merged(shown, await self.hot.recall(other))
+        return with_just_shown(profile, visitor, shown)
+
+    async def remember_shown(self, visitor: str, profile: Profile | None, keys: Sequence[str], time: float) -> None:
+        """Tell every worker at once that these ("slot/experience") were shown, at the time of the log's own event."""
+        for name in (visitor, *_others(visitor, profile)) if keys else ():
+            await self.hot.remember(name, keys, time)
+
     def listed(self, visitor: str | None) -> frozenset[str]:
         """The segments whose lists of members, kept elsewhere, have this visitor under any of their ids."""
         if visitor is None or not self.lists:
@@ -130,13 +154,14 @@ class History:
 
     async def erase(self, tombstone: Event) -> bool:
         """Begin the profile of this "Visitor Erased" event's person anew, under each of their ids, on every worker and
-        in every replay, and remove the lines before it where the store can. False (and said) where the lines stay."""
+        in every replay, and remove the lines before it where the store can. False (and said) where the lines stay. Of a
+        browser that was signed out since, only the lines go that were the person's: what came after is another's."""
         try:
             person = await self.profiles.people.of(tombstone.visitor)
         except StoreError as error:
             self.observer.failed("erase", error)
-            person = Person(tombstone.visitor, ())
-        ids = dict.fromkeys([tombstone.visitor, *(member.id for member in person.members)])
+            person = alone(tombstone.visitor)
+        ids = dict.fromkeys([tombstone.visitor, *sorted(person.live)])
         for number, id_ in enumerate(ids):
             self.record(replace(tombstone, id=f"{tombstone.id}/{number}" if number else tombstone.id, visitor=id_))
         await self.log.flush()
@@ -145,8 +170,8 @@ class History:
             await self.profiles.forget([person.name, *ids])
             if not hasattr(self.store, "forget"):
                 return False
-            for id_ in ids:
-                await self.store.forget(id_)
+            for member in person.members:
+                await self.store.forget(member.id, member.after, None if member.upto == math.inf else int(member.upto))
         except StoreError as error:
             self.observer.failed("erase", error)
             return False
@@ -161,10 +186,10 @@ class History:
     async def close(self) -> None:
         self._starting = None
         self.lists.close()
-        for task in (self._trimming, self._saving):
+        for task in (self._trimming, self._saving, self._acting):
             if task is not None and task.get_loop() is asyncio.get_running_loop():
                 task.cancel()
                 await asyncio.wait((task,))
-        self._trimming = self._saving = None
+        self._trimming = self._saving = self._acting = None
         await self.log.close()
         await self.hot.close()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .errors import ConfigError
 from .observe import LogObserver
+from .refusal import built_late, refuse_start
 
 if TYPE_CHECKING:
     from .config import Config
@@ -31,7 +34,8 @@ class PersonalizeMiddleware:
     """Wrap any ASGI 3 app: `PersonalizeMiddleware(app, "personalize.yaml")`.
 
     `config` is a path to a YAML file (followed for edits while serving), a dict of the same shape, or a loaded
-    Config. `clock` gives Unix seconds. Raises ConfigError at once for a config that cannot serve.
+    Config. `clock` gives Unix seconds. Raises ConfigError at once for a config that cannot serve; where a framework
+    builds its middleware late (Starlette, FastAPI), the server's start fails with the same words.
     """
 
     def __init__(
@@ -46,15 +50,24 @@ class PersonalizeMiddleware:
         from .page.headers import request_scope, return_scope
         from .preview import IN_QUERY
         from .reload import Watcher
+        from .routes import reaches
         from .visit import Visit
 
         self._visit = Visit
+        self._reaches = reaches
+        self._unmet = True  # until the first request
         self._preview = IN_QUERY
         self._request_scope, self._return_scope = request_scope, return_scope
         self.app = app
         self.observer: Observer = observer or LogObserver()
         self._clock = clock
-        self._watcher: Watcher = Watcher(config, self.observer)
+        self._refused: ConfigError | None = None
+        try:
+            self._watcher: Watcher = Watcher(config, self.observer)
+        except ConfigError as error:
+            if not built_late():
+                raise
+            self._refused = error
 
     @property
     def engine(self) -> Engine:
@@ -67,6 +80,12 @@ class PersonalizeMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            if self._unmet:
+                if self._refused is not None:
+                    self.observer.changed("config", "rejected", str(self._refused))
+                    await self.app(scope, receive, send)
+                    return
+                self._meet((scope.get("root_path") or "").rstrip("/"))
             match = self._watcher.engine.match(scope["path"])
             if match is None or _PASSED in scope:
                 await self.app(scope, receive, send)
@@ -76,10 +95,19 @@ class PersonalizeMiddleware:
                 await self._previewed(match, scope, receive, send)
             else:
                 await self._http(match, scope, receive, send)
+        elif scope["type"] == "lifespan" and self._refused is not None:
+            await refuse_start(self._refused, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+    def _meet(self, root: str) -> None:
+        """At the first request: where an app is mounted, a config that was written as if it were not does nothing."""
+        self._unmet = False
+        if root and not self._reaches(self._watcher.engine.config, root):
+            told = f"the app is below {root}: write paths and site.prefix as visitors see them, such as {root}/page"
+            self.observer.changed("every path", "unreached", told)
 
     async def start(self) -> None:
         """Open the log and follow the config file. Called by itself at lifespan startup, or else at the first
@@ -99,6 +127,11 @@ class PersonalizeMiddleware:
         async def tell(message: Message) -> None:
             nonlocal begun
             begun = message["type"] == "lifespan.startup.complete"
+            if begun and self._watcher.engine.config.site.freeze_at_start:
+                gc.collect()
+                gc.freeze()
+                told = f"{gc.get_freeze_count():,} objects are looked at no more, in this whole process"
+                self.observer.changed("garbage collector", "frozen", told)
             if not begun:  # startup.failed, shutdown.complete, shutdown.failed
                 await self._watcher.close()
             await send(message)
@@ -163,7 +196,7 @@ class PersonalizeMiddleware:
             await self._watcher.start(patience=0.25)
         engine, now = self._watcher.engine, self._clock()
         query, token = take_token(scope["query_string"])
-        preview = engine.previews.read(token, now)
+        preview = engine.previews.read(token, now, scope["path"])
         if preview is None:
             self.observer.count("previews.refused")
             await refuse(send)

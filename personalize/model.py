@@ -100,6 +100,7 @@ class Visitor:
     off: bool = False  # turned personalization off on the visitor's own page
 
 
+PREVIEW = "personalize_preview"  # the parameter of an address that holds a preview's token
 WITHDRAWN = "Consent Withdrawn"  # an event's name: the visitor refused what was granted before
 ERASED = "Visitor Erased"  # an event's name: nothing of this visitor up to its time may be known again
 # What those who run the site did: events of no visitor.
@@ -184,9 +185,12 @@ class Profile:
     exposures: dict[str, list[float]] = field(default_factory=dict)  # "slot/experience" -> times shown
     happened: dict[str, float] = field(default_factory=dict)  # event name -> last time
     remembered: dict[str, float] = field(default_factory=dict)  # segment -> last time its condition held
-    # Experiment's key -> the variant it was seen as; "key/part" -> the level of a part that is drawn on its own.
-    assignments: dict[str, str] = field(default_factory=dict)
-    draws: dict[str, Draw] = field(default_factory=dict)  # bandit's key -> the newest draw that was shown
+    # By each of the person's ids, in the order in which they were first shown an experiment: its key -> the variant it
+    # was seen as there; "key/part" -> the level of a part that is drawn on its own.
+    assignments: dict[str, dict[str, str]] = field(default_factory=dict)
+    # The same of what a browser was shown before it was signed out: perhaps another person. Decides, and is never told.
+    before: dict[str, dict[str, str]] = field(default_factory=dict)
+    draws: dict[str, dict[str, Draw]] = field(default_factory=dict)  # by id: bandit's key -> the newest that was shown
     provenance: dict[str, Provenance] = field(default_factory=dict)  # trait -> where it is from; the same keys
     gpc: bool = False  # the browser objected to selling and sharing (Sec-GPC: 1) on the last page
     consented: float = float("-inf")  # one of their browsers was last here with consent then

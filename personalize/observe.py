@@ -11,7 +11,7 @@ logger = logging.getLogger("personalize")
 
 _BAD = frozenset({
     "open", "failing", "rejected", "dropping", "damaged", "forged", "insecure", "stale", "unread", "hydrated",
-    "refused",
+    "refused", "disliked", "unreached", "unkept",
 })  # fmt: skip
 
 

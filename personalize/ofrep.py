@@ -5,8 +5,11 @@ A flag's key is one of
 - an experiment's key: the value is the visitor's variant;
 - "key/part" of a multivariate experiment: the value is that part's level;
 - a slot's name: the value is the id of the experience it shows;
-- "slot/experience": whether it is shown, true or false.
-Where nothing is shown, or the visitor is held out, only the last carries a value: else the default in the code counts.
+- "slot/experience": whether it is shown, true or false;
+- "slot.part": what stands under a part's or a variable's name in what the slot shows, as the config has it: a text, a
+  number, true or false, an object or a list.
+Where nothing is shown, or the visitor is held out, only "slot/experience" carries a value: else the default in the code
+counts.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from .config.models import Config
+from .config.models import Config, Slot
 from .model import Choice, Plan
 
 Flag = dict[str, Any]
@@ -47,9 +50,33 @@ def _of_slot(config: Config, choice: Choice) -> Iterator[Flag]:
             for part in test.parts:
                 level = choice.levels.get(part, "") if chosen else ""
                 yield _flag(f"{test.key}/{part}", choice, level or None, level, chosen)
+    held = choice.content if shown is not None else None
+    for name in _names(config.slots[choice.slot]):
+        value = None
+        if held is not None:
+            value = part_of(config, held.parts[name]) if name in held.parts else held.vars.get(name)
+        yield _flag(f"{choice.slot}.{name}", choice, value, variant or shown or "", value is not None)
 
 
-def _flag(key: str, choice: Choice, value: str | bool | None, variant: str, chosen: bool = True) -> Flag:
+def _names(slot: Slot) -> list[str]:
+    """Of all parts and variables that the slot may show."""
+    found: dict[str, None] = {}
+    for experience in slot.experiences:
+        test = experience.experiment
+        variants = [variant.content for variant in test.variants] if test is not None else []
+        for content in filter(None, (experience.show, *variants)):
+            found |= dict.fromkeys((*content.parts, *content.vars))
+        found |= dict.fromkeys(test.parts if test is not None else ())
+    return list(found)
+
+
+def part_of(config: Config, text: str) -> Any:
+    """What a content's text for a part stands for: `group.name` is the config's own part."""
+    group, dot, name = text.partition(".")
+    return config.parts.get(group, {}).get(name, text) if dot else text
+
+
+def _flag(key: str, choice: Choice, value: Any, variant: str, chosen: bool = True) -> Flag:
     reason = "SPLIT" if choice.experiment is not None and chosen else _REASONS.get(choice.reason, "DEFAULT")
     if not chosen:
         reason = "DEFAULT"
@@ -60,10 +87,10 @@ def _flag(key: str, choice: Choice, value: str | bool | None, variant: str, chos
     return flag if value is None else {**flag, "value": value}
 
 
-def bulk(all_flags: Mapping[str, Flag]) -> tuple[dict[str, Any], str]:
+def bulk(all_flags: Mapping[str, Flag]) -> tuple[dict[str, Any], bytes]:
     """The answer to "all flags", and its entity tag."""
     body = {"flags": list(all_flags.values())}
-    return body, f'"{hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:24]}"'
+    return body, b'"%s"' % hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:24].encode()
 
 
 def problem(code: str, details: str, key: str | None = None) -> dict[str, Any]:

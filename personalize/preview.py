@@ -1,8 +1,9 @@
 """A page shown as somebody else would see it, or as it will be: decided and filled like any other, and never recorded.
 
-Rule 1  Only a link with a token that was signed here and has not expired shows a preview; any other is refused aloud,
-        so that nobody takes today's page for a preview.
-Rule 2  A preview leaves no trace: no event, no id cookie, nothing stored by caches or found by search engines.
+Rule 1  Only a link with a token that was signed here, for this page, and has not expired shows a preview; any other is
+        refused aloud, so that nobody takes today's page for a preview.
+Rule 2  A preview leaves no trace: no event, no id cookie, nothing stored by caches or found by search engines. What
+        scripts in it tell the collector is refused there.
 Rule 3  Whoever is held out is not previewed. Consent is: without it a preview shows what refusing visitors see.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote_plus, urlsplit, urlunsplit
+from urllib.parse import unquote, unquote_plus, urlsplit, urlunsplit
 from weakref import WeakKeyDictionary
 
 from .config.mixes import Levels, fitting
@@ -19,7 +20,7 @@ from .config.models import Config, Experience, Slot
 from .engine import Engine, Route
 from .exchange import Exchange, Message, Send
 from .explain import explained
-from .model import PURPOSES, Consent, Request, Visitor
+from .model import PREVIEW, PURPOSES, Consent, Request, Visitor
 from .visit import read_request
 from .visitor import Preview
 from .visitor.bots import is_bot
@@ -27,7 +28,7 @@ from .visitor.bots import is_bot
 if TYPE_CHECKING:
     from .routes import Match
 
-PARAMETER: Final = "personalize_preview"
+PARAMETER: Final = PREVIEW
 IN_QUERY: Final = f"{PARAMETER}=".encode()  # what a preview's query holds
 VISITOR: Final = "preview"  # the id by which a preview's visitor is split
 AGENTS: Final[Mapping[str, bytes]] = {
@@ -40,7 +41,8 @@ AGENTS: Final[Mapping[str, bytes]] = {
 }
 _ROUTES: Final = 64  # compiled previews that an engine keeps
 _OURS: Final = frozenset(
-    {b"cache-control", b"expires", b"etag", b"last-modified", b"x-robots-tag", b"referrer-policy", b"age", b"pragma"}
+    b"cache-control expires etag last-modified x-robots-tag referrer-policy age pragma surrogate-control"
+    b" cdn-cache-control edge-control x-accel-expires x-litespeed-cache-control".split()
 )
 _HEADERS: Final = (
     (b"cache-control", b"private, no-store"),
@@ -54,6 +56,11 @@ def link(url: str, token: str) -> str:
     parts = urlsplit(url)
     query = take_token(parts.query.encode())[0].decode("ascii")
     return urlunsplit(parts._replace(query=f"{query}&{PARAMETER}={token}".lstrip("&"), fragment=""))
+
+
+def path_of(url: str) -> str:
+    """The path of an address as a server has it in its scope."""
+    return unquote(urlsplit(url).path) or "/"
 
 
 def take_token(query: bytes) -> tuple[bytes, str]:
@@ -106,7 +113,8 @@ def _slot(name: str, slot: Slot, preview: Preview) -> Slot:
 
 
 def _shown(experience: Experience, variant: str) -> Experience:
-    always: dict[str, Any] = dict.fromkeys(("schedule", "cap", "cool_down", "delay", "expire", "holdout"))
+    asked = ("schedule", "cap", "cool_down", "delay", "expire", "holdout", "exclusive_group")
+    always: dict[str, Any] = dict.fromkeys(asked)
     test = experience.experiment
     if test is not None:
         open_: dict[str, Any] = {"coverage": 1.0, "namespace": None, "filters": [], "requires": []}
@@ -145,7 +153,7 @@ def route_of(engine: Engine, slots: tuple[str, ...], preview: Preview) -> Route:
 
 async def refuse(send: Send) -> None:
     """Rule 1."""
-    body = b"This preview link has expired, or was not made for this site.\n"
+    body = b"This preview link has expired, or was not made for this page.\n"
     head = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body)), *_HEADERS]
     await send({"type": "http.response.start", "status": 403, "headers": head})
     await send({"type": "http.response.body", "body": body})
@@ -166,12 +174,16 @@ def begin(
     return Exchange(engine, route, request, visitor, None, decision, moment, send, lambda ended: None)
 
 
+def _is_ours(name: bytes) -> bool:
+    return name in _OURS or name.endswith(b"-cdn-cache-control")
+
+
 def unlisted(send: Send) -> Send:
     """Rule 2: the response says that nobody shall keep or list it."""
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            kept = [pair for pair in message.get("headers", ()) if pair[0].lower() not in _OURS]
+            kept = [pair for pair in message.get("headers", ()) if not _is_ours(pair[0].lower())]
             message = {**message, "headers": [*kept, *_HEADERS]}
         await send(message)
 

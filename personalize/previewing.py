@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import click
 
-from .errors import ConfigError
 from .model import PURPOSES
+from .terminal import address, moment
 
 if TYPE_CHECKING:
     from .config import Config
@@ -20,9 +18,9 @@ if TYPE_CHECKING:
 DEVICES = ("mobile", "tablet", "desktop", "bot")  # a test holds this against what previews know
 
 
-@click.command()
+@click.command(short_help="Print a link that shows a page as somebody else sees it.")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.argument("url")
+@click.argument("url", callback=address)
 @click.option("--as", "segments", multiple=True, metavar="SEGMENT", help="In this segment. May be repeated.")
 @click.option("--device", type=click.Choice(DEVICES), help="On this device; else the browser's own.")
 @click.option(
@@ -47,7 +45,8 @@ DEVICES = ("mobile", "tablet", "desktop", "bot")  # a test holds this against wh
     metavar="EXPERIENCE",
     help="Take this draft or preview as live; its rules are asked. May be repeated.",
 )
-@click.option("--at", "moment", metavar="TIME", help='As of then: "2026-12-24 18:00" in the config\'s timezone.')
+@click.option("--at", metavar="TIME", help='As of then: "2026-12-24 18:00" in the config\'s timezone.')
+@click.option("--everywhere", is_flag=True, help="The token holds for every page of the site, not for this one only.")
 @click.option("--expires", default="1h", show_default=True, metavar="DURATION", help="For how long the link works.")
 def preview(
     file: Path,
@@ -57,25 +56,25 @@ def preview(
     consent: tuple[str, ...],
     variants: tuple[str, ...],
     drafts: tuple[str, ...],
-    moment: str | None,
+    at: str | None,
+    everywhere: bool,
     expires: str,
 ) -> None:
     """Print a link that shows URL as somebody else would see it, or as it will be.
 
-    Everybody who has the link sees the preview until it expires. It records nothing, sets no id cookie, and neither
-    caches nor search engines keep it. Without options it is a newcomer who consents to everything.
+    Everybody who has the link sees the preview of this page until it expires. It records nothing, sets no id cookie,
+    and neither caches nor search engines keep it. Without options it is a newcomer who consents to everything.
     """
+    from .config import load_config
     from .config.models import duration
-    from .preview import link
+    from .preview import link, path_of
     from .visitor import Preview, PreviewTokens
 
-    config = _config(file)
+    config = load_config(file, products=False)
     if unknown := [name for name in segments if name not in config.segments]:
         there = ", ".join(config.segments) or "none"
         raise click.BadParameter(f'there is no segment "{unknown[0]}"; there are: {there}', param_hint="--as")
-    if wrong := [purpose for purpose in consent if purpose not in (*PURPOSES, "none")]:
-        there = ", ".join(("none", *PURPOSES))
-        raise click.BadParameter(f'there is no purpose "{wrong[0]}"; there are: {there}', param_hint="--consent")
+    granted = purposes(consent)
     try:
         seconds = duration(expires)
     except ValueError as error:
@@ -83,12 +82,21 @@ def preview(
     shown = Preview(
         segments=segments,
         device=device,
-        consent=tuple(p for p in consent if p != "none") if consent else None,
+        consent=granted,
         variants=tuple(_variant(config, text) for text in variants),
         drafts=tuple(named(config, text, "--with") for text in drafts),
-        at=_moment(moment, config.timezone) if moment else None,
+        at=moment(at, config.timezone) if at else None,
+        path=None if everywhere else path_of(url),
     )
     click.echo(link(url, PreviewTokens(_keys(config)).make(shown, time.time(), seconds)))
+
+
+def purposes(consent: tuple[str, ...]) -> tuple[str, ...] | None:
+    """What `--consent` grants; None where it was not given. Raises click.BadParameter."""
+    if wrong := [purpose for purpose in consent if purpose not in (*PURPOSES, "none")]:
+        there = ", ".join(("none", *PURPOSES))
+        raise click.BadParameter(f'there is no purpose "{wrong[0]}"; there are: {there}', param_hint="--consent")
+    return tuple(purpose for purpose in consent if purpose != "none") if consent else None
 
 
 def named(config: Config, name: str, option: str) -> str:
@@ -118,24 +126,6 @@ def _variant(config: Config, text: str) -> tuple[str, str]:
         said = f"{key} has the variants {', '.join(there)}: write {name}=VARIANT" if there else f"{key} has no variants"
         raise click.BadParameter(said, param_hint="--variant")
     return key, variant
-
-
-def _moment(text: str, timezone: str) -> float:
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(f'"{text}" is no time; write "2026-12-24 18:00"', param_hint="--at")
-    return (when if when.tzinfo else when.replace(tzinfo=ZoneInfo(timezone))).timestamp()
-
-
-def _config(file: Path) -> Config:
-    from .config import load_config, render
-
-    try:
-        return load_config(file, products=False)
-    except ConfigError as error:
-        render(error.problems, "text", file, None)
-        raise SystemExit(1)
 
 
 def _keys(config: Config) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from .events import exposure_of
 from .learning import Replayed as ReplayedBandits
 from .model import PURPOSES, Consent, Event, Plan, Profile, Request, Visitor
 from .model import Shown as Exposures
-from .profiles import Identity, apply_event, behaviour_holds, first_party
+from .profiles import Identity, Member, apply_before, apply_event, before_sign_out, behaviour_holds, first_party
 from .profiles.ids import may_mention
 from .protocols import Line, Store
 from .replayed import Change, Replayed
@@ -172,9 +172,15 @@ class Replay:
         """Ids were joined or parted: the person's profile is made of other events than before."""
         profile = self._profiles[person] = Profile(person)
         members = self._identity.members(person)
-        events = [e for m in members for e in await self.store.of_visitor(m.id) if m.after < e.seq <= min(m.upto, seq)]
-        for event in sorted(events, key=lambda event: event.seq):
+        for event in await self._events(before_sign_out(members), seq):
+            apply_before(profile, event)
+        for event in await self._events(members, seq):
             apply_event(profile, event, self.old.history.products)
+
+    async def _events(self, members: Sequence[Member], upto: int) -> list[Event]:
+        of_all = [(m, await self.store.of_visitor(m.id)) for m in members]
+        found = [e for m, events in of_all for e in events if m.after < e.seq <= min(m.upto, upto)]
+        return sorted(found, key=lambda event: event.seq)
 
     # --- one view --------------------------------------------------------------------------------------
 
@@ -351,6 +357,7 @@ def _copied(profile: Profile) -> Profile:
         remembered={**profile.remembered},
         assignments={**profile.assignments},
         draws={**profile.draws},
+        before={id_: {**seen} for id_, seen in profile.before.items()},
         provenance={**profile.provenance},
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from datetime import datetime
 from html import escape
@@ -13,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from .errors import ConfigError, StoreError
+from .terminal import console, progress
 
 if TYPE_CHECKING:
     from .replayed import Replayed
@@ -21,10 +20,10 @@ if TYPE_CHECKING:
 _ROW, _LEFT, _BAR, _WIDTH = 22, 300, 480, 900  # pixels of the picture
 
 
-@click.command()
+@click.command(short_help="Show what a changed config would have shown in past views.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("new", type=click.Path(path_type=Path))
-@click.option("--since", default="7d", show_default=True, metavar="DURATION|DATE", help="From when on views are decided.")
+@click.option("--since", default="7d", show_default=True, metavar="DURATION|DATE", help="The views since then.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--svg", type=click.Path(path_type=Path), help="Write a picture, too.")
 @click.option(
@@ -36,19 +35,11 @@ def replay(file: Path, new: Path, since: str, as_json: bool, svg: Path | None, p
     """Decide the recorded page views of FILE's log again, under FILE and under NEW, and show what would change.
 
     --since is how far back ("7d", "36h"), or a date or moment ("2026-11-20", "2026-11-20T18:00"), in FILE's time zone
-    where it names none. Nothing is recorded and no content is fetched. Whom a view is shown to is known from the log up to then; what the
-    log does not hold (such as the query, the device and the country) is told in the notes below the table.
+    where it names none. Nothing is recorded and no content is fetched. Whom a view is shown to is known from the log up
+    to then; what the log does not hold (such as the query, the device and the country) is told in the notes below the
+    table.
     """
-    from .config import render
-
-    try:
-        told = _replay(file, new, since, processes)
-    except ConfigError as error:
-        mark = error.problems[0].mark.file
-        render(error.problems, "text", new if mark == str(new) else file, None)
-        sys.exit(1)
-    except StoreError as error:
-        raise click.ClickException(str(error))
+    told = _replay(file, new, since, processes)
     if svg is not None:
         svg.write_text(picture(told), encoding="utf-8")
     if as_json:
@@ -74,16 +65,13 @@ def _moment(since: str, timezone: str) -> float:
 def _replay(file: Path, new: Path, since: str, processes: int | None) -> Replayed:
     """Replay with a progress bar."""
     from .config import load_config
-    from rich.console import Console
-    from rich.progress import Progress
-
     from .replayers import replay_log
 
     began = _moment(since, load_config(file).timezone)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("replaying")
+    with progress() as bar:
+        task = bar.add_task("replaying")
         return replay_log(
-            file, new, began, processes, lambda done, total: progress.update(task, completed=done, total=total)
+            file, new, began, processes, lambda done, total: bar.update(task, completed=done, total=total)
         )
 
 
@@ -91,11 +79,10 @@ def _replay(file: Path, new: Path, since: str, processes: int | None) -> Replaye
 
 
 def _draw(told: Replayed) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, markup=False)
-    console.print(_summary(told))
+    screen = console(markup=False)
+    screen.print(_summary(told))
     if told.changes:
         table = Table(box=None, header_style="bold")
         for name in ("slot", "shows now", "would show"):
@@ -109,9 +96,9 @@ def _draw(told: Replayed) -> None:
             seen = f"{one.visitor[:8]} on {one.path}, {when} UTC"
             counts = (f"{change.views:,}", f"{len(change.visitors):,}")
             table.add_row(change.slot, change.before, change.after, *counts, seen)
-        console.print(table)
+        screen.print(table)
     for note in told.notes():
-        console.print(f"note: {note}")
+        screen.print(f"note: {note}")
 
 
 def _summary(told: Replayed) -> str:

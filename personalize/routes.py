@@ -28,6 +28,13 @@ class Match(Generic[R]):
     own: str = ""
 
 
+def reaches(config: Config, root: str) -> bool:
+    """Can any path of the config be one below `root`, where the app is mounted?"""
+    paths = [path for slot in config.slots.values() for path in slot.match.paths]
+    paths += [config.site.prefix, *(signal.path for signal in config.site.signals)]
+    return any(path.startswith((f"{root}/", "/*", "/{")) or path == root for path in paths)
+
+
 class Routes(Generic[R]):
     """Finds the slots and signals of a path. A route is one set of slots, made by `make` when it is first met:
     paths that have the same slots share it, so strangers can't multiply routes by inventing paths."""

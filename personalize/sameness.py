@@ -20,6 +20,8 @@ class Sameness:
         self.of_facts = (
             one.site == other.site and one.timezone == other.timezone and old.history.products == new.history.products
         )
+        grouped = any(e.exclusive_group is not None for slot in one.slots.values() for e in slot.experiences)
+        self._depend = one.site.cap is not None or grouped
         self._alike = {name for name in one.slots if name in other.slots and self._is_alike(name)}
         self.counting = frozenset(name for name in other.slots if _counts(other, name))
         self.newly_remembered = tuple(
@@ -30,9 +32,9 @@ class Sameness:
 
     def of_slots(self, old: tuple[str, ...], new: tuple[str, ...]) -> frozenset[str]:
         """Those of a page's slots that both configs decide in the same way, whatever the facts. Under a cap for the
-        whole site each slot depends on the others, and then that is all or none."""
+        whole site, or with exclusive groups, slots depend on each other, and then that is all or none."""
         same = frozenset(slot for slot in old if slot in new and slot in self._alike)
-        if self._old.config.site.cap is not None and not self._alike == self._one.keys() == self._other.keys():
+        if self._depend and not self._alike == self._one.keys() == self._other.keys():
             return frozenset()
         return same
 

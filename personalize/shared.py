@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from .config.models import Config
@@ -26,6 +27,12 @@ class SharedPages:
             self.copies = Copies(tuple(name.encode("latin-1", "replace") for name in told.vary), int(told.for_))
             self._names |= {name.lower().encode("latin-1", "replace") for name in told.vary}
             self._segments = told.segments.lower().encode("latin-1", "replace") if told.segments else None
+
+    def copies_for(self, seconds: float) -> Copies | None:
+        """The copies of a page that is right for so many seconds: none is kept longer than that."""
+        if self.copies is None or seconds >= self.copies.seconds:
+            return self.copies
+        return replace(self.copies, seconds=int(seconds))
 
     def view(self, request: Request) -> Request:
         """The request as everybody with this copy makes it: the address, and the headers that copies differ by."""

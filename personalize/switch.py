@@ -17,9 +17,10 @@ from zoneinfo import ZoneInfo
 import click
 
 from .changes import Change, changes
-from .errors import ConfigError, StoreError
+from .config.problems import did_you_mean
 from .model import OPERATOR, PAUSED, RESUMED, Event
 from .pauses import EVERYTHING, Pauses
+from .terminal import console
 
 if TYPE_CHECKING:
     from .config import Config
@@ -30,7 +31,7 @@ BY = click.option("--by", default="", metavar="NAME", help="Who does it; else th
 WHY = click.option("--why", default="", metavar="TEXT", help="Said in the history and in explain.")
 
 
-@click.command()
+@click.command(short_help="Take something out of all pages, within seconds.")
 @FILE
 @TARGET
 @BY
@@ -38,14 +39,15 @@ WHY = click.option("--why", default="", metavar="TEXT", help="Said in the histor
 def pause(file: Path, target: str, by: str, why: str) -> None:
     """Take an experience, a slot or everything out of all pages, on all workers, within seconds.
 
-    ID is an experience ("winter", or "hero/winter" where several slots have one), a slot ("hero", or "hero/*"), or
-    "everything". A paused experience leaves its place to the next that fits; a paused slot shows the page's own markup.
+    ID is an experience ("winter", or "hero/winter" where several slots have one), the key of its experiment, a slot
+    ("hero", or "hero/*"), or "everything". A paused experience leaves its place to the next that fits; a paused slot
+    shows the page's own markup.
     FILE is not changed: a line in the log says who paused what when.
     """
     config = readable_config(file)
     target = found(config, target)
     held = asyncio.run(_write(config, PAUSED, target, by, why))
-    click.echo(f"{target} is paused. Workers that follow {config.store} leave it out within a second.")
+    click.echo(f"{named(target)} is paused. Workers that follow this log leave it out within a second.")
     _tell_held(held, but=target)
 
 
@@ -60,13 +62,13 @@ def resume(file: Path, target: str, by: str, why: str) -> None:
     held = asyncio.run(_held(config))
     target = target if target in held.held else found(config, target)
     if target not in held.held:
-        paused = ", ".join(held.held) or "nothing"
-        raise click.ClickException(f"{target} is not paused; paused: {paused}")
+        paused = ", ".join(map(named, held.held)) or "nothing"
+        raise click.ClickException(f"{named(target)} is not paused; paused: {paused}")
     _tell_held(asyncio.run(_write(config, RESUMED, target, by, why)), but=target)
-    click.echo(f"{target} is resumed.")
+    click.echo(f"{named(target)} is resumed.")
 
 
-@click.command()
+@click.command(short_help="Show who changed what when.")
 @FILE
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def history(file: Path, as_json: bool) -> None:
@@ -90,23 +92,31 @@ def found(config: Config, name: str) -> str:
     meant = [target for target in single if target.endswith(f"/{name}")]
     if name in config.slots:
         meant.append(f"{name}/*")
+    meant = meant or [
+        f"{slot}/{e.id}"
+        for slot, of in config.slots.items()
+        for e in of.experiences
+        if e.experiment is not None and e.experiment.key == name
+    ]
     if len(meant) == 1:
         return meant[0]
     if meant:
         raise click.BadParameter(f'"{name}" could be any of {", ".join(meant)}: write one of these', param_hint="ID")
-    there = ", ".join(["everything", *config.slots, *single])
-    raise click.BadParameter(f'there is nothing called "{name}"; there are: {there}', param_hint="ID")
+    there = ["everything", *config.slots, *single, *(target.rpartition("/")[2] for target in single)]
+    hint = did_you_mean(name, there, "there are")
+    raise click.BadParameter(f'there is nothing called "{name}"; {hint}', param_hint="ID")
+
+
+def named(target: str) -> str:
+    """A target as it is said."""
+    return "everything" if target == EVERYTHING else target
 
 
 def readable_config(file: Path) -> Config:
-    """The config, whose log other processes can reach. Tells what is wrong and exits, where something is."""
-    from .config import load_config, render
+    """The config, whose log other processes can reach."""
+    from .config import load_config
 
-    try:
-        config = load_config(file, products=False)
-    except ConfigError as error:
-        render(error.problems, "text", file, None)
-        raise SystemExit(1)
+    config = load_config(file, products=False)
     if config.store == "memory":
         raise click.ClickException("the log is in the memory of the process that serves: nobody else can reach it")
     return config
@@ -117,16 +127,13 @@ async def operators_events(config: Config, add: Event | None = None) -> list[Eve
     from .stores import open_store
 
     store = open_store(config.store, config.base)
+    await store.open()
     try:
-        await store.open()
-        try:
-            if add is not None:
-                await store.append([add])
-            return await store.of_visitor(OPERATOR)
-        finally:
-            await store.close()
-    except StoreError as error:
-        raise click.ClickException(str(error))
+        if add is not None:
+            await store.append([add])
+        return await store.of_visitor(OPERATOR)
+    finally:
+        await store.close()
 
 
 async def _held(config: Config, add: Event | None = None) -> Pauses:
@@ -143,11 +150,10 @@ async def _write(config: Config, name: str, target: str, by: str, why: str) -> P
 def _tell_held(held: Pauses, but: str) -> None:
     for pause in held.held.values():
         if pause.target != but:
-            click.echo(f"{pause.target} is still paused, by {pause.by}.")
+            click.echo(f"{named(pause.target)} is still paused, by {pause.by}.")
 
 
 def _draw(told: Sequence[Change], zone: ZoneInfo) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
@@ -155,5 +161,5 @@ def _draw(told: Sequence[Change], zone: ZoneInfo) -> None:
     for change in told:
         when = datetime.fromtimestamp(change.time, zone).strftime("%Y-%m-%d %H:%M:%S")
         details = change.why or "\n".join(change.details)
-        table.add_row(when, change.what, escape(change.target), escape(change.by), escape(details))
-    Console(highlight=False).print(table if told else "nothing was changed yet")
+        table.add_row(when, change.what, escape(named(change.target)), escape(change.by), escape(details))
+    console().print(table if told else "nothing was changed yet")

@@ -18,6 +18,7 @@ from .config.models import Config, Experience
 from .model import CONFIG_LIVE, Event
 from .pauses import Pauses
 from .switch import FILE, operators_events, readable_config
+from .terminal import console
 
 _WEEKS: Final = 12
 _LONGEST: Final = 70  # characters of a signal or a message in the table; JSON has all
@@ -108,7 +109,7 @@ def _pieces(told: dict[str, Any]) -> Iterator[str]:
             yield f"{key}: {value}"
 
 
-@click.command("triggers")
+@click.command("triggers", short_help="List every experience: its signal, message and owner.")
 @FILE
 @click.option("--json", "as_json", is_flag=True, help="All of it as JSON.")
 def triggers_command(file: Path, as_json: bool) -> None:
@@ -126,20 +127,19 @@ def triggers_command(file: Path, as_json: bool) -> None:
 
 
 def _draw(library: Sequence[Trigger], weeks: Sequence[Shipped]) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False)
+    screen = console()
     table = Table("trigger", "signal", "message", "owner", "status", box=None, header_style="bold")
     for one in library:
         texts = (one.signal, one.message)
         cut = [text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…" for text in texts]
         table.add_row(*map(escape, (f"{one.slot}/{one.experience}", *cut, one.owner or "nobody", one.status)))
-    console.print(table if library else "there is no experience yet")
+    screen.print(table if library else "there is no experience yet")
     kept = sorted({one.week for one in weeks}, reverse=True)[:_WEEKS]
     counts = Table("week", "owner", "went live", "changed", box=None, header_style="bold")
     for told in weeks:
         if told.week in kept:
             counts.add_row(told.week, escape(told.owner or "nobody"), str(told.new), str(told.changed))
-    console.print(counts if weeks else "the log says of no config that it went live")
+    screen.print(counts if weeks else "the log says of no config that it went live")

@@ -5,28 +5,30 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import re
 import uuid
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from .engine import Decision, Engine, Route
-from .events import as_allowed, make_page_view, make_signal, segment_entered, withdrawn
+from .events import as_allowed, counted, make_page_view, make_signal, segment_entered, withdrawn
 from .exchange import Exchange, Send
 from .model import Event, Profile, Request, Visitor
-from .profiles import first_party, with_just_shown
+from .profiles import first_party
 from .protocols import Observer
 from .routes import Match
 from .shared import NOBODY
 
 ATTRIBUTES = "personalize.attributes"  # where the site puts a mapping of what it knows itself, for custom.* facts
 _EXPLAIN = b"x-personalize-explain"  # explain.HEADER; that module is loaded when somebody asks
+_TRIED_OUT = re.compile(r"([\d.]+|\[[\da-fA-F:.]+\]|[^.:\[\]]+)(:\d*)?")  # an address, or a name without a dot
 _PROFILE_PATIENCE = 0.05  # seconds a page waits for a profile that is not in memory
 
 
 class Visit:
     """Made for each request on a path of the config; holds nothing that outlives it."""
 
-    __slots__ = ("engine", "entered", "match", "now", "observer", "profile", "request", "visitor")
+    __slots__ = ("engine", "entered", "match", "now", "observer", "profile", "request", "unread", "visitor")
 
     def __init__(
         self, engine: Engine, match: Match[Route], scope: MutableMapping[str, Any], now: float, observer: Observer
@@ -39,19 +41,28 @@ class Visit:
         self.visitor: Visitor = engine.visitors.identify(self.request, now)
         self.entered: tuple[str, ...] = ()
         self.profile: Profile | None = None
+        self.unread = False  # there may be a profile, and it did not come in time
         if self.visitor.forged:
             observer.count("visitors.forged")
             observer.changed("id cookie", "forged", "a signature did not verify; the visitor is treated as new")
-        if self.visitor.fresh and self.visitor.set_cookie and not self.visitor.set_cookie.startswith(b"__Host-"):
-            observer.changed("id cookie over plain http", "insecure", "on localhost only: unprefixed and not Secure")
+        if self.visitor.fresh and self.visitor.set_cookie:
+            self._say_what_http_means(self.visitor.set_cookie)
+
+    def _say_what_http_means(self, cookie: bytes) -> None:
+        """A public name may have its https end at a proxy; an address or a bare name is somebody who tries it out."""
+        part = "id cookie over plain http"
+        if not cookie.startswith(b"__Host-"):
+            self.observer.changed(part, "insecure", "on localhost only: unprefixed and not Secure")
+        elif self.request.scheme == "http" and _TRIED_OUT.fullmatch(self.request.host):
+            said = f"browsers keep it over https, and on localhost, but not for {self.request.host}"
+            self.observer.changed(part, "unkept", said)
 
     async def recall(self, route: Route) -> None:
         """What is known of the visitor: from memory, and from where it takes time."""
         if not self._in_memory():
             await self._load_profile()
         if route.capped and self.visitor.id is not None:
-            shown = await self.engine.history.hot.recall(self.visitor.id)
-            self.profile = with_just_shown(self.profile, self.visitor.id, shown)
+            self.profile = await self.engine.history.with_just_shown(self.visitor.id, self.profile)
 
     def recalled(self, route: Route) -> bool:
         """Whether all that `recall` would find is in memory, and was taken from there."""
@@ -78,21 +89,20 @@ class Visit:
         segments = shared.segments(self.request)
         decision = self.engine.decide(route, self.request, NOBODY, None, self.now, None, segments)
         exchange = Exchange(self.engine, route, self.request, NOBODY, None, decision, self.now, send, self.record_page)
-        exchange.copies = shared.copies
+        exchange.copies = shared.copies_for(route.decider.holds_for(self.now))
         return exchange
 
     async def _remember_shown(self, exchange: Exchange) -> None:
         """Before the last byte leaves: whatever worker the visitor's next request comes to, a cap counts this page."""
         if self.visitor.id is None or not 200 <= exchange.status < 300:
             return
-        keys = [f"{seen['slot']}/{seen['experience']}" for seen in exchange.shown() if seen["how"] != "fallback"]
-        if keys:
-            await self.engine.history.hot.remember(self.visitor.id, keys, self.now)
+        keys = counted(exchange.shown())
+        await self.engine.history.remember_shown(self.visitor.id, self.profile, keys, self.now)
 
     def _explained(self, send: Send, decision: Decision) -> Send:
         """Who holds a preview's token is told why they see what they see."""
         token = self.request.headers[_EXPLAIN].decode("latin-1")
-        if self.engine.previews.read(token, self.now) is None:
+        if self.engine.previews.read(token, self.now, self.request.path) is None:
             self.observer.count("previews.refused")
             return send
         from .explain import explained
@@ -109,7 +119,8 @@ class Visit:
             if visitor is None:
                 self._record_withdrawal()
                 return
-            self._record(make_page_view(_new_id(), self.request.path, visitor, self.now, exchange.shown()))
+            seen = make_page_view(_new_id(), self.request.path, visitor, self.now, exchange.shown(), self.unread)
+            self._record(seen)
             for segment in self.entered:
                 self._record(segment_entered(_new_id(), segment, visitor, self.now))
         if self.match.signals:
@@ -156,6 +167,7 @@ class Visit:
         loading = asyncio.ensure_future(self.engine.history.load(self.visitor.id))
         done, _ = await asyncio.wait((loading,), timeout=_PROFILE_PATIENCE)
         profile = loading.result() if done else None
+        self.unread = profile is None
         if profile is not None:
             self.profile = first_party(profile) if self.visitor.consent.gpc else profile
 

@@ -11,34 +11,37 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "personalize"
-GROUND = {"model", "protocols", "errors", "breaker", "paths", "quantities", "conditions", "config"}
+GROUND = {"model", "protocols", "errors", "plugins", "breaker", "packed", "paths", "quantities", "conditions", "config"}
 FLOORS = {
     "visitor", "segments", "decision", "content", "page", "events", "stores", "profiles", "recommend", "bandits",
     "reports",
 }  # fmt: skip
 # What stands above the floors, and what each may import besides the ground and the floors.
 ROOF = {
-    "observe": set(), "plugins": set(), "routes": set(), "pauses": set(), "changes": set(),
+    "observe": set(), "routes": set(), "pauses": set(), "changes": set(),
     "client_apps": set(), "shared": set(),
-    "history": {"keeping", "learning", "lists", "pauses"},
+    "complaints": set(),
+    "history": {"complaints", "keeping", "learning", "lists", "pauses"},
     "keeping": set(), "learning": set(),
-    "engine": {"shared", "client_apps", "history", "lists", "plugins", "routes"},
-    "switch": {"changes", "pauses"}, "triggers": {"pauses", "switch"},
+    "engine": {"shared", "client_apps", "history", "lists", "routes"},
+    "terminal": {"observe"},
+    "switch": {"changes", "pauses", "terminal"}, "triggers": {"pauses", "switch", "terminal"},
     "preview": {"engine", "exchange", "explain", "routes", "visit"},
-    "previewing": {"preview"},
+    "previewing": {"preview", "terminal"},
+    "explaining": {"client_apps", "explain", "engine", "preview", "previewing", "reload", "terminal"},
     "replayed": set(),
     "sameness": {"engine"},
     "replay": {"engine", "learning", "replayed", "sameness"},
     "replayers": {"engine", "history", "observe", "replay", "replayed"},
-    "reporting": set(),
-    "replaying": {"replayed", "replayers"},
+    "reporting": {"terminal"},
+    "replaying": {"replayed", "replayers", "terminal"},
     "membership": {"engine"},
     "me": {"engine", "membership", "visit"},
-    "people": {"engine", "history", "membership", "observe"},
-    "imports": set(), "flags": set(),
-    "payoff": {"learning"},
-    "upkeep": {"learning", "observe", "pauses"},
-    "lists": {"plugins"},
+    "people": {"engine", "history", "membership", "terminal"},
+    "imports": {"terminal"}, "flags": set(),
+    "payoff": {"learning", "terminal"},
+    "upkeep": {"learning", "pauses", "terminal"},
+    "lists": set(),
     "own": {"asked", "engine", "me", "collect"},
     "asked": {"engine", "explain", "ofrep", "own", "preview", "visit"},
     "ofrep": set(),
@@ -48,14 +51,17 @@ ROOF = {
     "visit": {"engine", "exchange", "explain", "routes", "shared"},
     "checked": set(),
     "reload": {"changes", "checked", "engine", "history"},
-    "middleware": {"preview", "observe", "own", "engine", "reload", "routes", "visit", "exchange", "explain"},
-    "cli": {"payoff", "checked", "client_apps", "flags", "imports", "people", "previewing", "replaying", "reporting",
-            "switch", "triggers", "upkeep", "observe", "engine", "explain", "history", "reload", "visit"},
+    "refusal": set(),
+    "middleware": {"refusal", "preview", "observe", "own", "engine", "reload", "routes", "visit", "exchange",
+                   "explain"},
+    "cli": {"payoff", "checked", "explaining", "flags", "imports", "people", "previewing", "replaying", "reporting",
+            "switch", "terminal", "triggers", "upkeep", "engine", "history"},
     "testing": set(), "__main__": {"cli"}, "__init__": {"middleware"},
 }  # fmt: skip
 # Ground parts lean on each other in one direction only (names for types, under TYPE_CHECKING, are no arrows there).
 BELOW = {
-    "quantities": set(), "paths": set(), "breaker": set(), "model": set(), "errors": set(), "protocols": {"model"},
+    "quantities": set(), "paths": set(), "breaker": set(), "packed": set(), "model": set(), "errors": set(),
+    "protocols": {"model"}, "plugins": {"errors", "model"},
     "conditions": {"model", "errors", "paths", "quantities"},
     "config": {"model", "errors", "paths", "quantities", "conditions"},
 }  # fmt: skip

@@ -17,7 +17,7 @@ Links = Callable[[Event], tuple[tuple[str, ...], str]]
 class Bandits:
     """Fits protocols.SavedFold. `seq` is the last event's; `ledgers` are by their experiments' keys."""
 
-    form = 1
+    form = 2
 
     def __init__(self, links: Links) -> None:
         self.seq = 0

@@ -6,11 +6,14 @@ Rule 2  What is believed changes in batches: the sums as they stood when the fir
 Rule 3  Who was held out saw no arm, and what a browser says it was shown is not believed: neither is a trial.
 Rule 4  A draw that failed to show its content counts: the draw is what is rewarded, failing is part of the arm.
 Rule 5  A trial is found by every id that was told to be the same person's since it began, or by the exposure itself.
+Rule 6  Trials are kept packed: what `_at` gives is a copy, and whoever changes it puts it back. As objects, two hundred
+        thousand of them would hold the event loop whenever the garbage collector visits them.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+import marshal
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
@@ -21,6 +24,7 @@ from .spec import EVERYBODY, BanditSpec
 from .trials import Trial, money, order_id
 
 _MOST: Final = 200_000  # trials that can still get a reward; beyond it the oldest is as good as over
+_AT_ONCE: Final = 1024  # this part of them goes at once: the front of a dict is searched past all that has gone before
 _MOST_IDS: Final = 20  # of one trial
 _REBASE: Final = 2.0**100  # discounted sums are written anew where one visitor is worth so much
 _STEEPEST: Final = 900.0  # halvings that a float can still tell
@@ -41,9 +45,10 @@ class Ledger:
         self._base = 0.0  # discounted sums are worth what they say at this time
         self._arms = {arm: place for place, arm in enumerate(spec.arms)}
         self._contexts = {context: place for place, context in enumerate(spec.contexts)}
-        self._by_id: dict[str, Trial] = {}  # id -> the newest
-        self._open: OrderedDict[int, Trial] = OrderedDict()  # by number
-        self._waiting: deque[Trial] = deque()  # those not `settle` old yet
+        self._by_id: dict[str, int] = {}  # id -> the newest's number
+        self._open: dict[int, bytes] = {}  # by number, the oldest first
+        self._waiting: deque[tuple[float, int]] = deque()  # time and number of those not `settle` old yet
+        self._left: dict[int, bytes] = {}  # of those: the ones that are open no more
         self._ended: Callable[[Trial], None] | None = None
 
     def follow(self, ended: Callable[[Trial], None]) -> None:
@@ -52,8 +57,8 @@ class Ledger:
 
     def end(self) -> None:
         """Let go of the trials that are still open."""
-        while self._open:
-            self._let_go(next(iter(self._open.values())))
+        for number in list(self._open):
+            self._let_go(self._at(number))
 
     # --- exposures -------------------------------------------------------------------------------------
 
@@ -70,7 +75,7 @@ class Ledger:
         draw = _whole(seen.get("draw"))
         person = seen.get("person")
         ids = (event.visitor, person) if isinstance(person, str) and person != event.visitor else (event.visitor,)
-        known = [trial for id_ in ids if (trial := self._by_id.get(id_)) is not None]
+        known = [self._at(self._by_id[id_]) for id_ in ids if id_ in self._by_id]
         open_ = next((trial for trial in known if trial.draw >= draw and event.time < trial.until), None)
         if open_ is not None:
             self._know(open_, [id_ for id_ in ids if not self._lasts(id_, event.time)])
@@ -78,14 +83,15 @@ class Ledger:
         until = money(seen.get("until")) or event.time + self.spec.window
         trial = Trial(self.seen, (), event.time, until, context, arm, draw, propensity)
         self.seen += 1
-        self._open[trial.number] = trial
-        self._know(trial, ids)
-        if len(self._open) > _MOST:
-            self._let_go(next(iter(self._open.values())))
         if self.spec.settle > 0.0:
-            self._waiting.append(trial)
+            self._waiting.append((trial.time, trial.number))
         else:
             self._count(trial)
+        self._put(trial)
+        self._know(trial, ids)
+        if len(self._open) > _MOST:
+            for number in list(islice(self._open, 1 + _MOST // _AT_ONCE)):
+                self._let_go(self._at(number))
 
     def _begin_batch(self, time: float) -> None:
         """Rule 2: what came with or after the first exposure of a batch is believed from the next one on."""
@@ -95,8 +101,14 @@ class Ledger:
         if not self.batch:
             self._base = float(began)
         self.batch = began
-        while self._waiting and self._waiting[0].time + self.spec.settle <= began:
-            self._count(self._waiting.popleft())
+        while self._waiting and self._waiting[0][0] + self.spec.settle <= began:
+            _, number = self._waiting.popleft()
+            if number in self._open:
+                trial = self._at(number)
+                self._count(trial)
+                self._put(trial)
+            elif number in self._left:  # else whoever it was of is erased
+                self._count(_unpacked(self._left.pop(number)))
         worth = self._worth(began)
         self.believed = [[cell.over(worth) for cell in row] for row in self._cells]
         if worth > _REBASE:
@@ -107,7 +119,7 @@ class Ledger:
 
     def reward(self, event: Event) -> None:
         """A goal's event, or one that undoes it."""
-        trial = self._by_id.get(event.visitor)
+        trial = self._of(event.visitor)
         if trial is None or not trial.time <= event.time < trial.until:
             return
         id_ = order_id(event.properties)
@@ -120,13 +132,14 @@ class Ledger:
             trial.take_back(id_, next((amount for amount in told if amount is not None), None))
         if trial.counted:
             self._add(trial, 1.0)
+        self._put(trial)
 
     # --- who is whom -----------------------------------------------------------------------------------
 
     def link(self, ids: Collection[str], time: float) -> None:
         """These ids are one person's, it is said at `time`. Rule 5; where two of them have a trial, each keeps its own.
         Another user who signs in at the same browser takes the browser along, and not what was drawn for it before."""
-        trial = next((self._by_id[id_] for id_ in ids if self._lasts(id_, time)), None)
+        trial = next((self._of(id_) for id_ in ids if self._lasts(id_, time)), None)
         if trial is None:
             return
         if len({id_ for id_ in (*trial.ids, *ids) if id_.startswith(_USER)}) > 1:
@@ -142,35 +155,45 @@ class Ledger:
 
     def forget(self, id_: str) -> None:
         """The visitor was erased: what the newest trial brought no longer counts."""
-        trial = self._by_id.get(id_)
+        trial = self._of(id_)
         if trial is None:
             return
         if trial.counted:
             self._add(trial, -1.0)
         for known in trial.ids:
             self._by_id.pop(known, None)
-        trial.ids = ()
-        self._open.pop(trial.number, None)
-        if trial in self._waiting:
-            self._waiting.remove(trial)
+        del self._open[trial.number]
 
     def _lasts(self, id_: str, time: float) -> bool:
         """Whether the id has a trial whose window is not over."""
-        trial = self._by_id.get(id_)
+        trial = self._of(id_)
         return trial is not None and time < trial.until
+
+    def _of(self, id_: str) -> Trial | None:
+        number = self._by_id.get(id_)
+        return None if number is None else self._at(number)
+
+    def _at(self, number: int) -> Trial:
+        return _unpacked(self._open[number])
+
+    def _put(self, trial: Trial) -> None:
+        self._open[trial.number] = _packed(trial)
 
     def _know(self, trial: Trial, ids: Iterable[str]) -> None:
         """From now on the trial is found by these ids, and no other is."""
         for id_ in islice(ids, _MOST_IDS - len(trial.ids)):
             self._drop(id_)
             trial.ids += (id_,)
-            self._by_id[id_] = trial
+            self._by_id[id_] = trial.number
+        self._put(trial)
 
     def _drop(self, id_: str) -> None:
         """The id's trial is not found by it any more; one that nothing finds is over."""
-        trial = self._by_id.pop(id_, None)
+        trial = self._of(id_)
         if trial is not None:
+            del self._by_id[id_]
             trial.ids = tuple(known for known in trial.ids if known != id_)
+            self._put(trial)
             if not trial.ids:
                 self._let_go(trial)
 
@@ -179,6 +202,8 @@ class Ledger:
         for id_ in trial.ids:
             del self._by_id[id_]
         trial.ids = ()
+        if not trial.counted:  # its time to be counted is still to come
+            self._left[trial.number] = _packed(trial)
         if self._ended is not None:
             self._ended(trial)
 
@@ -209,10 +234,13 @@ class Ledger:
         """All it knows, in pieces that JSON can say; see protocols.SavedFold."""
         tables = [[[cell.as_row() for cell in row] for row in table] for table in (self.believed, self._cells)]
         yield ["sums", self.batch, self.seen, self._base, tables]
-        for kind, trials in (("open", self._open.values()), ("waiting", self._waiting)):
-            left = iter(trials)
-            while some := [trial.as_row() for trial in islice(left, _OF_A_PIECE)]:
+        for kind, trials in (("open", self._open), ("left", self._left)):
+            rows = iter(trials.values())
+            while some := [marshal.loads(row) for row in islice(rows, _OF_A_PIECE)]:
                 yield [kind, some]
+        waiting = iter(self._waiting)
+        while numbers := list(islice(waiting, 10 * _OF_A_PIECE)):
+            yield ["waiting", numbers]
 
     def take(self, piece: list[Any]) -> None:
         """Take up one piece of what `save` gave, in its order. Raises LookupError, TypeError or ValueError."""
@@ -221,13 +249,24 @@ class Ledger:
             self.batch, self.seen, self._base, tables = told
             self.believed, self._cells = ([[Cell(*cell) for cell in row] for row in table] for table in tables)
             return
+        if kind == "waiting":
+            self._waiting.extend((time, number) for time, number in told[0])
+            return
         for number, ids, *rest in told[0]:
-            trial = self._open.get(number) or Trial(number, tuple(ids), *rest)
-            if kind == "waiting":
-                self._waiting.append(trial)
+            trial = Trial(number, tuple(ids), *rest)
+            if kind == "left":
+                self._left[number] = _packed(trial)
             else:
-                self._open[number] = trial
-                self._by_id.update(dict.fromkeys(trial.ids, trial))
+                self._put(trial)
+                self._by_id.update(dict.fromkeys(trial.ids, number))
+
+
+def _packed(trial: Trial) -> bytes:
+    return marshal.dumps(trial.as_row())
+
+
+def _unpacked(row: bytes) -> Trial:
+    return Trial(*marshal.loads(row))
 
 
 def _blank(spec: BanditSpec) -> list[list[Cell]]:

@@ -11,8 +11,11 @@ from zoneinfo import ZoneInfo
 from ..conditions import SegmentRules, compile_rule
 from ..model import Problem
 from .bandits import lint_bandits
+from .impossible import contradictions
+from .misspelt import lint_events
 from .models import Config, Content, Experience, Experiment
 from .schedule import parse_moment
+from .together import lint_groups, lint_keys
 from .tree import Path, Tree
 from .unsupported import unsupported
 from .vocabulary import BUILT_IN_SOURCES, EVERYONE
@@ -45,6 +48,10 @@ def lint(config: Config, tree: Tree, now: float) -> list[Problem]:
         *_creepy(config, tree),
         *_without_effect(config, tree),
         *lint_bandits(tree),
+        *lint_events(tree),
+        *_impossible(config, tree),
+        *lint_keys(config, tree),
+        *lint_groups(config, tree),
         *unsupported(tree),
     ]
     return sorted(found, key=lambda p: (p.mark.line, p.mark.column, p.code, p.message))
@@ -80,7 +87,10 @@ def _unreachable(config: Config, tree: Tree) -> Iterator[Problem]:
                 yield _warn(
                     tree, "PZ401", ("slots", name, "experiences", i), message, "put it higher, or narrow the other"
                 )
-            elif _always(experience):
+            if _nobody(experience.experiment):
+                message = f'"{experience.id}" can never be shown: nobody takes part in its experiment'
+                yield _warn(tree, "PZ401", ("slots", name, "experiences", i), message, "give it coverage, or a range")
+            elif taker is None and _always(experience):
                 above.append((asked, experience.id))
 
 
@@ -115,7 +125,23 @@ def _always(experience: Experience) -> bool:
     split = test is not None and (
         test.coverage < 1 or test.namespace is not None or test.filters or test.requires or _has_ranges(test)
     )
-    return not (split or e.schedule or e.cap or e.cool_down or e.delay or e.expire)
+    return not (split or e.schedule or e.cap or e.cool_down or e.delay or e.expire or e.exclusive_group)
+
+
+def _nobody(test: Experiment | None) -> bool:
+    if test is None:
+        return False
+    ranges = [variant.range for variant in test.variants if variant.range is not None]
+    return test.coverage == 0 or (bool(ranges) and all(low == high for low, high in ranges))
+
+
+def _impossible(config: Config, tree: Tree) -> Iterator[Problem]:
+    conditions = [((*path, "when"), experience.when) for path, experience in _experiences(config)]
+    for name, segment in config.segments.items():
+        conditions.append((("segments", name), segment.condition))
+    for path, raw in conditions:
+        for place, wrong in contradictions(config, raw, path):
+            yield tree.problem("PZ410", place, f"this can never hold: {wrong}", severity="warning")
 
 
 def _has_ranges(test: Experiment) -> bool:

@@ -16,6 +16,7 @@ from .checks import check
 from .environment import expand
 from .lint import lint
 from .models import Config
+from .problems import did_you_mean
 from .tree import Enough, Tree, from_mapping
 from .validate import validate
 from .yaml12 import MAX_BYTES, parse
@@ -75,12 +76,20 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise _unreadable(name, "there is no such file") from None
+        raise _unreadable(name, "there is no such file", _meant(path)) from None
     except PermissionError:
         raise _unreadable(name, "the file may not be read by this user") from None
     except (OSError, ValueError):
         raise _unreadable(name, "the file cannot be read") from None
 
 
-def _unreadable(name: str, message: str) -> ConfigError:
-    return ConfigError([Problem(Mark(name, 0, 0), "PZ101", message)])
+def _meant(path: Path) -> str:
+    """The hint for a file that is not there: a config beside it, or what to do where there is none."""
+    beside = [p.name for p in (*path.parent.glob("*.yaml"), *path.parent.glob("*.yml")) if p.is_file()]
+    if beside:
+        return did_you_mean(path.name, beside, "configs in that folder")
+    return "name your config, or run this in its folder"
+
+
+def _unreadable(name: str, message: str, hint: str = "") -> ConfigError:
+    return ConfigError([Problem(Mark(name, 0, 0), "PZ101", message, hint=hint)])

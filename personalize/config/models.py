@@ -23,6 +23,7 @@ from .content import PAGE as PAGE
 from .content import Content as Content
 from .members import Members as Members
 from .site import Cap as Cap
+from .site import Complaints as Complaints
 from .site import ConsentRules as ConsentRules
 from .site import Cookie as Cookie
 from .site import Limits as Limits
@@ -199,6 +200,11 @@ class Experience(Model):
     delay: Duration | None = Field(default=None, description="The signal must be at least this old.")
     expire: Duration | None = Field(default=None, description="The signal must be at most this old.")
     holdout: ExperienceHoldout | None = Field(default=None, description="Visitors who see the page without it.")
+    exclusive_group: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Of the experiences that name the same group, one page shows at most one: that of the first slot.",
+    )
     experiment: Experiment | None = Field(default=None, description="Variants to compare, in place of show.")
     show: Content | None = Field(default=None, description="What it shows.")
     exclude: list[str] = Field(default=[], description="Products to leave out: bought, in_cart, out_of_stock.")
@@ -230,12 +236,14 @@ class Config(Model):
     timezone: str = Field(default="UTC", description="The zone of every time here, such as Europe/Istanbul.")
     store: str = Field(
         default="sqlite",
-        description="The log: sqlite (beside this file), sqlite:///path, postgresql://user@host/database, memory.",
+        description="The log: sqlite (beside this file), sqlite:///path, postgresql://user@host/database, memory, or"
+        " package.module:Name for one of your own.",
     )
-    hot: str = Field(
-        default="memory",
-        description="What visitors were just shown, so that caps hold across workers at once: memory (each worker its"
-        " own; others follow within a second), sqlite, sqlite:///path, redis://host:6379/0.",
+    hot: str | None = Field(
+        default=None,
+        description="What visitors were just shown, so that caps hold across workers at once. Left out: where the log"
+        " is. Else sqlite, sqlite:///path, postgresql://user@host/database, redis://host:6379/0, memory (each worker"
+        " its own; others follow within a second), or package.module:Name."
     )
     retention: dict[str, Duration] = Field(
         default={}, description="How long events of a kind are kept, by the event's name; others stay."

@@ -71,6 +71,9 @@ CODES: Mapping[str, str] = {
     "PZ405": "words that feel like being watched",
     "PZ406": "not supported yet",
     "PZ407": "a key that has no effect here",
+    "PZ408": "two experiments with one key",
+    "PZ409": "an event's name that was probably misspelt",
+    "PZ410": "a condition that can never hold",
 }
 
 

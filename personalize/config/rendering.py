@@ -7,7 +7,7 @@ import linecache
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from ..model import Problem
 
@@ -20,16 +20,20 @@ _WIDEST = 100  # columns of a source line; a longer one is cut around its caret
 _COLOURS = {"error": "bold red", "warning": "bold yellow"}
 
 
-def render(problems: Sequence[Problem], style: str, file: Path, config: Config | None) -> None:
-    """Print problems to the standard output as "text", "json" or "github". `config` is what was loaded, if it was."""
+def render(
+    problems: Sequence[Problem], style: str, file: Path, config: Config | None, to: TextIO | None = None
+) -> None:
+    """Print problems as "text", "json" or "github" `to` the standard output, unless another is named. `config` is what
+    was loaded, if it was."""
+    to = to or sys.stdout
     if style == "json":
-        sys.stdout.write(as_json(problems) + "\n")
+        to.write(as_json(problems) + "\n")
     elif style == "github":
-        sys.stdout.write("".join(f"{line}\n" for line in as_github(problems)))
+        to.write("".join(f"{line}\n" for line in as_github(problems)))
     else:
         from rich.console import Console
 
-        console = Console(highlight=False, soft_wrap=True)
+        console = Console(file=to, highlight=False, soft_wrap=True)
         render_text(problems, console)
         console.print(summary(problems, file, config))
 

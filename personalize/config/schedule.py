@@ -28,6 +28,12 @@ def parse_moment(text: str, zone: ZoneInfo) -> float:
     return seconds
 
 
+def shown_moment(text: str, zone: ZoneInfo) -> tuple[str, str]:
+    """A schedule's time for people, "2026-12-31 23:59" in the zone, and for programs, with its offset (ISO 8601)."""
+    local = datetime.fromtimestamp(parse_moment(text, zone), zone)
+    return local.strftime("%Y-%m-%d %H:%M"), local.isoformat()
+
+
 def parse_hours(text: str) -> tuple[int, int]:
     """Minutes of the day, (from, until), `until` exclusive and at most 24:00; past midnight where it is the smaller.
     Raises ValueError with an editor's sentence."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from ..conditions import BEHAVIOURS, FACTS
 from .models import CONTENT_WORDS, Config
 from .vocabulary import EVERYONE, EXCLUSIONS, METRICS, STRATEGIES
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_LISTS = ("all", "any", "not")
+_CONDITION = {"$ref": "#/$defs/Condition"}
 _NAME = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]*$"}
 
 
@@ -21,7 +25,12 @@ def json_schema() -> dict[str, Any]:
     _plain(list(definitions.values()))
     _plain(raw)
     definitions["Content"] = _content(definitions["Content"])
-    definitions["Segment"]["anyOf"] = [{"required": [key]} for key in ("all", "any", "not")]
+    definitions["Segment"]["anyOf"] = [{"required": [key]} for key in (*_LISTS, "members")]
+    definitions["Condition"] = _condition()
+    definitions["Experience"]["properties"]["when"].pop("anyOf")
+    definitions["Experience"]["properties"]["when"] |= _CONDITION
+    for key in _LISTS:
+        definitions["Segment"]["properties"][key]["items"] = _CONDITION
     definitions["Experience"]["anyOf"] = [{"required": [key]} for key in ("show", "experiment")]
     of_variants = {"experiment": {"required": ["variants"]}}
     definitions["Experience"]["not"] = {"required": ["show", "experiment"], "properties": of_variants}
@@ -36,6 +45,27 @@ def json_schema() -> dict[str, Any]:
     raw["properties"]["segments"]["propertyNames"]["not"] = {"const": EVERYONE}
     raw["description"] = "What is shown to whom, where, and why."
     return {"$schema": DRAFT, "title": "personalize.yaml", **raw, "$defs": definitions}
+
+
+def _condition() -> dict[str, Any]:
+    """What a condition can ask about, for completion and hover; whether a value fits, only `load_config` knows."""
+    facts = {fact.name: {"description": fact.about} for fact in FACTS.values()}
+    for fact in FACTS.values():
+        if fact.choices:
+            facts[fact.name]["description"] += f" One of {', '.join(fact.choices)}."
+    asked: dict[str, Any] = {name: about for name, about in facts.items() if not name.endswith(".*")}
+    asked |= {name: {"description": about} for name, about in BEHAVIOURS.items()}
+    said = ("Each of these conditions must hold.", "One of these conditions must hold.", "None of these may hold.")
+    asked |= {key: {"description": text, "items": _CONDITION} for key, text in zip(_LISTS, said, strict=True)}
+    below = {rf"^{re.escape(name[:-1])}": about for name, about in facts.items() if name.endswith(".*")}
+    return {
+        "description": "A segment's name, a condition on facts, or a list that must hold.",
+        "anyOf": [
+            {"type": "string"},
+            {"type": "object", "properties": asked, "patternProperties": below},
+            {"type": "array", "items": _CONDITION},
+        ],
+    }
 
 
 def _plain(node: Any) -> None:

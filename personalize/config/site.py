@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..quantities import Duration, Size
+from ..quantities import Duration, Share, Size
 
 
 class Model(BaseModel):
@@ -56,13 +56,33 @@ class Signal(Model):
 
 
 class Limits(Model):
-    """How many events a second the collector takes from one sender, on average; ten seconds' worth may come at once."""
+    """How many events and questions a second are taken from one sender, on average; ten seconds' worth may come at
+    once."""
 
     server: float = Field(default=10_000, gt=0, description="With one write key.")
     visitor: float = Field(default=20, gt=0, description="From the browser of one visitor, by the signed cookie.")
     address: float = Field(
         default=100, gt=0, description="From browsers without a cookie yet, by their address (or your proxy's)."
     )
+
+
+class Complaints(Model):
+    """When visitors' own answers stop an experience, or call whoever looks after it. It needs both: so many visitors,
+    and so large a share."""
+
+    answers: list[str] = Field(
+        default=["not relevant"], min_length=1, description="The answers that are complaints, in any case."
+    )
+    visitors: int = Field(default=20, ge=1, le=1000, description="So many visitors must have answered so.")
+    share: Share = Field(default=0.05, description="So many of the times that it was shown they must be, at least.")
+    within: Duration = Field(default=86_400.0, gt=0, description="In this time.")
+    then: Literal["pause", "alert"] = Field(
+        default="pause", description="pause: the kill switch takes it out; alert: the log of the server says so."
+    )
+
+    @property
+    def meant(self) -> frozenset[str]:
+        return frozenset(answer.casefold() for answer in self.answers)
 
 
 class Shared(Model):
@@ -93,6 +113,9 @@ class Site(Model):
         description="How often one visitor may see any experience, all slots together, also on one page. Slots whose"
         " consent is none neither count nor are held back.",
     )
+    complaints: Complaints | None = Field(
+        default=None, description='When many visitors answer "not relevant", the experience is paused.'
+    )
     templates: str = Field(default="templates", description="The folder of the templates, beside this file.")
     prefix: str = Field(default="/_personalize", description="Below this path are the middleware's own addresses.")
     cache_control: Literal["no-store", "no-cache"] = Field(
@@ -109,9 +132,14 @@ class Site(Model):
         description="What each worker may use to know pages again that came before; an eighth is the largest page that"
         " is known. 0: every page is read anew.",
     )
+    freeze_at_start: bool = Field(
+        default=False,
+        description="Whether, once the app has started, what is in memory then is kept from Python's garbage collector"
+        " (`gc.freeze`). It concerns the whole process: so it is said in the log, and off unless told.",
+    )
     signals: list[Signal] = Field(default=[], description="Events read off the site's own traffic.")
     write_keys: list[str] = Field(
         default=[],
         description='Secrets for your servers to send events with, each as "${NAME}"; besides PERSONALIZE_WRITE_KEYS.',
     )
-    limits: Limits = Field(default=Limits(), description="How many events the collector takes.")
+    limits: Limits = Field(default=Limits(), description="How much is taken from one sender.")

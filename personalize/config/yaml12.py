@@ -270,11 +270,15 @@ def _syntax(tree: Tree, error: yaml.MarkedYAMLError, still_open: list[tuple[Mark
     elif began is not None and where is not None and "',' or" in said and where.line > began.line:
         where = began  # what follows on later lines is only where the parser noticed
     mark = _inside(tree, where.line + 1, where.column + 1) if where is not None else Mark(tree.file, 1, 1)
+    if "nesting depth" in said:  # newer parsers have a bound of their own, and look ahead
+        return tree.problem_at("PZ109", mark, f"nested more than {MAX_DEPTH} deep", "is a bracket left open?")
     if "expected node content" in said and still_open:
         began_at, bracket = still_open[-1]
         closing = {"[": "]", "{": "}"}[bracket]
         return tree.problem_at("PZ105", began_at, f"a {bracket} is opened here and never closed", f"add the {closing}")
     there = tree.lines[mark.line - 1][mark.column - 1 :]
+    if "nesting depth" in said:  # some versions of libyaml count brackets before they tell of the first
+        return tree.problem_at("PZ109", mark, f"nested more than {MAX_DEPTH} deep", "is a bracket left open?")
     if "cannot start any token" in said:
         if there.startswith("\t"):
             return tree.problem_at("PZ106", mark, "a tab is used for indentation", "use spaces")

@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from ..config.models import Config, Content, SourceConfig
+from ..config.schedule import shown_moment
 from ..errors import BadFragment, ContentError
 from ..model import Ask, Choice, Fill, FillState, Fragment
 from ..protocols import Observer, Source
@@ -91,6 +93,13 @@ class Contents:
         self._failed: Bounded[tuple[Fragment | None, ContentError]] = Bounded(_FAILED)
         self._broken: set[str] = set()  # templates of which the operator heard
         self._numbers = 0
+        zone = ZoneInfo(config.timezone)
+        self._ends = {
+            (name, experience.id): shown_moment(experience.schedule.until, zone)
+            for name, slot in config.slots.items()
+            for experience in slot.experiences
+            if experience.schedule is not None and experience.schedule.until is not None
+        }
 
     # --- the three doors -------------------------------------------------------------------------------
 
@@ -321,6 +330,7 @@ class Contents:
         if made.template is None:
             raise BadFragment(f"slot {made.slot} names no template for this content")
         choice, content = ask.choice, made.content
+        ends, ends_at = self._ends.get((choice.slot, choice.experience or ""), ("", ""))
         variables: dict[str, Any] = {
             **values,
             **content.vars,
@@ -332,6 +342,8 @@ class Contents:
             "variant": choice.variant,
             "why": choice.why,
             "params": ask.request.params,
+            "ends": ends,
+            "ends_at": ends_at,
         }
         try:
             html = self._templates.render(made.template, variables)

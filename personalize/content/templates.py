@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from datetime import datetime
 from html import escape, unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,7 @@ class Templates:
             debug=False,
             filters={
                 "url": lambda value: safe(escape(url(value))),
+                "date": date,
                 "safe": lambda value: value if hasattr(value, "__html__") else safe(sanitize(_text(value))),
             },
         )
@@ -122,6 +124,19 @@ def url(value: object) -> str:
     if colon and not any(c in head for c in "/?#") and head.lower() not in SCHEMES:
         return ""
     return text
+
+
+def date(value: object, form: str = "%Y-%m-%d %H:%M") -> str:
+    """The template filter that writes a moment such as `ends_at` in another form (strftime's letters); what is none
+    prints as nothing. Raises BadFragment for a form that is none."""
+    try:
+        moment = datetime.fromisoformat(_text(value))
+    except ValueError:
+        return ""
+    try:
+        return moment.strftime(form)
+    except ValueError as error:
+        raise BadFragment(f"date({form!r}): {error}") from error
 
 
 def plain(value: Any, depth: int = 0) -> Any:

@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise
 
 from ..conditions import shown_age
 from ..model import PARTS, Allocation, Draw, Step
-from .experiments import NONE, Split, Units, choose_variation, hash_unit
+from .experiments import NONE, Kept, Split, Units, choose_variation, hash_unit
 
 _WHOLE = ((0.0, 1.0),)
 
@@ -48,7 +48,7 @@ class Bandit:
         """Whether everybody with an id is in it."""
         return self.entry.certain
 
-    def assign(self, id: str, kept: Mapping[str, str] = NONE, units: Units = NONE) -> int:
+    def assign(self, id: str, kept: Kept = (), units: Units = NONE) -> int:
         """0 for a visitor who takes part, else -1; which arm it is, `draw` says."""
         if self.entry.ranges == _WHOLE:  # no hash has to be asked
             return -1 if self.entry.shut(id, kept, units) else 0
@@ -63,8 +63,8 @@ class Bandit:
         now: float,
         allocation: Allocation | None,
     ) -> Draw | None:
-        """The visitor's arm; None for one who is not in it. `last` is the newest draw that was shown, `allocation` the
-        present one: without it, or where it is of other arms, the shares are equal."""
+        """The visitor's arm; None for one who is not in it. `last` is the draw that was shown (see `last_draw`),
+        `allocation` the present one: without it, or where it is of other arms, the shares are equal."""
         if last is not None and now < last.until and last.variant in self.names:
             return last
         if not takes_part:
@@ -88,9 +88,18 @@ class Bandit:
         each, left = divmod(PARTS, len(self.names))
         return tuple(each + (place < left) for place in range(len(self.names)))
 
-    def explain(self, id: str, kept: Mapping[str, str] = {}) -> str:
+    def explain(self, id: str, kept: Kept = ()) -> str:
         """Why the visitor takes part or not."""
         return self.entry.explain(id, kept)
+
+
+def last_draw(id: str, draws: Mapping[str, Mapping[str, Draw]], key: str, now: float) -> Draw | None:
+    """The newest draw that this browser was shown; where that is over, one that still holds of the person's others."""
+    own = draws[id].get(key) if id in draws else None
+    if own is not None and now < own.until:
+        return own
+    others = (draw for seen in draws.values() if (draw := seen.get(key)) is not None and now < draw.until)
+    return next(others, own)
 
 
 @lru_cache(maxsize=4096)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from ..model import Plan
 from .bandits import Bandit
-from .experiments import NONE, Split, Units, is_among, is_held_out
+from .experiments import NONE, Kept, Split, Units, is_among, is_held_out
 from .hashing import hash_units
 from .mixes import Mix
 
@@ -30,7 +30,7 @@ class Chance:
     def __init__(
         self,
         id: str | None,
-        kept: Mapping[str, str],
+        kept: Kept,
         splits: Sequence[Split | Mix | Bandit],
         holdout: Holdout | None = None,
     ) -> None:
@@ -48,7 +48,7 @@ class Chance:
     def foresee(self, seeds: Sequence[str]) -> None:
         """Work out at once what will be asked for, until `settle`."""
         # Where many were assigned before, few are drawn, and it is quicker to wait for those.
-        if self._id is not None and len(seeds) >= max(_TOGETHER, 2 * len(self._kept)):
+        if self._id is not None and len(seeds) >= max(_TOGETHER, 2 * sum(map(len, self._kept))):
             self._units = dict(zip(seeds, hash_units(seeds, self._id), strict=True))
 
     def settle(self) -> None:

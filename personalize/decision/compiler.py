@@ -99,6 +99,7 @@ class SlotCompiler:
             drawn=split is not None or holdout is not None,
             seeds=(*(split.seeds if split is not None else ()), *(holdout[1:] if holdout is not None else ())),
             certain=split is None or split.certain,
+            group=_group(slot, experience),
         )
 
     def _gates(self, name: str, experience: Experience, rule: Rule) -> list[Gate]:
@@ -151,6 +152,13 @@ def _holdout(slot: str, experience: Experience) -> Holdout | None:
     if (holdout := experience.holdout) is None:
         return None
     return holdout.percent, holdout.salt if holdout.salt is not None else f"holdout of {slot}/{experience.id}"
+
+
+def _group(slot: Slot, experience: Experience) -> str | None:
+    """A slot that needs no consent must not tell by what it leaves out what a personal one shows, nor the other way."""
+    if experience.exclusive_group is None:
+        return None
+    return f"{experience.exclusive_group}{' (without consent)' if slot.consent == 'none' else ''}"
 
 
 def _choices(name: str, slot: Slot, experience: Experience, *, held: bool) -> tuple[Choice, ...]:

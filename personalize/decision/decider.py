@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from ..conditions import Behaviour, SegmentRules
 from ..model import Allocation, Choice, Draw, Plan, Profile, Step, Visitor
 from .answers import Answers
-from .bandits import Bandit
+from .bandits import Bandit, last_draw
 from .chances import Chance, Holdout
 from .compiler import SlotCompiler
+from .experiments import kept_by
 from .finding import compile_finder
+from .gates import ScheduleGate
 from .inputs import key_maker
 from .memo import Memo
 from .slot import CompiledExperience, CompiledSlot
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from ..config.models import Config
 
 _PLANS = 2_048  # remembered plans of one route, and as many outlines
-_VISITORS = 8_192  # visitors of one route whose chances are remembered
+_VISITORS = 2_048  # visitors of one route whose chances are remembered
 _OUTLINES = 8  # of which a visitor's plans are remembered
 _Candidates = tuple[Sequence[CompiledExperience] | None, ...]  # of each slot, None where its consent is missing
 
@@ -49,6 +52,7 @@ class Outline:
     slots: _Candidates
     seeds: tuple[str, ...]  # of the hashes that a newcomer will need
     bot: bool
+    contested: bool  # two slots may want to show one of the same exclusive group
     room: int | None  # how many experiences the site's cap leaves to this page, None where that is enough for all slots
 
 
@@ -69,6 +73,7 @@ class Decider:
         self.slots: tuple[CompiledSlot, ...] = tuple(compiler.slot(name) for name in slots)
         rules = [experience.rule for slot in self.slots for experience in slot.live]
         self._splits = tuple(compiler.splits)
+        self._grouped = any(experience.group is not None for slot in self.slots for experience in slot.live)
         self._room = compiler.room if compiler.site_cap is not None else None
         self._bandits = tuple((n, split) for n, split in enumerate(self._splits) if isinstance(split, Bandit))
         named = frozenset[str]().union(*(rule.segments for rule in rules), *(b.contexts for _, b in self._bandits))
@@ -90,6 +95,7 @@ class Decider:
         self._answers = Answers(
             compiler.schedules, compiler.of_profile, compiler.always, tuple(compiler.aged.values())
         )
+        self._schedules = tuple(gate for _, gate in compiler.schedules if isinstance(gate, ScheduleGate))
         self._kept = frozenset[str]().union(*(split.keys for split in self._splits))
         self.holdout = config.holdout
         self._held_out: Holdout | None = None
@@ -124,9 +130,15 @@ class Decider:
         if trace is not None:
             from .tracing import trace_slot  # only those who ask why need it
 
+            taken: dict[str, str] = {}
             for slot, choice in zip(self.slots, plan.choices, strict=True):
-                trace.append(trace_slot(slot, choice, case, draws, self._segments, self.holdout))
+                trace.append(trace_slot(slot, choice, case, draws, self._segments, self.holdout, taken))
+                taken |= slot.takes(choice)
         return plan
+
+    def holds_for(self, now: float) -> float:
+        """For how many seconds no schedule of this route opens or closes."""
+        return min((gate.holds_for(now) for gate in self._schedules), default=inf)
 
     def forget(self) -> None:
         """Remember nothing of what was decided so far: for benchmarks, and for laws that compare."""
@@ -147,23 +159,28 @@ class Decider:
         fixed: list[Choice] = []
         open_: list[tuple[int, CompiledSlot, Sequence[CompiledExperience]]] = []
         seeds = [] if self._held_out is None else [self._held_out[1]]
+        groups: list[str] = []
         for place, (slot, found) in enumerate(zip(self.slots, candidates, strict=True)):
             if found is None:
                 fixed.append(slot.refused)
                 continue
+            if self._grouped:
+                groups += {experience.group for experience in found if experience.group is not None}
             drawn = False
             for experience in found if slot.purpose != "none" else ():
                 if experience.drawn:
                     drawn = True
                     seeds += experience.seeds
-                if experience.certain:
+                if experience.certain and experience.group is None:
                     break
             if drawn:
                 fixed.append(slot.default)
                 open_.append((place, slot, found))
             else:
                 fixed.append(slot.choose(found, _UNDRAWN, bot))
-        return Outline(tuple(fixed), tuple(open_), candidates, tuple(dict.fromkeys(seeds)), bot, room)
+        contested = len(groups) > len(set(groups))
+        once = tuple(dict.fromkeys(seeds))
+        return Outline(tuple(fixed), tuple(open_), candidates, once, bot, contested, room)
 
     def _left(self, answers: int) -> int | None:
         if self._room is None:
@@ -174,16 +191,8 @@ class Decider:
     def _plan(self, outline: Outline, chance: Chance) -> Plan:
         """What chance makes of an outline. Plans of the same choices are one object, whoever they were made for."""
         chance.foresee(outline.seeds)
-        if chance.held or outline.room is not None:
-            choices = []
-            left = len(self.slots) if outline.room is None else outline.room
-            for slot, found in zip(self.slots, outline.slots, strict=True):
-                # Slots come in the config's order: the first ones get what the site's cap still leaves.
-                counts = slot.purpose != "none"
-                offered = found if left or not counts else ()
-                choice = slot.refused if offered is None else slot.choose(offered, chance, outline.bot)
-                choices.append(choice)
-                left -= counts and choice.experience is not None
+        if chance.held or outline.room is not None or outline.contested:
+            choices = self._one_after_the_other(outline, chance)
         else:
             choices = list(outline.fixed)
             for place, slot, found in outline.open:
@@ -192,20 +201,32 @@ class Decider:
         key = tuple(map(id, choices))  # the slots keep every choice there is, so no id is given twice
         return self._plans.get(key) or self._plans.keep(key, Plan(tuple(choices)))
 
+    def _one_after_the_other(self, outline: Outline, chance: Chance) -> list[Choice]:
+        """Slots come in the config's order: the first ones get what the site's cap still leaves, and take the exclusive
+        groups. Whoever is held out of something counts as if it were shown."""
+        choices: list[Choice] = []
+        left = len(self.slots) if outline.room is None else outline.room
+        taken: dict[str, str] = {}
+        for slot, found in zip(self.slots, outline.slots, strict=True):
+            counts = slot.purpose != "none"
+            offered = found if left or not counts else ()
+            if offered and taken:
+                offered = [experience for experience in offered if experience.group not in taken]
+            choice = slot.refused if offered is None else slot.choose(offered, chance, outline.bot)
+            choices.append(choice)
+            left -= counts and choice.experience is not None
+            taken |= slot.takes(choice)
+        return choices
+
     def _chance(self, id: str | None, profile: Profile | None) -> Chance:
         """The visitor's chances, remembered by the id and by what was assigned before. Of that only this route's
         experiments count, and all of them stand in the key."""
-        kept = profile.assignments if profile is not None and self._splits and id is not None else {}
-        key: Hashable = id
-        if kept and len(self._kept) <= len(kept):
-            key = (id, *map(kept.get, self._kept))
-        elif kept and not self._kept.isdisjoint(kept):
-            key = (id, frozenset([(key, kept[key]) for key in kept if key in self._kept]))
+        kept = kept_by(id, profile, self._kept) if self._splits else ()
+        key = (id, *[frozenset(seen.items()) for seen in kept]) if kept else id
         known = self._chances.get(key)
         if known is not None:
             return known
-        counted = {key: name for key, name in kept.items() if key in self._kept}
-        return self._chances.keep(key, Chance(id, counted, self._splits, self._held_out))
+        return self._chances.keep(key, Chance(id, kept, self._splits, self._held_out))
 
     def _draw(self, case: Case, id: str, profile: Profile | None, chance: Chance) -> Mapping[str, Draw]:
         """What the bandits draw for the visitor now, by experiment; the arms are put into `chance`."""
@@ -216,7 +237,8 @@ class Decider:
         for place, bandit in self._bandits:
             key = bandit.key
             takes_part = chance.takes_part(place)
-            draw = bandit.draw(id, takes_part, last.get(key), members, case.now, case.allocations.get(key))
+            before = last_draw(id, last, key, case.now) if last else None
+            draw = bandit.draw(id, takes_part, before, members, case.now, case.allocations.get(key))
             arms[place] = -1 if draw is None else bandit.names.index(draw.variant)
             if draw is not None:
                 draws[key] = draw
@@ -225,4 +247,4 @@ class Decider:
 
 
 _NO_DRAWS: Mapping[str, Draw] = {}
-_UNDRAWN = Chance(None, {}, ())
+_UNDRAWN = Chance(None, (), ())

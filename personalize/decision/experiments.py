@@ -7,7 +7,7 @@ hash of the experiment and the visitor, so assignment is the same on every worke
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .hashing import hash_unit as hash_unit
 
 if TYPE_CHECKING:
+    from ..model import Profile
     from .mixes import Mix
 
 Range = tuple[float, float]
@@ -74,6 +75,8 @@ def is_let_in(id: str, seed: str, ranges: Sequence[Range], version: int = 2) -> 
 
 Units = Mapping[str, float]  # seed -> a visitor's version 2 hash under it, where that was worked out already
 NONE: Mapping[str, Any] = MappingProxyType({})
+# Experiment's key -> variant: as this browser was seen before, then as each of the person's others. Empty, or more.
+Kept = Sequence[Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class Split:
 
     Where `sticky`, a visitor who was seen as one of the variants stays it, and nothing else is asked: neither weights
     nor coverage, namespace, filters or requirements, as in GrowthBook. Changing these moves nobody who was assigned.
+    What the browser itself was shown goes before what the person saw in others: so no log-in moves anybody.
     """
 
     key: str
@@ -112,9 +116,9 @@ class Split:
         whole = sum(high - low for low, high in self.ranges) > 0.9999  # the hash has steps of 1/10,000
         return whole and not (self.namespace or self.filters or self.requires)
 
-    def assign(self, id: str, kept: Mapping[str, str] = NONE, units: Units = NONE) -> int:
+    def assign(self, id: str, kept: Kept = (), units: Units = NONE) -> int:
         """The variation's index, or -1 for a visitor who is not in the experiment. `kept` are the variants that the
-        visitor was seen as before, by experiment."""
+        visitor was seen as before."""
         if (seen := self.remembered(kept)) >= 0:
             return seen
         if self.shut(id, kept, units):
@@ -124,13 +128,16 @@ class Split:
             unit = hash_unit(self.seed, id, self.version)
         return -1 if unit is None else choose_variation(unit, self.ranges)
 
-    def remembered(self, kept: Mapping[str, str]) -> int:
+    def remembered(self, kept: Kept) -> int:
         """The index of the variant seen before, or -1: also for one that has left the experiment since."""
-        if not self.sticky or (name := kept.get(self.key)) is None or name not in self.names:
-            return -1
-        return self.names.index(name)
+        if self.sticky:
+            for seen in kept:
+                name = seen.get(self.key)
+                if name is not None and name in self.names:
+                    return self.names.index(name)
+        return -1
 
-    def shut(self, id: str, kept: Mapping[str, str], units: Units = NONE) -> str:
+    def shut(self, id: str, kept: Kept, units: Units = NONE) -> str:
         """What keeps the visitor out before any variation is drawn; empty where nothing does."""
         for seed, ranges in self.filters:
             unit = units.get(seed)
@@ -145,11 +152,23 @@ class Split:
                 return f"{other.names[arm] if arm >= 0 else 'not'} in experiment {other.key}"
         return ""
 
-    def explain(self, id: str, kept: Mapping[str, str] = {}) -> str:
+    def explain(self, id: str, kept: Kept = ()) -> str:
         """What the assignment came from."""
         if self.remembered(kept) >= 0:
-            return "seen before"
+            return "seen before" if self.remembered(kept[:1]) >= 0 else "seen before by another id of the same person"
         return self.shut(id, kept) or f"hash {hash_unit(self.seed, id, self.version):.4f}"
+
+
+def kept_by(id: str | None, profile: Profile | None, keys: Container[str]) -> Kept:
+    """What was kept for a visitor of the experiments with these keys."""
+    if id is None or profile is None or not (profile.assignments or profile.before):
+        return ()
+    own = profile.assignments.get(id, NONE)
+    if profile.before:
+        own = {**profile.before.get(id, NONE), **own}
+    others = (seen for other, seen in profile.assignments.items() if other != id)
+    kept = [{key: name for key, name in seen.items() if key in keys} for seen in (own, *others)]
+    return kept if any(kept) else ()
 
 
 def shares(weights: Sequence[float]) -> list[float] | None:

@@ -14,7 +14,7 @@ from .slot import CompiledExperience, CompiledSlot
 
 # Facts, the bits of the gates that are not open, the purposes granted -> for each slot its candidates, None where its
 # consent is missing: the experiences from the top whose gates are open and whose condition holds, down to the first
-# that every visitor gets.
+# that every visitor gets, whatever else is on the page.
 Finder = Callable[[Mapping[str, Any], int, Collection[str]], tuple[list[CompiledExperience] | None, ...]]
 
 
@@ -31,7 +31,7 @@ def compile_finder(slots: Sequence[CompiledSlot]) -> Finder:
             asked = [f"not closed & {rules.constant(experience.needs)}"] if experience.needs else []
             body.append(f"  if {' and '.join([*asked, rules.expression(experience.rule.code)])}:")
             body.append(f"   s{place}.append({rules.constant(experience)})")
-            if not drawn:
+            if not drawn and experience.group is None:
                 body.append("   break")
         body.append("  break")
     body.append(f" return ({' '.join(f's{place},' for place in range(len(slots)))})")

@@ -31,6 +31,10 @@ class Gate(Protocol):
 class ScheduleGate:
     times: OpenTimes
 
+    def holds_for(self, now: float) -> float:
+        """For how many seconds the answer stays."""
+        return self.times.holds_for(now)
+
     def open(self, facts: Facts, profile: Profile | None, now: float) -> bool:
         return self.times.open_at(now)
 

@@ -19,6 +19,9 @@ _OFFSET, _PRIME, _MASK = 0x811C9DC5, 0x01000193, 0xFFFFFFFF
 # FNV takes bytes, but the xor may be with anything: this leaves a state that has taken nothing yet as it was.
 _NOTHING = struct.pack("<I", _OFFSET ^ _OFFSET * pow(_PRIME, -1, 2**32) & _MASK)
 _DIGITS = 10  # of a state's largest value in decimal
+_MOST = 16_384  # numbers remembered
+# A text for each: with a tuple the garbage collector would visit each of them while the event loop waits.
+_known: dict[str, float] = {}
 
 
 def _units_of(text: str) -> Sequence[int]:
@@ -47,10 +50,15 @@ def _of_value(value: str) -> int:
     return _fnv1a(value)
 
 
-@lru_cache(maxsize=16_384)
 def _twice(seed: str, value: str) -> float:
     """Version 2. Remembered, for a visitor goes from page to page, and each route asks on its own."""
-    return _fnv1a(str(_fnv1a(value, _of_seed(seed)))) % 10_000 / 10_000
+    key = f"{len(seed)} {seed}{value}"
+    found = _known.get(key)
+    if found is None:
+        if len(_known) >= _MOST:
+            _known.clear()
+        found = _known[key] = _fnv1a(str(_fnv1a(value, _of_seed(seed)))) % 10_000 / 10_000
+    return found
 
 
 def hash_unit(seed: str, value: str, version: int = 2) -> float | None:

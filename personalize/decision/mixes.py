@@ -6,10 +6,9 @@ parts show (see config.mixes for the design).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .experiments import NONE, Split, Units
+from .experiments import NONE, Kept, Split, Units
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Mix:
         """Whether everybody with an id is in it."""
         return self.entry.certain
 
-    def assign(self, id: str, kept: Mapping[str, str] = NONE, units: Units = NONE) -> int:
+    def assign(self, id: str, kept: Kept = (), units: Units = NONE) -> int:
         """The combination's index, or -1 for a visitor who is not in the experiment."""
         if self.remembered(kept) < 0 and self.entry.assign(id, kept, units) < 0:
             return -1
@@ -57,10 +56,10 @@ class Mix:
             place = place * len(part.names) + level
         return place
 
-    def remembered(self, kept: Mapping[str, str]) -> int:
+    def remembered(self, kept: Kept) -> int:
         """0 for a visitor who was seen as some level that still exists, else -1."""
         return max((min(part.remembered(kept), 0) for part in self.parts), default=-1)
 
-    def explain(self, id: str, kept: Mapping[str, str] = {}) -> str:
+    def explain(self, id: str, kept: Kept = ()) -> str:
         """What taking part came from."""
-        return "seen before" if self.remembered(kept) >= 0 else self.entry.explain(id, kept)
+        return "seen before" if self.remembered(kept) >= 0 else self.entry.explain(id)

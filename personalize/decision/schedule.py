@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -48,6 +49,16 @@ class OpenTimes:
             return self.opens <= minute < self.closes and day in self.days
         # Past midnight: either this day's window has begun, or the day before's has not ended.
         return (minute >= self.opens and day in self.days) or (minute < self.closes and (day - 1) % 7 in self.days)
+
+    def holds_for(self, now: float) -> float:
+        """For how many seconds the answer of `open_at` is sure to stay. (In the night of a clock change it may say less
+        or, at most by the hour, more.)"""
+        changes = [moment - now for moment in (self.starts, self.ends) if moment is not None and moment > now]
+        if len(self.days) < 7 or self.opens != 0 or self.closes != _DAY:
+            local = datetime.fromtimestamp(now, self.zone)
+            second = local.hour * 3600 + local.minute * 60 + local.second + now % 1
+            changes += [(minute * 60 - second) % 86_400 or 86_400.0 for minute in (self.opens, self.closes, 0)]
+        return min(changes, default=inf)
 
     def clock(self, now: float) -> str:
         """The moment as the schedule sees it: "Tue 2026-12-01 09:00 Europe/Istanbul"."""

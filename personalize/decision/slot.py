@@ -21,7 +21,8 @@ class CompiledExperience:
 
     `holdout` is its own one. `needs` has a bit for each of its gates among the answers that the decider gathers;
     `split_at` is the experiment's place among the route's, `drawn` says that chance has a say in it, `seeds` are
-    those of the hashes that tell what a newcomer gets, and `certain` says that everybody gets something.
+    those of the hashes that tell what a newcomer gets, and `certain` says that everybody gets something. Groups of
+    slots that need no consent have names of their own: what is personal tells them nothing.
     """
 
     id: str
@@ -38,6 +39,7 @@ class CompiledExperience:
     drawn: bool
     seeds: tuple[str, ...]
     certain: bool
+    group: str | None  # of which one page shows one experience at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +64,8 @@ class CompiledSlot:
                 held = told and (chance.held or chance.is_apart(experience.holdout))
                 return experience.held[arm] if held else experience.choices[arm]
         return self.held if told and chance.held else self.to_bot if bot else self.default
+
+    def takes(self, choice: Choice) -> dict[str, str]:
+        """The exclusive group that this slot's choice takes on the page, with what took it."""
+        group = next((each.group for each in self.experiences if each.id == choice.experience), None)
+        return {} if group is None else {group: f"{self.name}/{choice.experience}"}

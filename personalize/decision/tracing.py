@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..conditions import SegmentRules
 from ..model import Choice, Draw, Profile, Step
 from .bandits import Bandit, drawn
-from .experiments import Split, hash_unit, is_held_out
+from .experiments import Kept, Split, hash_unit, is_held_out, kept_by
 from .mixes import Mix
 from .slot import CompiledExperience, CompiledSlot
 
@@ -25,9 +25,10 @@ def trace_slot(
     draws: Mapping[str, Draw],
     segments: SegmentRules,
     holdout: Holdout | None,
+    taken: Mapping[str, str],
 ) -> Step:
-    """Why `slot` shows `choice` in this case; `draws` are what bandits drew. The step holds if an experience is
-    shown."""
+    """Why `slot` shows `choice` in this case; `draws` are what bandits drew, `taken` the exclusive groups that slots
+    above took, with what they show of them. The step holds if an experience is shown."""
     anonymous = slot.purpose == "none"
     unknown = anonymous or case.visitor.bot
     id, profile = (None, None) if unknown else (case.visitor.id, case.profile)
@@ -43,7 +44,7 @@ def trace_slot(
                 Step(f"experience {experience.id}", False, f"no: it is {experience.status}", (status,), experience.mark)
             )
             continue
-        gates = _gates(experience, case, id, profile, draws, segments)
+        gates = _gates(experience, case, id, profile, draws, segments, taken)
         passed = all(step.held for step in gates)
         if refused:
             saw, held = "not asked: consent was not given", False
@@ -84,6 +85,7 @@ def _gates(
     profile: Profile | None,
     draws: Mapping[str, Draw],
     segments: SegmentRules,
+    taken: Mapping[str, str],
 ) -> tuple[Step, ...]:
     condition = segments.explained(experience.rule, case.facts)
     steps = [
@@ -94,6 +96,10 @@ def _gates(
         ),
         *(gate.explain(case.facts, profile, case.now) for gate in experience.gates),
     ]
+    if experience.group is not None:
+        by = taken.get(experience.group)
+        saw = "nothing above on this page is of it" if by is None else f"{by} is on this page"
+        steps.append(Step(f"exclusive group {experience.group}", by is None, saw))
     if experience.split is not None:
         steps.append(_experiment(experience, case, id, profile, draws))
     return tuple(steps)
@@ -107,7 +113,7 @@ def _experiment(
     what = f"is in experiment {split.key}"
     if id is None:
         return Step(what, False, "no id to split by")
-    kept = profile.assignments if profile is not None else {}
+    kept = kept_by(id, profile, split.keys)
     draw = draws.get(split.key) if isinstance(split, Bandit) else None
     arm = split.assign(id, kept) if draw is None else split.names.index(draw.variant)
     if arm < 0:
@@ -121,7 +127,7 @@ def _experiment(
     return Step(what, True, f"{split.explain(id, kept)}: {name}{forced}", inner)
 
 
-def _level(key: str, part: Split, id: str, kept: Mapping[str, str]) -> Step:
+def _level(key: str, part: Split, id: str, kept: Kept) -> Step:
     """What one part of a multivariate experiment was drawn as."""
     level = part.names[part.assign(id, kept)]
     return Step(f"{part.key.removeprefix(f'{key}/')} is {level}", True, part.explain(id, kept))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from .consent import as_allowed, withdrawn
-from .exposures import exposure_of, make_page_view, make_signal, segment_entered
+from .exposures import counted, exposure_of, make_page_view, make_signal, segment_entered
+from .limits import Callers
 from .log import EventLog
 from .retention import Retention
 from .snapshots import Snapshots
 
 __all__ = [
+    "Callers",
     "EventLog",
     "Retention",
     "Snapshots",
     "as_allowed",
+    "counted",
     "exposure_of",
     "make_page_view",
     "make_signal",

@@ -35,20 +35,20 @@ _BETWEEN: Final = re.compile(r"[ \t\r\n]*([,\]])[ \t\r\n]*")
 _BATCH: Final = re.compile(r'(?<!\\)"batch"\s*:\s*\Z')
 
 
-async def read_body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes | None:
-    """The whole body, decoded; None if the client left before its end. Raises CollectError."""
+async def read_body(receive: Receive, headers: Mapping[bytes, bytes], most: int = MOST_OF_A_BODY) -> bytes | None:
+    """The whole body, decoded, of `most` bytes; None if the client left before its end. Raises CollectError."""
     declared = headers.get(b"content-length", b"0")
-    if declared.isdigit() and len(declared) < 20 and int(declared) > MOST_OF_A_BODY:
-        raise _too_large()
+    if declared.isdigit() and len(declared) < 20 and int(declared) > most:
+        raise _too_large(most)
     try:
         async with asyncio.timeout(_PATIENCE):
-            body = await _gathered(receive)
+            body = await _gathered(receive, most)
     except TimeoutError:
         raise CollectError(408, "too_slow", "the body did not come in time") from None
-    return None if body is None else _inflated(body, headers.get(b"content-encoding", b"").strip().lower())
+    return None if body is None else _inflated(body, headers.get(b"content-encoding", b"").strip().lower(), most)
 
 
-async def _gathered(receive: Receive) -> bytes | None:
+async def _gathered(receive: Receive, most: int) -> bytes | None:
     chunks: list[bytes] = []
     length = 0
     while True:
@@ -57,14 +57,14 @@ async def _gathered(receive: Receive) -> bytes | None:
             return None
         chunk = message.get("body", b"")
         length += len(chunk)
-        if length > MOST_OF_A_BODY:
-            raise _too_large()
+        if length > most:
+            raise _too_large(most)
         chunks.append(chunk)
         if not message.get("more_body", False):
             return b"".join(chunks)
 
 
-def _inflated(body: bytes, coding: bytes) -> bytes:
+def _inflated(body: bytes, coding: bytes, most: int) -> bytes:
     """Undo the content coding, under the cap: a bomb of a few kilobytes stops at the cap's first byte too many."""
     if coding in (b"", b"identity"):
         return body
@@ -72,18 +72,18 @@ def _inflated(body: bytes, coding: bytes) -> bytes:
         raise CollectError(415, "unsupported_encoding", "bodies may be sent as they are, with gzip or with deflate")
     machine = zlib.decompressobj(47)  # 32 + 15: a gzip or a zlib head, whichever is there
     try:
-        out = machine.decompress(body, MOST_OF_A_BODY + 1)
+        out = machine.decompress(body, most + 1)
     except zlib.error:
         raise CollectError(400, "bad_encoding", "the body is not what its Content-Encoding says") from None
-    if len(out) > MOST_OF_A_BODY:
-        raise _too_large()
+    if len(out) > most:
+        raise _too_large(most)
     if not machine.eof or machine.unused_data:
         raise CollectError(400, "bad_encoding", "the compressed body is cut off, or something follows it")
     return out
 
 
-def _too_large() -> CollectError:
-    return CollectError(413, "too_large", f"a body may have {MOST_OF_A_BODY // 1024} KB, a batch is sent in parts")
+def _too_large(most: int) -> CollectError:
+    return CollectError(413, "too_large", f"a body may have {most // 1024} KB here; a batch is sent in parts")
 
 
 def _bad_json() -> CollectError:

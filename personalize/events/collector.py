@@ -22,22 +22,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..config.models import Limits
 from ..errors import CollectError
 from ..model import Event, Request, Visitor
 from ..protocols import Observer
 from .bodies import MOST_OF_AN_EVENT, Piece, Pieces, Receive, read_batch, read_body, read_json
 from .clocks import skew_of
-from .limits import Buckets
+from .limits import Callers
 from .posthog import read_capture
-from .segment import Caller, Message, Refusal, make_events, read_message
+from .segment import Caller, Message, Refusal, is_of_preview, make_events, read_message
 
-_EVENTS_A_TURN: Final = 25  # between two turns of other tasks: one or two milliseconds
+_EVENTS_A_TURN: Final = 100  # between two turns of other tasks: one or two milliseconds
 _CHARACTERS_A_TURN: Final = MOST_OF_AN_EVENT
 _BUSY: Final = 1.0  # seconds after which to try again when the log is behind
 _PATIENCE: Final = 5.0  # seconds that an answer waits for the commit
 _TOLD: Final = 20  # refusals that an answer names
-_BURST: Final = 10  # seconds' worth of events that may come at once
 
 Read = Callable[[Any, str | None, float, float], Message | Refusal]
 
@@ -76,10 +74,10 @@ class Answer:
 
 class Log:
     """What the collector needs of the log, as functions: `record` one event, how many more there is `room` for, and
-    `written`, which returns when everything recorded before is committed (or given up)."""
+    `written`, which returns when everything recorded before is committed or given up, and says whether all of it is."""
 
     def __init__(
-        self, record: Callable[[Event], None], room: Callable[[], int], written: Callable[[], Awaitable[None]]
+        self, record: Callable[[Event], None], room: Callable[[], int], written: Callable[[], Awaitable[bool]]
     ) -> None:
         self.record = record
         self.room = room
@@ -88,11 +86,12 @@ class Log:
 
 class Collector:
     """Takes events for one config. `identify` tells a browser's visitor; `is_recorded` says of a path whether the
-    middleware records its page views itself; `shown_in(visitor, slot)` what a visitor last saw in a slot."""
+    middleware records its page views itself; `shown_in(visitor, slot)` what a visitor last saw in a slot;
+    `count_shown(events)` is told what other channels showed, before that is answered."""
 
     def __init__(
         self,
-        limits: Limits,
+        callers: Callers,
         keys: Sequence[str],
         log: Log,
         observer: Observer,
@@ -100,6 +99,7 @@ class Collector:
         identify: Callable[[Request, float], Visitor],
         is_recorded: Callable[[str], bool],
         shown_in: Callable[[str, str], Awaitable[str | None]],
+        count_shown: Callable[[Sequence[Event]], Awaitable[None]],
     ) -> None:
         self._keys = tuple(keys)
         self._log = log
@@ -107,11 +107,8 @@ class Collector:
         self._identify = identify
         self._is_recorded = is_recorded
         self._shown_in = shown_in
-        self._server = Buckets(limits.server, limits.server * _BURST)
-        self._visitors = Buckets(limits.visitor, limits.visitor * _BURST)
-        self._addresses = Buckets(limits.address, limits.address * _BURST)
-        self._gathering: asyncio.Task[None] | None = None  # the write that newcomers still share
-        self._last: asyncio.Task[None] | None = None
+        self._count_shown = count_shown
+        self._callers = callers
 
     async def take(self, door: Door, request: Request, client: str, receive: Receive, now: float) -> Answer | None:
         """The answer to one POST; None if the client left. Never raises for what the client sent."""
@@ -136,10 +133,13 @@ class Collector:
         if told is None:
             told = str(envelope.get("api_key", envelope.get("writeKey", "")))
             self._check_key(told, request)
-        self._take_tokens(self._server, told, len(pieces), now)
+        self._check_room(len(pieces))
+        self._callers.charge_server(told, len(pieces), now)
         caller = Caller(True, now, via="posthog" if door.posthog else "server", keys=self._keys)
         taken = await self._read(door, envelope, pieces, others, caller)
         await self._write(taken.events)
+        if shown := [event for event in taken.events if event.name == "Experience Viewed"]:
+            await self._count_shown(shown)
         return Answer(200, taken.told(door))
 
     def _check_key(self, told: str, request: Request) -> None:
@@ -172,10 +172,8 @@ class Collector:
             self._observer.count("collector.bot" if visitor.bot else "collector.no_consent")
             return Answer(200, {"success": True, "accepted": 0}, cookie)
         envelope, pieces, others = await _cut(door, body)
-        if visitor.fresh:
-            self._take_tokens(self._addresses, client, len(pieces), now)
-        else:
-            self._take_tokens(self._visitors, visitor.id, len(pieces), now)
+        self._check_room(len(pieces))
+        self._callers.charge_browser(visitor, client, len(pieces), now)
         caller = Caller(False, now, visitor.id, visitor.fresh, "browser", self._keys)
         taken = await self._read(door, envelope, pieces, others, caller)
         completed = [await self._completed(event) for event in taken.events]
@@ -197,12 +195,9 @@ class Collector:
 
     # --- all -----------------------------------------------------------------------------------------
 
-    def _take_tokens(self, buckets: Buckets, caller: str, count: int, now: float) -> None:
+    def _check_room(self, count: int) -> None:
         if self._log.room() < count:
             raise CollectError(429, "busy", "the log is behind; try again", _BUSY)
-        wait = buckets.take(caller, max(1, count), now)
-        if wait:
-            raise CollectError(429, "too_many", "too many events; try again", wait)
 
     async def _read(
         self, door: Door, envelope: dict[str, Any], pieces: list[Piece], others: int, caller: Caller
@@ -211,55 +206,41 @@ class Collector:
         skew = skew_of(envelope.get("sentAt", envelope.get("sent_at")), caller.now)
         taken = _Taken()
         taken.refused[Refusal.BROKEN] += others
-        since = 0
-        for number, piece in enumerate(pieces, 1):
+        since = characters = 0
+        for number, piece in enumerate(pieces):
+            if since >= _EVENTS_A_TURN or characters > _CHARACTERS_A_TURN:
+                since = characters = 0
+                await asyncio.sleep(0)
             made = _events_of(piece, read, door.kind, skew, caller)
             if isinstance(made, Refusal):
                 taken.refused[made] += 1
                 self._observer.count("collector.refused")
                 if len(taken.places) < _TOLD:
-                    taken.places.append({"index": number - 1, "reason": str(made)})
+                    taken.places.append({"index": number, "reason": str(made)})
             else:
                 taken.events += made
                 taken.accepted += 1
-            since += len(piece) if isinstance(piece, str) else 0
-            if number % _EVENTS_A_TURN == 0 or since > _CHARACTERS_A_TURN:
-                since = 0
-                await asyncio.sleep(0)
+            since += 1
+            characters += len(piece) if isinstance(piece, str) else 0
         return taken
 
     async def _write(self, events: list[Event]) -> None:
         """Rule 1."""
         if not events:
             return
-        if self._log.room() < len(events):  # others were faster while this was read
-            raise CollectError(429, "busy", "the log is behind; try again", _BUSY)
+        self._check_room(len(events))  # others may have been faster while this was read
         before = self._log.room()
         for event in events:
             self._log.record(event)
         if before - self._log.room() < len(events):
             raise _not_written()  # the log is closed
-        writing = self._written()
-        done, _ = await asyncio.wait((writing,), timeout=_PATIENCE)
-        if not done:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                written = await self._log.written()
+        except TimeoutError:
+            written = False
+        if not written:
             raise _not_written()
-        writing.result()
-
-    def _written(self) -> asyncio.Task[None]:
-        """A write that begins after now. Whoever comes while one is under way shares the one after it, so that many
-        small batches cost one commit. A task of its own: a client who leaves ends nothing that others wait for."""
-        loop = asyncio.get_running_loop()
-        if self._gathering is None or self._gathering.get_loop() is not loop:
-            previous = self._last if self._last is not None and self._last.get_loop() is loop else None
-            self._gathering = self._last = loop.create_task(self._write_after(previous), name="personalize collector")
-            self._last.add_done_callback(_hear)
-        return self._gathering
-
-    async def _write_after(self, previous: asyncio.Task[None] | None) -> None:
-        if previous is not None:
-            await asyncio.wait((previous,))
-        self._gathering = None
-        await self._log.written()
 
 
 class _Taken:
@@ -309,6 +290,8 @@ def _events_of(piece: Piece, read: Read, kind: str | None, skew: float, caller: 
             raw = read_json(piece)
         except CollectError as error:
             return Refusal.TOO_DEEP if error.code == "too_deep" else Refusal.BROKEN
+    if not caller.trusted and is_of_preview(raw):
+        return Refusal.PREVIEW
     message = read(raw, kind, skew, caller.now)
     return message if isinstance(message, Refusal) else make_events(message, caller)
 
@@ -320,12 +303,15 @@ def _read_capture(raw: Any, kind: str | None, skew: float, now: float) -> Messag
 def refusal(error: CollectError) -> Answer:
     """In the words of each client: Segment's read `code` and `message`, PostHog's `detail`."""
     body = {"success": False, "code": error.code, "message": str(error), "detail": str(error)}
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    if error.retry_after:
-        headers = ((b"retry-after", b"%d" % max(1, -int(-error.retry_after // 1))),)
+    headers = retry_after(error)
     if error.status == 401:
         headers += ((b"www-authenticate", b'Basic realm="write key"'),)
     return Answer(error.status, body, headers)
+
+
+def retry_after(error: CollectError) -> tuple[tuple[bytes, bytes], ...]:
+    """The header that says when to try again, where it is known: in whole seconds, never too early."""
+    return ((b"retry-after", b"%d" % max(1, -int(-error.retry_after // 1))),) if error.retry_after else ()
 
 
 def encoded(answer: Answer) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
@@ -371,9 +357,3 @@ def is_same_origin(request: Request) -> bool:
 
 def _not_written() -> CollectError:
     return CollectError(503, "not_written", "the log can't be written just now; try again", _PATIENCE)
-
-
-def _hear(writing: asyncio.Future[None]) -> None:
-    """Nobody waits any more; an error that nobody takes would be complained about by asyncio."""
-    if not writing.cancelled():
-        writing.exception()

@@ -7,7 +7,7 @@ ecommerce/v2/) where it has them; "Segment Entered" and "Page Viewed" are ours.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ..model import Catalogue, Choice, Draw, Event, FillState, Profile
@@ -46,13 +46,28 @@ def exposure_of(choice: Choice, how: FillState, draw: Draw | None = None, person
     return told
 
 
-def make_page_view(id_: str, path: str, visitor: str, now: float, shown: list[dict[str, Any]]) -> Event:
+def counted(exposures: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The exposures that caps count, each as "slot/experience": a fallback is none, for nobody saw the experience."""
+    return [
+        f"{seen['slot']}/{seen['experience']}"
+        for seen in exposures
+        if seen.get("slot") and seen.get("experience") and seen.get("how") != "fallback"
+    ]
+
+
+def make_page_view(
+    id_: str, path: str, visitor: str, now: float, shown: list[dict[str, Any]], unread: bool = False
+) -> Event:
     """A page was sent, with the exposures on it (see exposure_of), in the page's order: one line of the log for one
     page, since that is what costs. The query string is left out: sites put names, mails and tokens into it.
 
-    `shown` may be shared between events and must not be changed afterwards.
+    `shown` may be shared between events and must not be changed afterwards. `unread`: it was decided by the id alone,
+    since the profile could not be read in time; so what was drawn takes the place of nothing that was drawn before.
     """
-    return Event(id_, "Page Viewed", now, visitor, {"path": path, "shown": shown} if shown else {"path": path})
+    properties: dict[str, Any] = {"path": path, "shown": shown} if shown else {"path": path}
+    if unread and shown:
+        properties["unread"] = True
+    return Event(id_, "Page Viewed", now, visitor, properties)
 
 
 def segment_entered(id_: str, segment: str, visitor: str, now: float) -> Event:

@@ -1,11 +1,18 @@
-"""How many events a caller may send: token buckets. Pure; `now` is an argument."""
+"""How much a caller may send and ask for: token buckets. Pure; `now` is an argument."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from ..errors import CollectError
+
+if TYPE_CHECKING:
+    from ..config.models import Limits
+    from ..model import Visitor
+
+_BURST: Final = 10  # seconds' worth that may come at once
 _MOST: Final = 20_000  # callers remembered at once
 
 
@@ -33,3 +40,32 @@ class Buckets:
         if len(self._known) > self._most:
             self._known.popitem(last=False)
         return wait
+
+
+class Callers:
+    """One bucket for each caller, whichever of the doors for outsiders it comes to: by write key, by the visitor of a
+    signed cookie, else by address. Each `charge` raises CollectError (429) where the tokens are not there."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._servers = Buckets(limits.server, limits.server * _BURST)
+        self._visitors = Buckets(limits.visitor, limits.visitor * _BURST)
+        self._addresses = Buckets(limits.address, limits.address * _BURST)
+
+    def charge_server(self, key: str, tokens: int, now: float) -> None:
+        _charge(self._servers, key, tokens, now)
+
+    def charge_browser(self, visitor: Visitor, address: str, tokens: int, now: float) -> None:
+        """A newcomer can become another one with every request, and who has no id is nobody: their address counts."""
+        if visitor.id is None or visitor.fresh:
+            self.charge_address(address, tokens, now)
+        else:
+            _charge(self._visitors, visitor.id, tokens, now)
+
+    def charge_address(self, address: str, tokens: int, now: float) -> None:
+        _charge(self._addresses, address, tokens, now)
+
+
+def _charge(buckets: Buckets, caller: Hashable, tokens: int, now: float) -> None:
+    wait = buckets.take(caller, max(1, tokens), now)
+    if wait:
+        raise CollectError(429, "too_many", "too much at once; try again", wait)

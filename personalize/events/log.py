@@ -22,7 +22,7 @@ from ..model import Event
 from ..protocols import Fold, Observer, Store
 from .plain import is_plain
 
-_BATCH: Final = 1000  # events in one transaction
+_BATCH: Final = 500  # events in one transaction
 _SLICE: Final = 200  # events folded before other tasks get their turn: about a millisecond
 _POLL: Final = 0.25  # seconds between looks for what other workers wrote
 _FIRST_PAUSE: Final = 0.05  # seconds before the second try; doubled up to _LONGEST_PAUSE
@@ -44,9 +44,10 @@ class Keeper(Protocol):
 
 
 class EventLog:
-    """All methods are called on one event loop. `interval` (seconds) is the least time between two writes, in
-    which events gather, `capacity` how many may wait, `patience` for how many seconds a failing store is tried again
-    before what it refused is dropped. `keeper` keeps what the folds know over a start."""
+    """All methods are called on one event loop. `interval` (seconds) is the least time between two writes, in which
+    events gather, unless somebody waits until they are `written`; `capacity` how many may wait, `patience` for how many
+    seconds a failing store is tried again before what it refused is dropped. `keeper` keeps what the folds know over a
+    start."""
 
     def __init__(
         self,
@@ -68,6 +69,7 @@ class EventLog:
         self._keeper = keeper
         self._restored = keeper is None
         self._queue: deque[Event] = deque()
+        self._handled = 0  # how many events left the queue
         self._seq = 0
         self._open = False
         self._closed = False
@@ -124,10 +126,20 @@ class EventLog:
         await self._write()
         await self._follow()
 
-    async def written(self) -> None:
-        """Returns when everything recorded so far is committed, or was given up; the folds may hear of it later."""
-        self._here()
-        await self._write()
+    async def written(self) -> bool:
+        """Returns when everything recorded so far is committed, or was given up: is all of it in the log? The folds may
+        hear of it later. Nothing is waited for but a write that is under way, and who comes meanwhile shares the next
+        one, so that many small batches cost one commit. A caller who walks away ends nothing that others wait for."""
+        loop = self._here()
+        if not self._queue:
+            return True
+        waiter: asyncio.Future[bool] = loop.create_future()
+        self._waiters.append((self._handled + len(self._queue), waiter))
+        if self._tasks:
+            self._hurried.set()
+        else:
+            await self._write()
+        return await waiter
 
     async def close(self) -> None:
         """Write what was accepted, stop, and close the store. A store that fails is given a few seconds more; what
@@ -137,7 +149,7 @@ class EventLog:
         self._here()
         self._closed = True
         self._close_by = time.monotonic() + _LAST_PATIENCE
-        for event in (self._stopping, self._recorded, self._committed):
+        for event in (self._stopping, self._recorded, self._hurried, self._committed):
             event.set()
         if self._tasks:
             await asyncio.wait(self._tasks)
@@ -175,7 +187,10 @@ class EventLog:
 
     def _bind(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
+        # Up to which event each waits, by `_handled`.
+        self._waiters: deque[tuple[int, asyncio.Future[bool]]] = deque()
         self._recorded = asyncio.Event()
+        self._hurried = asyncio.Event()
         if self._queue:
             self._recorded.set()
         self._committed = asyncio.Event()
@@ -202,8 +217,11 @@ class EventLog:
     async def _next_write(self) -> None:
         await self._recorded.wait()
         # What comes after a quiet time is written at once, so that a visitor's next page knows of it.
-        await _until(self._stopping, self._wrote + self._interval - time.monotonic())
+        pause = self._wrote + self._interval - time.monotonic()
+        if pause > 0 and not self._hurried.is_set():
+            await _until(self._hurried, pause)
         self._recorded.clear()
+        self._hurried.clear()
         self._wrote = time.monotonic()
         await self._write()
 
@@ -218,6 +236,8 @@ class EventLog:
                 stored = await self._append(batch)
                 for _ in batch:
                     self._queue.popleft()
+                self._handled += len(batch)
+                self._tell(stored is not None)
                 if stored is not None:
                     if not await self._fold_own(batch, *stored):
                         self._committed.set()
@@ -244,6 +264,13 @@ class EventLog:
             await _until(self._stopping, pause) if not self._closed else await asyncio.sleep(_FIRST_PAUSE)
             pause = min(2 * pause, _LONGEST_PAUSE)
         return None
+
+    def _tell(self, stored: bool) -> None:
+        """Those who wait, as far as it has come to them; where events were given up, all of them."""
+        while self._waiters and (not stored or self._waiters[0][0] <= self._handled):
+            _, waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(stored)
 
     def _drop(self, n: int, why: str) -> None:
         self._observer.count("events.dropped", n)

@@ -1,6 +1,7 @@
 /* Views, clicks in slots, answers. [data-pz-answer=VALUE] inside a slot answers [data-pz-question]. */
 (function (d, slots) {
   var me = d.currentScript, to = me.src.replace(/p\.js.*/, "v1/b");
+  if (/[?&]personalize_preview=/.test(location.search)) return;
   function send(event, properties) {
     properties.path = location.pathname;
     properties.title = d.title;

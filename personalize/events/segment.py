@@ -23,9 +23,10 @@ from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from ..model import Event
+from ..config.event_names import canonical_name
+from ..model import PREVIEW, Event
 from .clocks import event_time, skew_of
-from .names import NEVER_TOLD, OURS, TRUSTED_ONLY, UNVERIFIED, canonical_name, canonical_properties
+from .names import NEVER_TOLD, OURS, TRUSTED_ONLY, UNVERIFIED, canonical_properties
 from .orders import signed_order
 from .tidy import tidy, tidy_id, tidy_text
 
@@ -52,6 +53,7 @@ class Refusal(StrEnum):
     NO_NAME = "a track without the event's name"
     NOBODY = "neither userId nor anonymousId"
     RESERVED = "a name that only the middleware uses"
+    PREVIEW = "told by a page that was a preview"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def read_message(raw: Any, kind: str | None, skew: float, now: float) -> Message
         time=raw.get("originalTimestamp", raw.get("timestamp")),
         skew=skew_of(raw["sentAt"], now) if "sentAt" in raw else skew,
         traits=traits if isinstance(traits, dict) else None,
-        other_id=tidy_id(raw.get("groupId") if kind == "group" else raw.get("previousId", raw.get("from"))),
+        other_id=_other_id(raw, kind) if kind in ("group", "alias") else "",
         path=path_of(page) if isinstance(page, dict) else "",
         provenance=_mapping(context.get("provenance")) or None,
     )
@@ -167,6 +169,8 @@ def _visitor(message: Message, caller: Caller) -> str:
 
 def _ids(message: Message, visitor: str) -> dict[str, str]:
     """The ids that were told besides the visitor's. From a browser they are claims, which `$via` tells."""
+    if not message.anonymous_id and visitor == f"u:{message.user_id}" and message.kind != "alias":
+        return {}  # as servers mostly tell it
     told = {"user_id": message.user_id, "anonymous_id": message.anonymous_id}
     if message.kind == "alias":
         told["previous_id"] = message.other_id
@@ -231,6 +235,19 @@ def path_of(page: Mapping[str, Any]) -> str:
         except ValueError:
             return ""
     return ""
+
+
+def _other_id(raw: Mapping[str, Any], kind: str) -> str:
+    return tidy_id(raw.get("groupId") if kind == "group" else raw.get("previousId", raw.get("from")))
+
+
+def is_of_preview(raw: Any) -> bool:
+    """Whether a message was told by a page whose address holds a preview's token: what was done there, nobody did."""
+    if not isinstance(raw, dict):
+        return False
+    places = (_mapping(raw.get("properties")), _mapping(_mapping(raw.get("context")).get("page")))
+    told = (place.get(key) for place in places for key in ("url", "search", "page_location"))
+    return any(isinstance(text, str) and f"{PREVIEW}=" in text for text in told)
 
 
 def _name(value: object) -> str:

@@ -35,7 +35,13 @@ def tidy(value: Any, depth: int = _DEPTH) -> Any:
     if kind is dict:
         items = value.items() if len(value) <= _MOST_KEYS else list(value.items())[:_MOST_KEYS]
         depth -= 1
-        return {tidy_text(key)[:_LONGEST_KEY]: tidy(inner, depth) for key, inner in items}
+        # Texts in ASCII are most of all there is: no call for them halves what an event costs here.
+        return {
+            key if len(key) <= _LONGEST_KEY and key.isascii() and "\0" not in key else tidy_text(key)[:_LONGEST_KEY]: (
+                inner if inner.__class__ is str and inner.isascii() and "\0" not in inner else tidy(inner, depth)
+            )
+            for key, inner in items
+        }
     if kind is list:
         return [tidy(inner, depth - 1) for inner in value[:_MOST_ELEMENTS]]
     return None

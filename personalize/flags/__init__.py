@@ -30,6 +30,9 @@ def import_flags(tool: str, text: str) -> Draft:
     if not isinstance(export, Mapping):
         raise ValueError("an export is a JSON object")
     try:
-        return _READERS[tool](export)
+        draft = _READERS[tool](export)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"this is not shaped as {tool} exports flags: {error!r}") from error
+    if draft.misshapen and not draft.slots:
+        raise ValueError(f"this is not shaped as {tool} exports flags: {draft.misshapen[0]}")
+    return draft

@@ -5,8 +5,10 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ..conditions import compile_rule
@@ -27,10 +29,23 @@ class Draft:
     slots: dict[str, dict[str, Any]] = field(default_factory=dict)
     segments: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    ours: set[str] = field(default_factory=set)  # facts that are asked in place of the site's attributes
+    misshapen: list[str] = field(default_factory=list)  # what was wrong with flags that could not be read
     attributes: set[str] = field(default_factory=set)  # asked for as custom.* facts
 
     def note(self, where: str, what: str) -> None:
         self.notes.append(f"{where}: {what}")
+
+    @contextmanager
+    def carrying(self, key: Any) -> Iterator[None]:
+        """Around what reads one flag: one that is not shaped as flags are takes no other with it."""
+        before = list(self.slots)
+        try:
+            yield
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            self.slots = {name: slot for name, slot in self.slots.items() if name in before}
+            self.misshapen.append(repr(error))
+            self.note(str(key), f"not carried: this is not shaped as a flag: {error!r}")
 
     def slot(self, key: str, default: Any) -> tuple[str, dict[str, Any]]:
         """A new slot for a flag, on every page; its experiences are still to come."""
@@ -68,6 +83,8 @@ class Draft:
                 continue
             if name.startswith("custom."):
                 self.attributes.add(attribute)
+            else:
+                self.ours.add(name)
             return {name: operand}
         raise NotCarriedError(f"the condition on {attribute} ({problem})")
 
@@ -85,7 +102,18 @@ class Draft:
         if self.attributes:
             names = ", ".join(sorted(self.attributes))
             told.append(f'pass these in scope["personalize.attributes"]: {names}')
+        if self.ours:
+            told.append(f"asked of the request itself, not of the site: {', '.join(sorted(self.ours))}")
         return [*told, *dict.fromkeys(self.notes)]
+
+
+def moment(text: str, *, up: bool = False) -> str:
+    """A time of day as a schedule has it: its minute, or with `up` the next one where seconds are told."""
+    when = datetime.fromisoformat(text)
+    when = when.astimezone(UTC) if when.tzinfo else when
+    if up and (when.second or when.microsecond):
+        when += timedelta(minutes=1)
+    return f"{when:%Y-%m-%d %H:%M}"
 
 
 # Attributes that mean what our facts mean, in the same words.

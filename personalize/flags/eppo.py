@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from .draft import BELOW, EVERYONE, Draft, NotCarriedError, both, plain_name, rolled_out
+from .draft import BELOW, EVERYONE, Draft, NotCarriedError, both, moment, plain_name, rolled_out
 
 Raw = Mapping[str, Any]
 _LEAST = 1e-9
@@ -15,6 +15,9 @@ _LEAST = 1e-9
 
 def from_eppo(export: Raw) -> Draft:
     """Flags, allocations, rules and splits as slots, experiences, conditions and experiments."""
+    wired = export.get("config")
+    if isinstance(wired, Mapping) and isinstance(wired.get("response"), str):  # as one client hands it to another
+        export = json.loads(wired["response"])
     flags = export.get("flags")
     if not isinstance(flags, Mapping):
         raise ValueError('an Eppo configuration has "flags"')
@@ -23,17 +26,26 @@ def from_eppo(export: Raw) -> Draft:
     draft = Draft()
     draft.note("all", "Eppo hashes otherwise: every visitor of an experiment is drawn anew")
     for key, flag in flags.items():
-        _flag(draft, key, flag)
+        with draft.carrying(key):
+            _flag(draft, key, flag, _bandits(export, key))
     return draft
 
 
-def _flag(draft: Draft, key: str, flag: Raw) -> None:
+def _bandits(export: Raw, key: str) -> set[str]:
+    """The variations of a flag in whose place a bandit chooses."""
+    told = [each for variations in (export.get("bandits") or {}).values() for each in variations]
+    return {each["variationKey"] for each in told if each["flagKey"] == key}
+
+
+def _flag(draft: Draft, key: str, flag: Raw, bandits: set[str]) -> None:
     _, slot = draft.slot(key, "page")
     variations = flag["variations"]
     total = flag.get("totalShards") or 10_000
     for allocation in flag.get("allocations") or ():
         where = f"{key}, allocation {allocation['key']}"
         try:
+            if any(split["variationKey"] in bandits for split in allocation.get("splits") or ()):
+                raise NotCarriedError("a contextual bandit: what it learned stays there")
             experience = _experience(draft, where, key, allocation, variations, total)
         except NotCarriedError as left:
             draft.note(where, f"not carried: {left}")
@@ -60,11 +72,13 @@ def _experience(
     ]
     asked: Any = EVERYONE if not rules or EVERYONE in rules else rules[0] if len(rules) == 1 else {"any": rules}
     told: dict[str, Any] = {} if asked == EVERYONE else {"when": asked}
-    schedule = {word: _moment(allocation[at]) for word, at in _MOMENTS if allocation.get(at)}
+    schedule = {word: moment(allocation[at], up=word == "from") for word, at in _MOMENTS if allocation.get(at)}
     told |= {"schedule": schedule} if schedule else {}
     shares: dict[str, float] = {}
     for split in allocation.get("splits") or ():
         name = split["variationKey"]
+        if name not in variations:
+            raise NotCarriedError(f"the variation {name}, which the flag does not have")
         shares[name] = shares.get(name, 0.0) + _share(split.get("shards") or (), total)
         if split.get("shards") is None or not split["shards"]:
             break  # it takes everybody: what stands below it is never asked
@@ -97,11 +111,6 @@ def _share(shards: Sequence[Raw], total: int) -> float:
 
 
 _MOMENTS = (("from", "startAt"), ("until", "endAt"))
-
-
-def _moment(text: str) -> str:
-    when = datetime.fromisoformat(text)
-    return f"{(when.astimezone(UTC) if when.tzinfo else when):%Y-%m-%d %H:%M}"
 
 
 # --- conditions ----------------------------------------------------------------------------------------

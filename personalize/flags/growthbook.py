@@ -22,7 +22,8 @@ def from_growthbook(export: Raw) -> Draft:
     if features:
         draft.note("all", "variants stay only for visitors whose id here is the one that was hashed there")
     for key, feature in features.items():
-        _feature(draft, key, feature, features, export.get("savedGroups") or {})
+        with draft.carrying(key):
+            _feature(draft, key, feature, features, export.get("savedGroups") or {})
     _drop_unfounded(draft)
     for each in export.get("experiments") or ():
         draft.note(each.get("key") or "an experiment", "experiments bound to URLs (visual, redirect) are not carried")
@@ -32,6 +33,8 @@ def from_growthbook(export: Raw) -> Draft:
 def _features(export: Raw) -> Mapping[str, Raw]:
     """By key: the payload's own, or what the REST API lists, with the production environment's definition."""
     features = export.get("features")
+    if not features and export.get("encryptedFeatures"):
+        raise ValueError("its features are encrypted: take the payload of a connection without encryption")
     if isinstance(features, Mapping):
         return features
     if not isinstance(features, list):
@@ -81,6 +84,8 @@ def _experience(
     when = {} if condition == EVERYONE else {"when": condition}
     if (rule.get("hashAttribute") or "id") != "id":
         draft.note(where, f"hashed by our visitor id, not by {rule['hashAttribute']}: variants are drawn anew")
+    if (rule.get("hashVersion") or 1) not in (1, 2):
+        raise NotCarriedError(f"version {rule['hashVersion']} of the hash")
     if rule.get("fallbackAttribute"):
         draft.note(where, "fallbackAttribute is left out: every visitor has an id here, or is in no experiment")
     if "force" in rule:

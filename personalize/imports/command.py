@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..terminal import progress
+
 if TYPE_CHECKING:
     from ..config import Config
     from ..model import Party
@@ -22,7 +24,7 @@ CONFIG = click.option(
 )  # fmt: skip
 
 
-@click.command("import")
+@click.command("import", short_help="Add the events of a file to the log.")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @CONFIG
 @click.option("--event", default="", help='The event of rows that name none, such as "Order Completed".')
@@ -33,19 +35,14 @@ CONFIG = click.option(
 def import_events(file: Path, config_file: Path, event: str, party: Party, source: str, encoding: str) -> None:
     """Add the events of FILE (.csv, .tsv or JSON lines) to the log. Each row that is not taken is told with its line,
     and the exit status is then 1. Importing a file again adds nothing; an import that was cut off goes on."""
-    from ..config import load_config, render
-    from ..errors import ConfigError, StoreError
+    from ..config import load_config
     from .told import Told
 
-    try:
-        config = load_config(config_file, products=False)
-    except ConfigError as error:
-        render(error.problems, "text", config_file, None)
-        sys.exit(1)
+    config = load_config(config_file, products=False)
     told = Told(config.timezone, time.time(), event, party, source or file.stem)
     try:
         outcome = asyncio.run(_import(config, file, file.stat().st_size, told, encoding))
-    except (StoreError, OSError, LookupError) as error:
+    except LookupError as error:
         raise click.ClickException(str(error))
     click.echo(
         f"{outcome.new:,} new, {outcome.known:,} already known, {outcome.refused:,} refused"
@@ -56,8 +53,7 @@ def import_events(file: Path, config_file: Path, event: str, party: Party, sourc
 
 
 async def _import(config: Config, file: Path, size: int, told: Told, encoding: str) -> Outcome:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 
     from ..stores import open_store
     from .run import import_file
@@ -66,7 +62,7 @@ async def _import(config: Config, file: Path, size: int, told: Told, encoding: s
     await store.open()
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     try:
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        with progress(*columns) as bar:
             task = bar.add_task(file.name, total=size)
 
             def refuse(line: int, why: str) -> None:

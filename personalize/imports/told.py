@@ -22,7 +22,8 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from ..events.names import canonical_name, canonical_properties
+from ..config.event_names import canonical_name
+from ..events.names import canonical_properties
 from ..events.tidy import tidy, tidy_id, tidy_text
 from ..model import ERASED, WITHDRAWN, Event, Party
 from ..profiles import external_id

@@ -88,8 +88,8 @@ class _Answer:
             query.get("lang", [""])[0], request.headers.get(b"accept-language", b"").decode("latin-1")
         )
         self.done = query.get("done", [""])[0]
-        # Forms post below the page's own address, wherever the site is mounted.
-        self.home = request.path[: request.path.rindex("/me") + len("/me")]
+        # From this address to the page's own: a proxy in front may know the site by a path that is not told here.
+        self.home = "../" * request.path[request.path.rindex("/me") + len("/me") :].count("/") + "me"
         if self.visitor.forged and self.id is None:
             engine.observer.count("visitors.forged")
             engine.observer.changed("id cookie", "forged", "a signature did not verify; nothing is shown to it")

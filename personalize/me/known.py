@@ -82,7 +82,7 @@ def as_download(
         "profile": {
             **told,
             "provenance": {name: asdict(p) for name, p in profile.provenance.items()},
-            "draws": {key: asdict(draw) for key, draw in profile.draws.items()},
+            "draws": {id_: {k: asdict(d) for k, d in draws.items()} for id_, draws in profile.draws.items()},
         },
         "segments": list(segments),
         "events": [
@@ -92,7 +92,7 @@ def as_download(
     }
 
 
-_LEFT_OUT: Final = frozenset({"visitor", "version", "provenance", "draws", "erased"})
+_LEFT_OUT: Final = frozenset({"visitor", "version", "provenance", "before", "draws", "erased"})
 
 
 def written(time: float) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from ..terminal import console, progress
 
 if TYPE_CHECKING:
     from ..bandits import BanditSpec
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from . import Payoff
 
 
-@click.command()
+@click.command(short_help="Tell what a bandit learned and earned, from the log.")
 @click.argument("file", type=click.Path(path_type=Path), default="personalize.yaml")
 @click.argument("key", metavar="[KEY]", default="")
 @click.option(
@@ -36,41 +37,25 @@ def bandit(file: Path, key: str, policies: tuple[str, ...], as_json: bool, svg: 
     earned a visitor, by three off-policy estimates from the logged probabilities: IPS, SNIPS and DR (doubly robust).
     Where the effective sample is small, or probabilities are missing, nothing is concluded.
     """
-    from ..errors import StoreError
+    from ..config import load_config
     from .picture import picture
     from .tables import as_json as to_json
     from .tables import learned_table, policies_table
 
-    config = _config(file)
+    config = load_config(file, products=False)
     spec = _spec(config, key)
     judged = {text: _policy(spec, text) for text in policies}
-    try:
-        payoff = asyncio.run(_read(config, spec, judged))
-    except StoreError as error:
-        raise click.ClickException(str(error))
+    payoff = asyncio.run(_read(config, spec, judged))
     if svg is not None:
         svg.write_text(picture(payoff), encoding="utf-8")
     if as_json:
         click.echo(json.dumps(to_json(payoff), indent=2, ensure_ascii=False))
         return
-    from rich.console import Console
-
-    console = Console(width=None if sys.stdout.isatty() else 300, highlight=False, markup=False)
-    console.print(learned_table(payoff) if payoff.moments else f"{spec.key}: nobody was drawn yet")
-    console.print(policies_table(payoff))
+    screen = console(markup=False)
+    screen.print(learned_table(payoff) if payoff.moments else f"{spec.key}: nobody was drawn yet")
+    screen.print(policies_table(payoff))
     for note in payoff.notes():
-        console.print(f"note: {note}")
-
-
-def _config(file: Path) -> Config:
-    from ..config import load_config, render
-    from ..errors import ConfigError
-
-    try:
-        return load_config(file, products=False)
-    except ConfigError as error:
-        render(error.problems, "text", file, None)
-        sys.exit(1)
+        screen.print(f"note: {note}")
 
 
 def _spec(config: Config, key: str) -> BanditSpec:
@@ -96,17 +81,14 @@ def _policy(spec: BanditSpec, text: str) -> Policy:
 
 
 async def _read(config: Config, spec: BanditSpec, policies: dict[str, Policy]) -> Payoff:
-    from rich.console import Console
-    from rich.progress import Progress
-
     from ..stores import open_store
     from . import read
 
     store = open_store(config.store, config.base)
     await store.open()
     try:
-        with Progress(console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task("reading the log", total=await store.last())
-            return await read(store, spec, policies, lambda seq: progress.update(task, completed=seq))
+        with progress() as bar:
+            task = bar.add_task("reading the log", total=await store.last())
+            return await read(store, spec, policies, lambda seq: bar.update(task, completed=seq))
     finally:
         await store.close()

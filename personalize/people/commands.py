@@ -14,7 +14,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from ..terminal import CommandObserver, progress
+
 if TYPE_CHECKING:
+    from ..protocols import Store
     from .members import Member
     from .resolved import Resolved
 
@@ -34,8 +37,6 @@ def export() -> None:
 @click.option("--trait", "traits", multiple=True, help="A trait to export too, such as email. May be repeated.")
 def export_segment(name: str, file: Path, style: str, output: Path | None, traits: tuple[str, ...]) -> None:
     """Write who is in segment NAME now, a person a line. Left out: who withdrew consent, and browsers with Sec-GPC."""
-    from ..errors import StoreError
-
     count = 0
     target = output.open("w", newline="", encoding="utf-8") if output else sys.stdout
     try:
@@ -47,15 +48,13 @@ def export_segment(name: str, file: Path, style: str, output: Path | None, trait
             write(member.row(traits))
 
         asyncio.run(_export(name, file, take))
-    except StoreError as error:
-        raise click.ClickException(str(error))
     finally:
         if output:
             target.close()
     click.echo(f"{count:,} in segment {name}", err=True)
 
 
-@click.command()
+@click.command(short_help="Tell which visitors are known users; undo or make a link.")
 @FILE
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--unlink", metavar="ID", help='Take an id, such as "loyalty:12", out of its person, from now on.')
@@ -63,12 +62,7 @@ def export_segment(name: str, file: Path, style: str, output: Path | None, trait
 def identity(file: Path, as_json: bool, unlink: str | None, merge: tuple[str, str] | None) -> None:
     """Tell how many visitors are known to be one of the site's users, and which links were refused; undo a link, or
     make one."""
-    from ..errors import StoreError
-
-    try:
-        found = asyncio.run(_identity(file, unlink, merge))
-    except StoreError as error:
-        raise click.ClickException(str(error))
+    found = asyncio.run(_identity(file, unlink, merge))
     if as_json:
         told = {**asdict(found), "share": round(found.share, 4)}
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
@@ -76,7 +70,8 @@ def identity(file: Path, as_json: bool, unlink: str | None, merge: tuple[str, st
     click.echo(
         f"{found.visitors:,} visitors, {found.resolved:,} ({found.share:.1%}) of them resolved to {found.users:,} users"
     )
-    click.echo(f"{found.refused:,} links refused, since they would have made one person of two users")
+    links = "1 link" if found.refused == 1 else f"{found.refused:,} links"
+    click.echo(f"{links} refused, which would have made one person of two users")
     for conflict in found.conflicts:
         click.echo(
             f"  event {conflict.seq}: {conflict.one} and {conflict.other} belong to {' and '.join(conflict.users)}"
@@ -84,25 +79,23 @@ def identity(file: Path, as_json: bool, unlink: str | None, merge: tuple[str, st
 
 
 async def _export(name: str, file: Path, take: Callable[[Member], None]) -> None:
-    from rich.console import Console
-    from rich.progress import Progress
-
+    from ..config import load_config
     from ..engine import Engine
     from ..history import History
-    from ..observe import LogObserver
     from .members import members
 
-    config, observer = _config(file), LogObserver()
+    config, observer = load_config(file), CommandObserver()
     if name not in config.segments:
-        raise click.BadParameter(f'there is no segment "{name}"; there are: {", ".join(config.segments) or "none"}')
+        there = ", ".join(config.segments) or "none"
+        raise click.BadParameter(f'there is no segment "{name}"; there are: {there}', param_hint="NAME")
     history = History.at(config.store, config.base, config.products, observer)
     engine = Engine(config, history, ("export" * 8,), observer, new_id=str)
     await history.store.open()
     try:
-        with Progress(console=Console(stderr=True), transient=True) as bar:
+        with progress() as bar:
             task = bar.add_task("people", total=None)
-            progress = lambda done, of: bar.update(task, completed=done, total=of)
-            async for member in members(engine, name, time.time(), progress):
+            told = lambda done, of: bar.update(task, completed=done, total=of)
+            async for member in members(engine, name, time.time(), told):
                 take(member)
     finally:
         await history.store.close()
@@ -111,16 +104,20 @@ async def _export(name: str, file: Path, take: Callable[[Member], None]) -> None
 async def _identity(file: Path, unlink: str | None, merge: tuple[str, str] | None) -> Resolved:
     import uuid
 
+    from ..config import load_config
     from ..model import Event
     from ..stores import open_store
     from .resolved import resolve
 
-    config = _config(file)
+    config = load_config(file)
     store = open_store(config.store, config.base)
     await store.open()
     try:
         events = []
+        if unlink or merge:
+            await _known(store, unlink, merge)
         if unlink:
+            unlink = _as_kept(unlink)
             properties: dict[str, Any] = {"$via": "operator", "id": unlink}
             events.append(Event(uuid.uuid4().hex, "Identity Unlinked", time.time(), unlink, properties))
         if merge:
@@ -134,15 +131,27 @@ async def _identity(file: Path, unlink: str | None, merge: tuple[str, str] | Non
         await store.close()
 
 
-def _config(file: Path) -> Any:
-    from ..config import load_config, render
-    from ..errors import ConfigError
+def _as_kept(id_: str) -> str:
+    """An id as the log has it: of an e-mail address, the hash."""
+    from ..profiles import external_id
 
-    try:
-        return load_config(file)
-    except ConfigError as error:
-        render(error.problems, "text", file, None)
-        sys.exit(1)
+    kind, colon, value = id_.partition(":")
+    return external_id(kind, value) if colon else id_
+
+
+async def _known(store: Store, unlink: str | None, merge: tuple[str, str] | None) -> None:
+    """Raises click.BadParameter for an id that the log never told of: it was misspelt."""
+    from ..profiles import Identity
+    from .everybody import everybody
+
+    identity = Identity()
+    there = {*await everybody(store, identity), *identity.resolved()}
+    asked = [("--unlink", unlink)] if unlink else []
+    asked += [("--merge", f"u:{user.removeprefix('u:')}") for user in merge or ()]
+    for option, name in asked:
+        id_ = _as_kept(name)
+        if id_ not in there and identity.person(id_) == id_:
+            raise click.BadParameter(f'the log knows no "{name}"', param_hint=option)
 
 
 def _writer(style: str, target: IO[str]) -> Callable[[dict[str, Any]], None]:

@@ -59,7 +59,8 @@ async def members(
     # Lists know people by all their ids, as this log has them.
     engine.history.profiles = profiles
     await engine.history.lists.refresh()
-    people = {identity.person(id_): id_ for id_ in ids}
+    # Whoever signed out is found by the user's id alone: the browser is a stranger's by now.
+    people = {identity.person(id_): id_ for id_ in (*ids, *identity.named())}
     for number, (person, id_) in enumerate(people.items()):
         timelines = identity.members(person)
         profile = await profiles.load(id_)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from .behaviours import behaviour_holds
 from .facts import PROFILE_FACTS
-from .fold import apply_event
-from .identity import Conflict, Identity
+from .fold import apply_before, apply_event
+from .identity import Conflict, Identity, Member, before_sign_out
 from .ids import external_id
 from .just_shown import with_just_shown
-from .people import KnownPeople, People, Person
+from .people import KnownPeople, People, Person, alone
 from .profiles import Profiles
 from .provenance import first_party
 
@@ -17,10 +17,14 @@ __all__ = [
     "Conflict",
     "Identity",
     "KnownPeople",
+    "Member",
     "People",
     "Person",
     "Profiles",
+    "alone",
+    "apply_before",
     "apply_event",
+    "before_sign_out",
     "behaviour_holds",
     "external_id",
     "first_party",

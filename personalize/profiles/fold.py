@@ -23,7 +23,7 @@ from .visits import be_active
 # Experiments (or "experiment/part") with what was drawn, bandits' draws, and the keys of the exposures that were seen.
 _Exposures = tuple[tuple[tuple[str, str], ...], tuple[tuple[str, Draw], ...], tuple[str, ...]]
 
-FORM: Final = 2  # another number where the same events now make another profile
+FORM: Final = 3  # another number where the same events now make another profile
 
 # What one visitor may take up. Beyond it the oldest goes.
 _VIEWS: Final = 200
@@ -38,7 +38,8 @@ _EXPOSURES: Final = 200
 TIMES_OF_AN_EXPOSURE: Final = 50
 _HAPPENED: Final = 200
 _REMEMBERED: Final = 200
-_ASSIGNMENTS: Final = 200
+_ASSIGNMENTS: Final = 200  # of each id
+_BROWSERS: Final = 50  # ids that were shown an experiment
 
 # Said about a visitor, not done by one: no sign that somebody is there.
 _NO_ACTIVITY: Final = frozenset({"User Identified", "Segment Entered", WITHDRAWN})
@@ -64,6 +65,15 @@ def apply_event(profile: Profile, event: Event, products: Catalogue) -> None:
     special = _FOLDS.get(event.name)
     if special is not None:
         special(profile, event, products)
+
+
+def apply_before(profile: Profile, event: Event) -> None:
+    """Fold in what one of the person's browsers was shown before it was signed out: the browser keeps its variants, and
+    nothing else is taken over."""
+    if event.name == ERASED:
+        profile.before.pop(event.visitor, None)
+    elif assigned := _read_exposures(event.exposures)[0]:
+        _assign(profile.before, event, assigned)
 
 
 # --- views --------------------------------------------------------------------------------------------
@@ -180,11 +190,13 @@ def _shown(profile: Profile, event: Event, products: Catalogue) -> None:
     elif (read := shown.known) is None:
         read = shown.known = _read_exposures(event.exposures)
     assigned, drawn, keys = read
-    for experiment, variant in assigned:
-        _put(profile.assignments, experiment, variant, _ASSIGNMENTS)
-    for experiment, draw in drawn:
-        if follows(draw, profile.draws.get(experiment)):
-            _put(profile.draws, experiment, draw, _ASSIGNMENTS)
+    if assigned:
+        _assign(profile.assignments, event, assigned)
+    if drawn:
+        draws = _of_browser(profile.draws, event.visitor)
+        for experiment, draw in drawn:
+            if follows(draw, draws.get(experiment)):
+                _put(draws, experiment, draw, _ASSIGNMENTS)
     time, exposures = event.time, profile.exposures
     for key in keys:
         times = exposures.pop(key, None)
@@ -200,6 +212,24 @@ def _shown(profile: Profile, event: Event, products: Catalogue) -> None:
         exposures[key] = times  # the newest key
     while len(exposures) > _EXPOSURES:
         del exposures[next(iter(exposures))]
+
+
+def _assign(assignments: dict[str, dict[str, str]], event: Event, assigned: Sequence[tuple[str, str]]) -> None:
+    """What was drawn without knowing what was drawn before (`unread`) does not take its place."""
+    kept = _of_browser(assignments, event.visitor)
+    unread = event.properties.get("unread") is True
+    for experiment, variant in assigned:
+        if not unread or experiment not in kept:
+            _put(kept, experiment, variant, _ASSIGNMENTS)
+
+
+def _of_browser(kept: dict[str, dict[str, Any]], browser: str) -> dict[str, Any]:
+    """An id keeps its place: what was seen first in any browser goes before what others saw."""
+    found = kept.get(browser)
+    if found is None:
+        found = {}
+        _put(kept, browser, found, _BROWSERS)
+    return found
 
 
 def _read_exposures(exposures: Sequence[Mapping[str, Any]]) -> _Exposures:

@@ -12,13 +12,16 @@ Rule 3  Signing out cuts a browser's timeline: what came before stays with the p
         Signing in as another user does the same first.
 Rule 4  What was joined can be undone: "Identity Unlinked" takes an id out of its person, with every link through it.
         "Identity Merged" is an operator's word that two users are one, and may join them.
-Rule 5  A person has at most 500 ids. A link beyond that is refused: such an id is shared by many.
+Rule 5  A link is of the moment that its event tells: one that arrives after the sign-out, and happened before it, is a
+        link of the part that ended there. So what a server's client sends late signs nobody in again.
+Rule 6  A person has at most 500 ids. A link beyond that is refused: such an id is shared by many.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,15 +32,24 @@ _NOBODY: Final[frozenset[str]] = frozenset()
 _MOST_CONFLICTS: Final = 1000  # the newest are kept
 _MOST_IDS: Final = 500  # of one person; who has more is no person, but an id that many share
 _MOST_NODES: Final = 10_000  # the same, with each part of a timeline
+_LOOKED_BACK: Final = 16  # sign-outs: a browser that many share is not read from its beginning after each of them
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A part of one id's timeline: its events with `after` < seq <= `upto`."""
+    """A part of one id's timeline: its events with `after` < seq <= `upto`. What a browser was shown from `since` on
+    still decides which variants it is shown."""
 
     id: str
     after: int = 0
     upto: float = float("inf")
+    since: int = 0
+
+
+def before_sign_out(members: Iterable[Member]) -> list[Member]:
+    """What the browsers that are still the person's did before they were signed out."""
+    live = (member for member in members if member.upto == float("inf"))
+    return [Member(member.id, member.since, member.after) for member in live if member.since < member.after]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,7 @@ class Identity:
         self._user: dict[str, str] = {}  # person -> the user among its nodes
         self._links: dict[str, dict[str, None]] = {}  # node -> the nodes it was told to be one with
         self._cuts: dict[str, list[int]] = {}  # id -> seqs at which its timeline was cut
+        self._cut_times: dict[str, list[float]] = {}  # the same, when it happened; never falling
         self._apart: set[str] = set()  # ids that an operator took out: linked no more
         self.refused = 0
         self.conflicts: deque[Conflict] = deque(maxlen=_MOST_CONFLICTS)
@@ -69,6 +82,11 @@ class Identity:
     def person(self, id_: str) -> str:
         """The person that an id stands for now; of one never linked, the id itself."""
         node = self._node(id_)
+        return self._person.get(node, node)
+
+    def person_of(self, event: Event) -> str:
+        """Whose a stored event is, as far as is known now: before a sign-out the browser may have been another's."""
+        node = _numbered(event.visitor, bisect_left(self._cuts.get(event.visitor, ()), event.seq))
         return self._person.get(node, node)
 
     def user(self, id_: str) -> str | None:
@@ -86,6 +104,10 @@ class Identity:
                 if not node.startswith("u:"):
                     yield node.partition(CUT)[0]
 
+    def named(self) -> Iterator[str]:
+        """Every user who is known by some other id, also where nothing was done under the user's own."""
+        return iter(self._user)
+
     @property
     def users(self) -> int:
         """How many users are known to be behind some other id."""
@@ -94,14 +116,14 @@ class Identity:
     # --- rows ------------------------------------------------------------------------------------------
 
     def rows(self) -> dict[str, list[Any]]:
-        """All that is known, as values that JSON can say: of an id ("i:...") its cuts, whether it was taken apart, and
-        the person of each of its nodes; of a person ("p:...") its nodes, and their links."""
+        """All that is known, as values that JSON can say: of an id ("i:...") its cuts, whether it was taken apart, the
+        person of each of its nodes, and when it was cut; of a person ("p:...") its nodes, and their links."""
         ids = dict.fromkeys([*self._cuts, *self._apart, *(node.partition(CUT)[0] for node in self._person)])
         rows: dict[str, list[Any]] = {}
         for id_ in ids:
             cuts = self._cuts.get(id_, [])
             persons = [self._person.get(_numbered(id_, number), "") for number in range(len(cuts) + 1)]
-            rows[f"i:{id_}"] = [cuts, id_ in self._apart, persons]
+            rows[f"i:{id_}"] = [cuts, id_ in self._apart, persons, self._cut_times.get(id_, [])]
         for person, nodes in self._nodes.items():
             links = [[node, *self._links[node]] for node in nodes if node in self._links]
             rows[f"p:{person}"] = [nodes, links]
@@ -112,9 +134,10 @@ class Identity:
         for key, row in rows.items():
             name = key[2:]
             if key.startswith("i:"):
-                cuts, apart, persons = row
+                cuts, apart, persons, *times = row
                 if cuts:
                     self._cuts[name] = list(cuts)
+                    self._cut_times[name] = list(times[0]) if times else [0.0] * len(cuts)
                 if apart:
                     self._apart.add(name)
                 self._person.update((_numbered(name, n), person) for n, person in enumerate(persons) if person)
@@ -133,7 +156,7 @@ class Identity:
             return _NOBODY
         changed: set[str] = set()
         if event.name == SIGNED_OUT and not event.visitor.startswith("u:"):
-            self._cut(event.visitor, event.seq, changed)
+            self._cut(event.visitor, event.seq, event.time, changed)
         elif event.name == ERASED:
             self._take_out(self._node(event.visitor), changed)
         elif is_trusted(event):
@@ -147,19 +170,23 @@ class Identity:
     def _link(self, event: Event, id_: str, changed: set[str]) -> None:
         if {event.visitor, id_} & self._apart:
             return
-        one, other = self.person(event.visitor), self.person(id_)
+        ends = self._node_at(event.visitor, event.time), self._node_at(id_, event.time)
+        one, other = (self._person.get(node, node) for node in ends)
         users = (self._user_of(one), self._user_of(other))
         if one != other and self._too_many(one, other):
             self._refuse(event, id_, users)
             return
         if one != other and users[0] and users[1] and event.name != MERGED:
             device = next((i for i in (event.visitor, id_) if is_device(i)), None)
-            if device is None or not any(i.startswith("u:") for i in (event.visitor, id_)):
+            past = device is not None and self._node(device) not in ends
+            if past and device is not None and self.user(device) in (event.visitor, id_):
+                return  # known already: two events of one login that came in the wrong order
+            if device is None or past or not any(i.startswith("u:") for i in (event.visitor, id_)):
                 self._refuse(event, id_, users)
                 return
-            self._cut(device, event.seq - 1, changed)  # another user signs in at the same browser
-            one, other = self.person(event.visitor), self.person(id_)
-        ends = self._node(event.visitor), self._node(id_)
+            self._cut(device, event.seq - 1, event.time, changed)  # another user signs in at the same browser
+            ends = self._node(event.visitor), self._node(id_)
+            one, other = (self._person.get(node, node) for node in ends)
         for node, far in (ends, ends[::-1]):
             self._links.setdefault(node, {})[far] = None
         if one != other:
@@ -177,13 +204,15 @@ class Identity:
         self._user.pop(other, None)
         self._settle([*self._nodes.pop(one, [one]), *self._nodes.pop(other, [other])], changed)
 
-    def _cut(self, id_: str, seq: int, changed: set[str]) -> None:
+    def _cut(self, id_: str, seq: int, time: float, changed: set[str]) -> None:
         changed |= {self.person(id_)}
-        cuts = self._cuts.setdefault(id_, [])
+        cuts, times = self._cuts.setdefault(id_, []), self._cut_times.setdefault(id_, [])
+        time = max(time, times[-1]) if times else time
         if cuts and not {_numbered(id_, len(cuts)), _numbered(id_, len(cuts) - 1)} & self._person.keys():
-            cuts[-1] = seq  # parts that are nobody's may be one: who signs out all day long takes no room
+            cuts[-1], times[-1] = seq, time  # parts that are nobody's may be one: who signs out all day takes no room
         else:
             cuts.append(seq)
+            times.append(time)
         changed |= {self.person(id_)}
 
     def _unlink(self, id_: str, changed: set[str]) -> None:
@@ -242,12 +271,18 @@ class Identity:
         cuts = self._cuts.get(id_)
         return id_ if cuts is None else _numbered(id_, len(cuts))
 
+    def _node_at(self, id_: str, time: float) -> str:
+        """Rule 5."""
+        times = self._cut_times.get(id_)
+        return id_ if times is None else _numbered(id_, bisect_right(times, time))
+
     def _member(self, node: str) -> Member:
         id_, _, number = node.partition(CUT)
         cuts = self._cuts.get(id_, [])
         place = int(number or 0)
         after = cuts[place - 1] if place else 0
-        return Member(id_, after, cuts[place] if place < len(cuts) else float("inf"))
+        since = cuts[place - _LOOKED_BACK - 1] if place > _LOOKED_BACK else 0
+        return Member(id_, after, cuts[place] if place < len(cuts) else float("inf"), since)
 
 
 def _numbered(id_: str, number: int) -> str:

@@ -16,8 +16,8 @@ from ..model import ERASED, Event
 SIGNED_OUT: Final = "Signed Out"
 UNLINKED: Final = "Identity Unlinked"
 MERGED: Final = "Identity Merged"
-_TELLING: Final = frozenset({SIGNED_OUT, UNLINKED, ERASED, "User Identified"})
 CUT: Final = "\0"  # in no id: between an id and the number of the part of its timeline
+_TELLING: Final = frozenset({ERASED, SIGNED_OUT, UNLINKED, "User Identified"})  # without `$ids`, too
 LONGEST: Final = 400  # characters of an id that can be somebody else's too; a told one is cut to half of it
 _OWN_ID: Final = re.compile(r"[0-9a-f]{32}")  # as a browser's cookie holds it
 _KIND: Final = re.compile(r"[a-z][a-z0-9_]{0,29}")
@@ -26,8 +26,8 @@ _KIND: Final = re.compile(r"[a-z][a-z0-9_]{0,29}")
 def mentioned(event: Event) -> tuple[str, ...]:
     """The ids whose persons this event may join or part, its own first; none for most events."""
     name = event.name
-    if "$via" not in event.properties and name != SIGNED_OUT and name != ERASED:
-        return ()  # most events: the site's own, which tell of no other id
+    if name not in _TELLING and ("$via" not in event.properties or "$ids" not in event.properties):
+        return ()  # most events: they tell of no other id
     if len(event.visitor) > LONGEST or CUT in event.visitor:
         return ()
     if name == ERASED or (name == SIGNED_OUT and not event.visitor.startswith("u:")):

@@ -43,6 +43,11 @@ class Person:
     members: tuple[Member, ...]
     known: int = 0
 
+    def is_alone(self, id_: str) -> bool:
+        """Is this all of one id's timeline, and no other's?"""
+        first = self.members[0]
+        return len(self.members) == 1 and first.id == id_ and not first.after and first.upto == math.inf
+
     @property
     def ids(self) -> frozenset[str]:
         return frozenset(member.id for member in self.members)
@@ -99,7 +104,7 @@ class People:
     def __init__(self, store: Store) -> None:
         self._store = cast(KeepingStore, store)
         self._pending: deque[Event] = deque()  # not in the rows yet, as far as is known
-        self._last: dict[str, tuple[str, ...]] = {}  # id -> what the last event that mentioned it mentioned
+        self._last: dict[str, str] = {}  # id -> what the last event that mentioned it mentioned
         self._stands = 0
         self._heard = 0  # the last event's seq
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -127,11 +132,12 @@ class People:
         if parts(event) or event.name == MERGED:
             self._last.clear()  # what was refused before may hold now
             return False
-        if all(self._last.get(id_) == ids for id_ in ids):
+        told = CUT.join(ids)  # a text: the garbage collector need not look into twenty thousand of them
+        if all(self._last.get(id_) == told for id_ in ids):
             return True
         if len(self._last) > _REMEMBERED:
             self._last.clear()
-        self._last.update(dict.fromkeys(ids, ids))
+        self._last.update(dict.fromkeys(ids, told))
         return False
 
     # --- asking ----------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 """The profiles of this process: the most recently seen visitors in memory, each kept up to date by the log's tail.
+Those seen last are ready to be read; the others are packed (see ..packed), which takes a sixth of the room.
 
 A profile is a person's: the events of every id that `people` knows to be the same one, in the log's order. It is what
 the log says of them now: where lines left the log, it is read anew.
@@ -20,18 +21,25 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
+from ..errors import StoreError
 from ..model import EXPIRED, OPERATOR, Catalogue, Event, Profile
+from ..packed import Packed
 from ..protocols import Store
-from .fold import apply_event
+from .fold import apply_before, apply_event
+from .identity import before_sign_out
 from .ids import parts
+from .packing import packed, unpacked
 from .people import KnownPeople, People, Person, Persons, alone
 from .saved import LEAST, Saved
 from .size import size_of
 from .timeline import PAGE, timeline
 
 ROOM: Final = 32 * 1024 * 1024  # bytes of all profiles in memory, about
+READY: Final = 1_000  # of them that are not packed, at most; and they take half of the room at most
+LOADS: Final = 500  # under way at once: pages walk away from late ones, so a slow store would gather them without end
+_ROUTE: Final = 120  # bytes of an id's place in the routes
 _WEIGHED_AT: Final = 16  # every so many events of the log, whoever has one looks how large their profile has become
 
 
@@ -51,20 +59,27 @@ class Profiles:
     who is whom; without it the store does, if it can keep values, or else this process's memory."""
 
     def __init__(
-        self, store: Store, products: Catalogue, *, room: int = ROOM, people: Persons | None = None
+        self,
+        store: Store,
+        products: Catalogue,
+        *,
+        room: int = ROOM,
+        ready: int = READY,
+        people: Persons | None = None,
     ) -> None:
         self.people: Persons = people or (People(store) if hasattr(store, "keep") else KnownPeople())
-        self.size = 0  # bytes, about
         self._store = store
         self._saved = Saved(store)
         self._products = products
         self._room = room
-        # By the person's name. Numbers and texts in dicts of their own, which the garbage collector need not look into:
-        # with an object for each profile its passes would hold the event loop the longer, the more profiles there are.
-        self._kept: OrderedDict[str, Profile] = OrderedDict()  # the latest asked for last
-        self._known: dict[str, int] = {}  # the last seq that the profile needs no event of
-        self._sizes: dict[str, int] = {}
+        self._most_ready = ready
+        # All by the person's name.
+        self._ready: OrderedDict[str, Profile] = OrderedDict()  # the latest asked for last
+        self._known: dict[str, int] = {}  # of those: the last seq that the profile needs no event of
         self._persons: dict[str, Person] = {}  # of those who have several ids, or parts of one
+        self._sizes: dict[str, int] = {}
+        self._size = 0  # bytes of those, about
+        self._rest = Packed(room, self._forgotten)
         self._routes: dict[str, str] = {}  # every id whose next events are theirs -> the person's name
         self._stale: set[str] = set()  # those whose lines may have left the log
         self._tasks: dict[str, asyncio.Task[Profile | None]] = {}
@@ -73,7 +88,12 @@ class Profiles:
 
     def __len__(self) -> int:
         """How many are in memory."""
-        return len(self._kept)
+        return len(self._ready) + len(self._rest)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all that are in memory, about."""
+        return self._size + self._rest.size + _ROUTE * len(self._routes)
 
     # --- asking ----------------------------------------------------------------------------------------
 
@@ -82,21 +102,31 @@ class Profiles:
         name = self._routes.get(visitor)
         if name is None or name in self._stale:
             return None
-        self._kept.move_to_end(name)
-        return self._kept[name]
+        if name in self._ready:
+            self._ready.move_to_end(name)
+            return self._ready[name]
+        return self._unpack(name)
 
     def ids(self, visitor: str) -> Collection[str]:
         """All ids of the visitor's person, as far as memory has them: the visitor's own where it is not loaded."""
-        person = self._persons.get(self._routes.get(visitor, ""))
-        return (visitor,) if person is None else person.ids
+        name = self._routes.get(visitor)
+        if name is None:
+            return (visitor,)
+        self._unpack(name)
+        return self._persons[name].ids if name in self._persons else (name,)
 
     async def load(self, visitor: str) -> Profile:
         """The profile, read from the store if need be; empty for a visitor without events. Callers who ask at the
-        same time share one read, and a caller who walks away does not end it. Raises StoreError."""
+        same time share one read, and a caller who walks away does not end it. Raises StoreError, also where too many
+        are being read already."""
         loop = asyncio.get_running_loop()
         while (profile := self.get(visitor)) is None:
             task = self._tasks.get(visitor)
             if task is None or task.done() or task.get_loop() is not loop:
+                if len(self._tasks) >= LOADS:
+                    self._tasks = {id_: at_work for id_, at_work in self._tasks.items() if at_work.get_loop() is loop}
+                    if len(self._tasks) >= LOADS:
+                        raise StoreError(f"{len(self._tasks)} profiles are being read already")
                 task = self._tasks[visitor] = loop.create_task(self._load(visitor), name="personalize profile")
                 task.add_done_callback(partial(self._loaded, visitor))
             profile = await asyncio.shield(task)
@@ -124,7 +154,7 @@ class Profiles:
         """Up to the event at `seq` lines left the log: what was read before that is read anew."""
         if seq > self._epoch:
             self._epoch = seq
-            self._stale = set(self._kept)
+            self._stale = set(self._routes.values())
             for loads in self._loads.values():
                 for load in loads:
                     load.stale = True
@@ -144,9 +174,12 @@ class Profiles:
             for load in loads:
                 load.aside.append(event)
         name = self._routes.get(event.visitor)
-        if name is not None and event.seq > self._known[name]:
+        if name is None:
+            return
+        profile = self._unpack(name)
+        if event.seq > self._known[name]:
             self._known[name] = event.seq
-            apply_event(self._kept[name], event, self._products)
+            apply_event(profile, event, self._products)
             if event.seq % _WEIGHED_AT == 0:
                 self._weigh(name)
 
@@ -173,7 +206,7 @@ class Profiles:
             if (found := self.get(visitor)) is not None:  # by another id of the same person
                 return found
             self._await(load, person.live)
-            profile, long = await self._read(person, page if person == alone(visitor) else None)
+            profile, long = await self._read(person, page if person.is_alone(visitor) else None)
             known = max(person.known, profile.version)
             for event in load.aside:
                 if event.seq > known:
@@ -193,6 +226,9 @@ class Profiles:
         the first events, where they are known."""
         upto = await self._store.last() if len(person.ids) > 1 else math.inf  # Rule 4
         profile, found = Profile(person.name), 0
+        async for events in timeline(self._store, before_sign_out(person.members)):
+            for event in events:
+                apply_before(profile, event)
         if page is not None:
             found = await self._fold(profile, page)
             if found < PAGE:
@@ -237,33 +273,58 @@ class Profiles:
         name, live = person.name, person.live
         for other in {name, *(self._routes[id_] for id_ in live if id_ in self._routes)}:
             self._drop(other)
-        self._kept[name] = profile
-        self._known[name] = known
-        self._sizes[name] = size = size_of(profile)
-        if person != alone(name):
-            self._persons[name] = person
         self._routes.update(dict.fromkeys(live, name))
-        self.size += size
-        self._trim()
+        self._get_ready(person, profile, known)
+
+    def _get_ready(self, person: Person, profile: Profile, known: int) -> None:
+        name = person.name
+        self._ready[name] = profile
+        self._known[name] = known
+        if not person.is_alone(name):
+            self._persons[name] = person
+        self._sizes[name] = 0
+        self._weigh(name)
 
     def _weigh(self, name: str) -> None:
-        size = size_of(self._kept[name])
-        self.size += size - self._sizes[name]
+        size = size_of(self._ready[name])
+        self._size += size - self._sizes[name]
         self._sizes[name] = size
         self._trim()
 
     def _trim(self) -> None:
-        """The one that is asked for stays, however large."""
-        while self.size > self._room and len(self._kept) > 1:
-            self._drop(next(iter(self._kept)))
+        """The one that was asked for last stays, however large."""
+        while len(self._ready) > 1 and (len(self._ready) > self._most_ready or self._size > self._room // 2):
+            self._pack(next(iter(self._ready)))
+        self._rest.room = self._room - self._size - _ROUTE * len(self._routes)
+        self._rest.trim()
+
+    def _pack(self, name: str) -> None:
+        self._rest.put(name, packed(*self._take(name)))
+
+    def _unpack(self, name: str) -> Profile:
+        """The profile of somebody who is in memory, ready to be read or written to."""
+        profile = self._ready.get(name)
+        if profile is None:
+            person, profile, known = unpacked(self._rest.pop(name))
+            self._get_ready(person, profile, known)
+        return profile
+
+    def _take(self, name: str) -> tuple[Person, Profile, int]:
+        """Out of those that are ready."""
+        self._size -= self._sizes.pop(name)
+        return self._persons.pop(name, None) or alone(name), self._ready.pop(name), self._known.pop(name)
 
     def _drop(self, name: str) -> None:
-        if self._kept.pop(name, None) is None:
-            return
-        del self._known[name]
-        self.size -= self._sizes.pop(name)
-        self._stale.discard(name)
-        person = self._persons.pop(name, None)
-        for id_ in (name,) if person is None else person.live:
-            if self._routes.get(id_) == name:
+        if name in self._ready:
+            self._unroute(self._take(name)[0])
+        elif name in self._rest:
+            self._forgotten(name, self._rest.pop(name))
+
+    def _forgotten(self, name: str, value: Any) -> None:
+        self._unroute(unpacked(value)[0])
+
+    def _unroute(self, person: Person) -> None:
+        self._stale.discard(person.name)
+        for id_ in person.live:
+            if self._routes.get(id_) == person.name:
                 del self._routes[id_]

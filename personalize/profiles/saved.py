@@ -103,7 +103,7 @@ def _members(person: Person) -> list[list[Any]]:
 def _told(profile: Profile) -> dict[str, Any]:
     told = {field.name: getattr(profile, field.name) for field in fields(profile)}
     told["provenance"] = {name: asdict(provenance) for name, provenance in profile.provenance.items()}
-    told["draws"] = {name: asdict(draw) for name, draw in profile.draws.items()}
+    told["draws"] = {id_: {k: asdict(d) for k, d in draws.items()} for id_, draws in profile.draws.items()}
     return told
 
 
@@ -115,7 +115,11 @@ def _profile(told: dict[str, Any]) -> Profile:
     told["orders"] = [(time, revenue, tuple(map(text, items))) for time, revenue, items in told["orders"]]
     told["earlier_visits"] = tuple((begin, end) for begin, end in told["earlier_visits"])
     told["provenance"] = {name: Provenance(**provenance) for name, provenance in told["provenance"].items()}
-    told["draws"] = {text(name): Draw(**draw) for name, draw in told["draws"].items()}
-    for mapping in ("exposures", "happened", "remembered", "assignments"):
+    told["draws"] = {id_: {text(k): Draw(**d) for k, d in draws.items()} for id_, draws in told["draws"].items()}
+    for mapping in ("exposures", "happened", "remembered"):
         told[mapping] = {text(key): value for key, value in told[mapping].items()}
+    for mapping in ("assignments", "before"):
+        told[mapping] = {
+            id_: {text(key): text(variant) for key, variant in kept.items()} for id_, kept in told[mapping].items()
+        }
     return Profile(**told)

@@ -14,15 +14,18 @@ _ITEM: Final = 40
 _VISIT: Final = 120
 _ENTRY: Final = 130  # of a mapping: its place, key and value
 _TIME: Final = 32
+_BROWSER: Final = 300  # that was shown experiments
 
 
 def size_of(profile: Profile) -> int:
     """Bytes, within a factor of two."""
     entries = (
-        len(profile.cart) + len(profile.happened) + len(profile.remembered) + len(profile.assignments)
-        + len(profile.exposures) + 2 * len(profile.provenance) + len(profile.traits) + 3 * len(profile.draws)
+        len(profile.cart) + len(profile.happened) + len(profile.remembered) + len(profile.exposures)
+        + 2 * len(profile.provenance) + len(profile.traits)
     )  # fmt: skip
     size = _EMPTY + _VIEW * len(profile.views) + _VISIT * len(profile.earlier_visits) + _ENTRY * entries
+    for weight, of_browsers in ((1, profile.assignments), (1, profile.before), (3, profile.draws)):
+        size += sum(_BROWSER + weight * _ENTRY * len(kept) for kept in of_browsers.values())
     size += sum(_ORDER + _ITEM * len(items) for _, _, items in profile.orders)
     size += _TIME * sum(map(len, profile.exposures.values()))
     return size + sum(map(_of_value, profile.traits.values()))

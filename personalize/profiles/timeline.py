@@ -18,6 +18,8 @@ async def timeline(
     store: Store, members: Sequence[Member], after: int = 0, upto: float = math.inf
 ) -> AsyncGenerator[list[Event], None]:
     """The events with after < seq <= upto, page by page; no page is empty. Raises StoreError."""
+    if not members:
+        return
     ranges: dict[str, list[Member]] = {}
     for member in members:
         ranges.setdefault(member.id, []).append(member)

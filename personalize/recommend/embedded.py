@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
 from ..config.vocabulary import STRATEGIES
 from ..model import ERASED, Catalogue, Event
+from ..packed import Packed
 from .pairs import Pairs, pointed_to
 from .popularity import Popularity
 from .products import is_available
@@ -17,7 +19,7 @@ _WEIGHTS: Final = {VIEWED: 1.0, ADDED: 3.0, ORDERED: 5.0}
 _VISIT_GAP: Final = 1800.0  # seconds without an event that end a visit
 _MOST_OF_A_VISIT: Final = 30  # items
 _MOST_OF_A_BUYER: Final = 30  # items
-_MOST_VISITORS: Final = 50_000  # remembered at once, those longest away are forgotten first
+_ROOM: Final = 8 * 1024 * 1024  # bytes of all visits under way, and of all buyers: about 35,000 of each
 _MOST_ITEMS: Final = 100_000
 _SEEDS: Final = 8  # of the visitor's items, the newest
 _FADE: Final = 0.85  # what one item further back counts
@@ -38,7 +40,7 @@ class Embedded:
     other links, then to the last item's category, then to what is popular, then to the catalogue's own order.
     """
 
-    form = 1  # see protocols.SavedFold
+    form = 2  # see protocols.SavedFold
 
     def __init__(self, products: Catalogue) -> None:
         self._products = products
@@ -46,9 +48,8 @@ class Embedded:
         self._viewed = Pairs()  # in one visit
         self._together = Pairs()  # in one order
         self._bought = Pairs()  # by one buyer
-        # Tuples of texts, which the garbage collector need not look into.
-        self._visits: dict[str, tuple[float, tuple[str, ...]]] = {}
-        self._buyers: dict[str, tuple[str, ...]] = {}
+        self._visits = Packed(_ROOM)  # visitor -> (time of the last view, items)
+        self._buyers = Packed(_ROOM)  # visitor -> items
         self.revision = 0  # moves with each event that was learned from
 
     # --- learning ------------------------------------------------------------------------------------
@@ -57,8 +58,8 @@ class Embedded:
         """Learn from a view, an addition to the cart or an order; other events are passed over."""
         weight = _WEIGHTS.get(event.name)
         if event.name == ERASED:  # what everybody's behaviour adds up to names nobody, and stays
-            self._visits.pop(event.visitor, None)
-            self._buyers.pop(event.visitor, None)
+            self._visits.discard(event.visitor)
+            self._buyers.discard(event.visitor)
         items = items_of(event) if weight is not None else []
         if weight is None or not items:
             return
@@ -76,27 +77,27 @@ class Embedded:
 
     def _learn_views(self, event: Event, items: list[str]) -> list[str]:
         """Returns the items that are new to the visit: a page loaded again is no second vote."""
-        last, seen = self._visits.pop(event.visitor, (event.time, ()))
+        last, seen = self._visits.get(event.visitor) or (event.time, ())
         if abs(event.time - last) > _VISIT_GAP:  # also one of long ago that is imported now
             last, seen = event.time, ()
         new = [item for item in items if item not in seen]
+        if new:
+            seen = tuple(map(sys.intern, seen))
         for item in new:
             self._viewed.add(item, seen)
             seen = (*seen, item)[-_MOST_OF_A_VISIT:]
-        self._visits[event.visitor] = (max(last, event.time), seen)
-        _forget_the_longest_away(self._visits)
+        self._visits.put(event.visitor, (max(last, event.time), seen))
         return new
 
     def _learn_order(self, visitor: str, items: list[str]) -> None:
         for place, item in enumerate(items):
             self._together.add(item, items[max(0, place - _MOST_OF_A_BUYER) : place])
-        owned = self._buyers.pop(visitor, ())
+        owned = tuple(map(sys.intern, self._buyers.get(visitor) or ()))
         for item in items:
             if item not in owned:
                 self._bought.add(item, owned)
                 owned = (*owned, item)[-_MOST_OF_A_BUYER:]
-        self._buyers[visitor] = owned
-        _forget_the_longest_away(self._buyers)
+        self._buyers.put(visitor, owned)
 
     def save(self) -> Iterator[list[Any]]:
         """Pieces, each with the name of the part that it is of."""
@@ -118,9 +119,11 @@ class Embedded:
             elif name in _PARTS:
                 getattr(new, name).take(piece)
             elif name == "_visits":
-                new._visits.update((visitor, (last, tuple(seen))) for visitor, (last, seen) in piece)
+                for visitor, (last, seen) in piece:
+                    new._visits.put(visitor, (last, tuple(seen)))
             elif name == "_buyers":
-                new._buyers.update((visitor, tuple(owned)) for visitor, owned in piece)
+                for visitor, owned in piece:
+                    new._buyers.put(visitor, tuple(owned))
             else:
                 raise ValueError(name)
             yield
@@ -185,8 +188,3 @@ class Embedded:
             product = self._products.get(item)
             if product is not None and product.category == category:
                 yield item
-
-
-def _forget_the_longest_away(table: dict[str, Any]) -> None:
-    while len(table) > _MOST_VISITORS:
-        del table[next(iter(table))]

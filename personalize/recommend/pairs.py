@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from math import sqrt
 from operator import itemgetter
+from sys import intern
 from typing import Any, Final
 
 _KEPT: Final = 42  # neighbours an item keeps at a pruning: what a Python dict holds in 2 KB
@@ -110,7 +111,7 @@ class Pairs:
         for item, number in piece.get("roots", ()):
             self._settled[item] = sqrt(number)
         for item, number, near in piece.get("items", ()):
-            self._near[item] = near
+            self._near[intern(item)] = {intern(other): count for other, count in near.items()}
             self._units[item] = number
             self._roots[item] = sqrt(number)
 

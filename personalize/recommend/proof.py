@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
+from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Iterator
 from itertools import islice
 from math import ceil
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 from ..config.vocabulary import LONGEST_PROOF
 from ..errors import BadFragment
 from ..model import ERASED, Ask, Catalogue, Event, Fragment
+from ..packed import Packed
 from .picking import item_of
 from .products import as_mapping
 from .signals import ORDERED, VIEWED, items_of
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 METRICS: Final = {"bought": ORDERED, "viewed": VIEWED}
 
@@ -27,7 +26,8 @@ _MOST_BUCKETS: Final = int(LONGEST_PROOF / _BUCKET)
 _MOST_ITEMS: Final = 50_000  # of both metrics together; those longest without an event are forgotten first
 _MOST_OF_ALL: Final = 2_000_000  # buckets: 32 MB
 _OF_A_PIECE: Final = 8_000  # numbers of a saved piece
-_MOST_VISITORS: Final = 100_000  # remembered, so that nobody counts twice in a day
+_ROOM: Final = 16 * 1024 * 1024  # bytes of what is remembered so that nobody counts twice in a day: 70,000 visitors
+_MOST_OF_A_VISITOR: Final = 50  # items; beyond it the one counted longest ago may count again
 
 
 class _Tally:
@@ -66,32 +66,41 @@ class ProofCounts:
     """A fold: how often each item was bought and viewed over the last 30 days, one visitor counting at most once a
     day for an item, so that reloading a page makes nobody look popular. Bounded in items, buckets and visitors."""
 
-    form = 1  # see protocols.SavedFold
+    form = 2  # see protocols.SavedFold
 
     def __init__(self) -> None:
-        self._tallies: dict[tuple[str, str], _Tally] = {}
-        self._counted: dict[tuple[str, str, str], float] = {}
+        self._tallies: OrderedDict[tuple[str, str], _Tally] = OrderedDict()
+        self._counted = Packed(_ROOM)  # visitor -> {event's name: {item: when it was counted}}
         self._buckets = 0  # of all tallies
 
     def apply(self, event: Event) -> None:
         """Count an order's or a view's items; other events are passed over."""
         if event.name == ERASED:  # how often an item was bought names nobody, and stays
-            self._counted = {who: time for who, time in self._counted.items() if who[2] != event.visitor}
+            self._counted.discard(event.visitor)
         if event.name not in METRICS.values():
             return
-        for item in items_of(event):
-            who = (event.name, item, event.visitor)
-            last = self._counted.get(who)
-            if last is not None and abs(event.time - last) < _DAY:
-                continue
-            _put_last(self._counted, who, event.time, _MOST_VISITORS)
-            tally = self._tallies.pop(who[:2], None) or _Tally()
-            before = len(tally.starts)
-            tally.add(int(event.time // _BUCKET))
-            self._tallies[who[:2]] = tally
-            self._buckets += len(tally.starts) - before
-            while len(self._tallies) > _MOST_ITEMS or self._buckets > _MOST_OF_ALL:
-                self._buckets -= len(self._tallies.pop(next(iter(self._tallies))).starts)
+        items = items_of(event)
+        counted: dict[str, dict[str, float]] = self._counted.get(event.visitor) or {}
+        times = counted.setdefault(event.name, {})
+        new = [item for item in items if item not in times or abs(event.time - times[item]) >= _DAY]
+        for item in new:
+            times.pop(item, None)
+            times[item] = event.time
+            self._add(event.name, item, event.time)
+        if new:
+            for item in list(islice(times, max(0, len(times) - _MOST_OF_A_VISITOR))):
+                del times[item]
+            self._counted.put(event.visitor, counted)
+
+    def _add(self, name: str, item: str, time: float) -> None:
+        tally = self._tallies.pop((name, item), None) or _Tally()
+        before = len(tally.starts)
+        tally.add(int(time // _BUCKET))
+        self._tallies[name, item] = tally
+        self._buckets += len(tally.starts) - before
+        while len(self._tallies) > _MOST_ITEMS or self._buckets > _MOST_OF_ALL:
+            _, gone = self._tallies.popitem(last=False)
+            self._buckets -= len(gone.starts)
 
     def save(self) -> Iterator[list[Any]]:
         """Pieces of both tables, the longest without an event first."""
@@ -104,9 +113,9 @@ class ProofCounts:
                 yield ["tallies", piece]
                 piece, room = [], _OF_A_PIECE
         yield ["tallies", piece]
-        counted = iter(self._counted.items())
-        while some := list(islice(counted, _OF_A_PIECE // 4)):
-            yield ["counted", [[*who, time] for who, time in some]]
+        counted = self._counted.items()
+        while some := list(islice(counted, _OF_A_PIECE // 8)):
+            yield ["counted", some]
 
     def load(self, pieces: Iterator[Any]) -> Iterator[None]:
         """See protocols.SavedFold."""
@@ -116,7 +125,8 @@ class ProofCounts:
                 new._tallies.update(((metric, item), _Tally(*numbers)) for metric, item, *numbers in rows)
                 new._buckets += sum(len(starts) for *_, starts, _ in rows)
             elif name == "counted":
-                new._counted.update(((metric, item, visitor), time) for metric, item, visitor, time in rows)
+                for visitor, times in rows:
+                    new._counted.put(visitor, times)
             else:
                 raise ValueError(name)
             yield
@@ -175,11 +185,3 @@ class ProofSource:
 
     async def close(self) -> None:
         """Nothing is held open."""
-
-
-def _put_last(table: dict[K, V], key: K, value: V, most: int) -> None:
-    """Make `key` the newest; beyond `most`, the oldest goes."""
-    table.pop(key, None)
-    table[key] = value
-    if len(table) > most:
-        del table[next(iter(table))]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from .effect_tables import effects_as_json, effects_table
 from .effects import EffectReport, Effects, Tested, experiments_in
 from .exposures import ExposureReport, ExposureRow, as_json, table
+from .holdouts import Holdouts, holdouts_in
 
 __all__ = [
-    "EffectReport", "Effects", "ExposureReport", "ExposureRow", "Tested",
-    "as_json", "effects_as_json", "effects_table", "experiments_in", "table",
+    "EffectReport", "Effects", "ExposureReport", "ExposureRow", "Holdouts", "Tested",
+    "as_json", "effects_as_json", "effects_table", "experiments_in", "holdouts_in", "table",
 ]  # fmt: skip

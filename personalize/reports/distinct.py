@@ -11,7 +11,7 @@ import math
 from hashlib import blake2b
 from typing import Final
 
-_EXACT: Final = 4096
+EXACT: Final = 4096
 _BITS: Final = 14
 _REGISTERS: Final = 1 << _BITS
 _ALPHA: Final = 0.7213 / (1 + 1.079 / _REGISTERS)
@@ -31,7 +31,7 @@ class Distinct:
             self._register(hashed)
             return
         self._exact.add(hashed)
-        if len(self._exact) > _EXACT:
+        if len(self._exact) > EXACT:
             self._registers = bytearray(_REGISTERS)
             for known in self._exact:
                 self._register(known)

@@ -49,6 +49,7 @@ def _plain(report: EffectReport) -> dict[str, Any]:
                 for levels, count in sorted(report.cells.items())
             ],
         },
+        "saw_several": report.several,
         "notes": report.notes(),
     }
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _DOUBTFUL: Final = 0.001  # of a sample ratio this improbable nothing is concluded
 _UNSURE: Final = 0.05
+_MANY_SEVERAL: Final = 0.01  # of the visitors
 VARIANT: Final = ""  # stands where a part's name does, in an experiment of variants
 
 
@@ -85,7 +86,8 @@ class Together:
 
 @dataclass(frozen=True, slots=True)
 class EffectReport:
-    """One experiment. `ratios` has, by part, how probable the visitors' split is under today's weights."""
+    """One experiment. `ratios` has, by part, how probable the visitors' split is under today's weights; `several` are
+    visitors who saw more than what they count as."""
 
     tested: Tested
     rows: Sequence[LevelRow]
@@ -93,6 +95,11 @@ class EffectReport:
     cells: Mapping[tuple[str, ...], Count]  # by combination, of those that were seen
     ratios: Mapping[str, float]
     comparisons: int
+    several: int = 0
+
+    @property
+    def visitors(self) -> int:
+        return sum(count.visitors for count in self.cells.values())
 
     @property
     def possible(self) -> int:
@@ -111,6 +118,13 @@ class EffectReport:
                     f"the visitors of {name} do not stand in the ratio of its weights (p = {chance:.2g}): unless these"
                     " were changed while it ran, something loses visitors, and nothing here can be trusted"
                 )
+        if self.several:
+            told.append(
+                f"{self.several:,} of {self.visitors:,} visitors saw more than one variant, in several browsers or"
+                " since one was taken out; each counts as what was shown first"
+            )
+            if self.several > _MANY_SEVERAL * self.visitors:
+                told.append("these are so many that differences look smaller than they are")
         if len(self.tested.parts) > 1:
             fewest = min((count.visitors for count in self.cells.values()), default=0)
             told.append(
@@ -124,8 +138,8 @@ class EffectReport:
 class Effects:
     """A fold over the log. Holds a few hundred bytes for each visitor of each experiment."""
 
-    def __init__(self, tested: Sequence[Tested], person: Callable[[str], str] = lambda visitor: visitor) -> None:
-        """`person` gives the one name under which all ids of a person are counted."""
+    def __init__(self, tested: Sequence[Tested], person: Callable[[Event], str] = lambda event: event.visitor) -> None:
+        """`person` gives the one name under which all that a person did is counted."""
         self._tested = tuple(tested)
         self._by_key = {each.key: _Seen(each) for each in tested}
         self._by_event: dict[str, list[_Seen]] = {}
@@ -140,16 +154,20 @@ class Effects:
         for shown in event.exposures:
             seen = self._by_key.get(str(shown.get("experiment")))
             if seen is not None and shown.get("held") is not True:
-                seen.expose(self._person(event.visitor), shown, event.time)
+                seen.expose(self._person(event), shown, event.time)
         for seen in self._by_event.get(event.name, ()):
-            seen.reach(self._person(event.visitor), event)
+            seen.reach(self._person(event), event)
         if event.name == ERASED:
             for seen in self._by_key.values():
-                seen.visitors.pop(self._person(event.visitor), None)
+                seen.visitors.pop(self._person(event), None)
 
     def reports(self) -> list[EffectReport]:
         """One for each experiment that was seen, in the config's order."""
-        return [report_of(seen.tested, seen.cells()) for seen in self._by_key.values() if seen.visitors]
+        return [
+            report_of(seen.tested, seen.cells(), sum(v.several for v in seen.visitors.values()))
+            for seen in self._by_key.values()
+            if seen.visitors
+        ]
 
 
 @dataclass(slots=True)
@@ -158,6 +176,7 @@ class _Visitor:
     time: float
     times: int = 0
     value: float = 0.0
+    several: bool = False
 
 
 @dataclass(slots=True)
@@ -167,12 +186,13 @@ class _Seen:
     _known: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)  # one tuple for all who have it
 
     def expose(self, visitor: str, shown: Mapping[str, Any], time: float) -> None:
-        if visitor in self.visitors:
-            return
         levels = shown.get("levels")
         drawn = {VARIANT: shown.get("variant"), **(levels if isinstance(levels, Mapping) else {})}
         found = tuple([str(drawn.get(part)) for part in self.tested.parts])
-        if all(level in known for level, known in zip(found, self.tested.parts.values(), strict=True)):
+        first = self.visitors.get(visitor)
+        if first is not None:
+            first.several |= found != first.levels
+        elif all(level in known for level, known in zip(found, self.tested.parts.values(), strict=True)):
             self.visitors[visitor] = _Visitor(self._known.setdefault(found, found), time)
 
     def reach(self, visitor: str, event: Event) -> None:
@@ -211,7 +231,7 @@ def experiments_in(config: Config) -> list[Tested]:
     return list(found.values())
 
 
-def report_of(tested: Tested, cells: Mapping[tuple[str, ...], Count]) -> EffectReport:
+def report_of(tested: Tested, cells: Mapping[tuple[str, ...], Count], several: int = 0) -> EffectReport:
     """Main effects, and what pairs of levels do together, from the counts of each combination."""
     comparisons = sum(len(levels) - 1 for levels in tested.parts.values())
     level = 1 - _UNSURE / max(1, comparisons)
@@ -228,7 +248,7 @@ def report_of(tested: Tested, cells: Mapping[tuple[str, ...], Count]) -> EffectR
                 lift = share_difference(count.reached, count.visitors, control.reached, control.visitors, level)
                 value = mean_contrast([(1, count.moments), (-1, control.moments)], level)
             rows.append(LevelRow(part, name, count, share_interval(count.reached, count.visitors), lift, value))
-    return EffectReport(tested, rows, _together(tested, cells), cells, ratios, comparisons)
+    return EffectReport(tested, rows, _together(tested, cells), cells, ratios, comparisons, several)
 
 
 def _together(tested: Tested, cells: Mapping[tuple[str, ...], Count]) -> list[Together]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ..model import Event
-from .distinct import Distinct
+from .distinct import EXACT, Distinct
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -46,7 +46,9 @@ class _Count:
 class ExposureReport:
     """A fold. Takes at most about 2,000 rows of 200 KB each, whatever the log holds; a few rows are usual."""
 
-    def __init__(self) -> None:
+    def __init__(self, person: Callable[[Event], str] = lambda event: event.visitor) -> None:
+        """`person` gives the one name under which a person counts as one visitor."""
+        self._person = person
         self._counts: dict[_Key, _Count] = {}
 
     def apply(self, event: Event) -> None:
@@ -63,7 +65,7 @@ class ExposureReport:
             count = self._counts.setdefault(key, _Count(event.time))
         count.exposures += 1
         count.fallbacks += seen.get("how") == "fallback"
-        count.visitors.add(event.visitor)
+        count.visitors.add(self._person(event))
         count.first, count.last = min(count.first, event.time), max(count.last, event.time)
 
     def rows(self) -> list[ExposureRow]:
@@ -84,7 +86,10 @@ def table(rows: Sequence[ExposureRow]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(title="What was shown", caption=None if rows else "Nothing yet.")
+    caption = None if rows else "Nothing yet."
+    if any(row.visitors > EXACT for row in rows):
+        caption = f"Of more than {EXACT:,} visitors the number is an estimate, mostly within 1 %."
+    drawn = Table(title="What was shown", caption=caption)
     for title in ("slot", "experience", "variant", "group"):
         drawn.add_column(title, overflow="fold")  # a name cut short can't be told from another
     for title in ("exposures", "visitors", "fallbacks"):

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -28,6 +28,11 @@ def is_damage(error: sqlite3.Error) -> bool:
     return _code(error) in _DAMAGED
 
 
+def is_busy(error: sqlite3.Error) -> bool:
+    """Does it only say that another connection is at work?"""
+    return _code(error) == sqlite3.SQLITE_BUSY
+
+
 class Lane:
     """Runs `work(connection)` on its own thread. Thread and connection are made when first needed, per process.
 
@@ -45,11 +50,17 @@ class Lane:
         self._pid = 0
         self._file: tuple[int, int] | None = None  # device and inode of the connection's file
         self._pool: ThreadPoolExecutor | None = None
+        self._unawaited: Future[object] | None = None
         self._connection: sqlite3.Connection | None = None
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Raises StoreError for whatever the database or the disk has against it."""
         return await asyncio.get_running_loop().run_in_executor(self._own_pool(), self._work, work)
+
+    def soon(self, work: Callable[[sqlite3.Connection], object]) -> None:
+        """Run it without anybody waiting, and whether or not it succeeds; nothing if the last such is still at it."""
+        if self._unawaited is None or self._unawaited.done():
+            self._unawaited = self._own_pool().submit(self._work, work)
 
     async def close(self) -> None:
         """After what was accepted before, give back the connection and the thread."""
@@ -63,7 +74,7 @@ class Lane:
         if self._pid != pid:
             if self._pool is not None:
                 _INHERITED.append((self._pool, self._connection))
-            self._pid, self._pool, self._connection = pid, None, None
+            self._pid, self._pool, self._connection, self._unawaited = pid, None, None, None
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, thread_name_prefix=f"log {self._path.name}")
         return self._pool

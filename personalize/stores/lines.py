@@ -5,6 +5,8 @@ Rule 2  A command that fails, is late or is cancelled takes its connection with 
         way cannot be known, and a dropped connection also ends what the server still does for it.
 Rule 3  After failures in a row nothing is asked for a moment (see breaker): a call then costs microseconds.
 Rule 4  A connection belongs to the event loop and the process that opened it.
+Rule 5  Who gives up while a connection is being made leaves it to the next: else pages, which wait for 50 ms, would
+        never get one from a server that takes longer to greet.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import Final, Generic, Protocol, TypeVar
 
 from ..breaker import Breaker
@@ -54,6 +57,7 @@ class Lines(Generic[C]):
         self._pid = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._idle: list[C] = []
+        self._opening: set[asyncio.Task[C]] = set()
         self._free = asyncio.Semaphore(limit)
 
     async def run(self, work: Callable[[C], Awaitable[T]]) -> T:
@@ -88,13 +92,15 @@ class Lines(Generic[C]):
         for _ in range(self._limit):
             await self._free.acquire()
         idle, self._idle, self._free = self._idle, [], asyncio.Semaphore(self._limit)
+        for opening in self._opening:
+            opening.cancel()
         for connection in idle:
             connection.terminate()
 
     async def _on_one(self, work: Callable[[C], Awaitable[T]]) -> T:
         connection = self._sound()
         if connection is None:
-            connection = await self._connect()
+            connection = await self._opened()
         idle = self._idle
         with ExitStack() as unless_well:
             unless_well.callback(connection.terminate)  # Rule 2
@@ -103,6 +109,29 @@ class Lines(Generic[C]):
             unless_well.pop_all()
         idle.append(connection)
         return result
+
+    async def _opened(self) -> C:
+        """Rule 5."""
+
+        async def connect() -> C:
+            return await self._connect()
+
+        opening = asyncio.create_task(connect())
+        self._opening.add(opening)
+        opening.add_done_callback(self._opening.discard)
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(partial(self._leave, self._idle))
+            raise
+
+    def _leave(self, idle: list[C], opened: asyncio.Task[C]) -> None:
+        if opened.cancelled() or opened.exception() is not None:
+            return
+        if idle is self._idle and len(idle) < self._limit:
+            idle.append(opened.result())
+        else:
+            opened.result().terminate()
 
     def _sound(self) -> C | None:
         """The connection that was used last, so that the rest may rest; those that the server closed are left out."""
@@ -132,5 +161,5 @@ class Lines(Generic[C]):
                     self._loop.call_soon_threadsafe(connection.terminate)
                 except RuntimeError:  # that loop is closed, and its connections go with it
                     pass
-        self._pid, self._loop, self._idle = pid, loop, []
+        self._pid, self._loop, self._idle, self._opening = pid, loop, [], set()
         self._free = asyncio.Semaphore(self._limit)

@@ -5,32 +5,26 @@ Rule 1  seq is given in the order of commits, without gaps. A sequence would do 
         append is one statement: a client that stops between two can't keep that lock.
 Rule 2  An id is looked up under the same lock, so that it is stored once, whoever sends it.
 Rule 3  Tables are made and changed at the first connection, in one transaction, under an advisory lock.
-Rule 4  Deadlines, dropped connections and the breaker are those of `lines`.
+Rule 4  Deadlines, dropped connections and the breaker are those of `lines`; connecting is told in `postgres_lines`.
 
 The tables live in the first schema of the connection's search_path.
 """
 
 from __future__ import annotations
 
-import asyncio
-import re
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from importlib.util import find_spec
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from ..breaker import Breaker
 from ..errors import StoreError
 from ..model import ERASED, Event
 from ..protocols import Line
 from .lines import Lines
+from .postgres_lines import Told, connected, driver_url, escaped, locked, plain, where_of
 from .rows import event_of_line, row_of
 
-_LOCK: Final = 0x70657273  # "pers", the key of the advisory lock
 _PATIENCE: Final = 2.0  # seconds for connecting, and for a command
-_MIGRATION: Final = 60.0  # seconds; others may be at it
 _FAILURES, _OPEN_FOR = 3, 1.0
 
 # Step n brings the tables from version n to n + 1. Steps are only ever appended.
@@ -117,7 +111,7 @@ _OF_VISITOR: Final = f"""
 """
 _FORGET: Final = """
     DELETE FROM personalize_events WHERE hashtextextended(visitor, 0) = hashtextextended($1, 0) AND visitor = $1
-    AND seq IS DISTINCT FROM (
+    AND seq > $3 AND ($4::bigint IS NULL OR seq <= $4) AND seq IS DISTINCT FROM (
         SELECT max(seq) FROM personalize_events
         WHERE hashtextextended(visitor, 0) = hashtextextended($1, 0) AND visitor = $1 AND name = $2
     ) RETURNING 1
@@ -142,12 +136,8 @@ class PostgresStore:
     `patience` is how many seconds connecting may take, and a command; `readers` how many reads run at a time."""
 
     def __init__(self, url: str, *, patience: float = _PATIENCE, readers: int = 4) -> None:
-        if find_spec("asyncpg") is None:
-            raise ValueError('a log in PostgreSQL needs a driver: install the extra [postgres]')
-        scheme, _, rest = url.partition("://")
-        parts = urlsplit(url)
-        self.where = f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
-        self._url = f"{scheme.partition('+')[0]}://{rest}"
+        self._url = driver_url(url)
+        self.where = where_of(url)
         self._patience = patience
         self._closed = False
         self._had_log = False
@@ -165,7 +155,7 @@ class PostgresStore:
     async def append(self, events: Sequence[Event]) -> tuple[int, int]:
         rows = [row_of(event) for event in events]
         ids, names, times, visitors, properties = zip(*rows, strict=True) if rows else ((),) * 5
-        columns = (_escaped(ids), _escaped(names), times, _escaped(visitors), properties)
+        columns = (escaped(ids), escaped(names), times, escaped(visitors), properties)
         ((stored, last),) = await self._ask(self._writer, _APPEND, *columns)
         return stored, last
 
@@ -176,31 +166,31 @@ class PostgresStore:
         return _lines(await self._ask(self._reader, _READ, after, limit))
 
     async def of_visitor(self, visitor: str, after: int = 0, limit: int | None = None) -> list[Event]:
-        return _events(await self._ask(self._reader, _OF_VISITOR, *_escaped((visitor,)), after, limit))
+        return _events(await self._ask(self._reader, _OF_VISITOR, *escaped((visitor,)), after, limit))
 
     async def last(self) -> int:
         ((newest,),) = await self._ask(self._reader, _LAST)
         return int(newest)
 
-    async def forget(self, visitor: str) -> int:
-        return len(await self._ask(self._writer, _FORGET, *_escaped((visitor,)), ERASED))
+    async def forget(self, visitor: str, after: int = 0, upto: int | None = None) -> int:
+        return len(await self._ask(self._writer, _FORGET, *escaped((visitor,)), ERASED, after, upto))
 
     async def trim(self, after: int, upto: int, before: Mapping[str, float]) -> int:
-        limits = (_escaped(list(before)), list(before.values()))
+        limits = (escaped(list(before)), list(before.values()))
         ((count,),) = await self._ask(self._writer, _TRIM, after, upto, *limits)
         return int(count)
 
     async def kept(self, group: str, keys: Sequence[str] | None = None) -> tuple[int, dict[str, bytes]]:
-        told = (group,) if keys is None else (group, _escaped(keys))
+        told = (group,) if keys is None else (group, escaped(keys))
         rows = await self._ask(self._reader, _KEPT if keys is None else _KEPT_OF, *told)
-        return rows[0][0], {_plain(key): value for _, key, value in rows if key is not None}
+        return rows[0][0], {plain(key): value for _, key, value in rows if key is not None}
 
     async def keep(
         self, group: str, before: int, upto: int, values: Mapping[str, bytes | None], *, alone: bool = False
     ) -> bool:
         put = {key: value for key, value in values.items() if value is not None}
         gone = [key for key, value in values.items() if value is None]
-        told = (group, before, upto, _escaped(list(put)), list(put.values()), _escaped(gone), alone)
+        told = (group, before, upto, escaped(list(put)), list(put.values()), escaped(gone), alone)
         ((done,),) = await self._ask(self._writer, _KEEP, *told)
         return bool(done)
 
@@ -214,7 +204,7 @@ class PostgresStore:
             raise StoreError("the log is closed")
 
         async def fetch(connection: Any) -> list[Any]:
-            with _Told():
+            with Told():
                 rows: list[Any] = await connection.fetch(query, *values)
             return rows
 
@@ -223,31 +213,12 @@ class PostgresStore:
     # --- connecting ----------------------------------------------------------------------------------
 
     async def _connect(self) -> Any:
-        import asyncpg  # type: ignore[import-untyped]
-
-        with _Told(), ExitStack() as unless_well:
-            async with asyncio.timeout(self._patience):
-                connection = await asyncpg.connect(self._url, timeout=self._patience)
-            unless_well.callback(connection.terminate)
-            async with asyncio.timeout(_MIGRATION):
-                await self._prepare(connection)
-            unless_well.pop_all()
-        return connection
+        return await connected(self._url, self._patience, self._prepare)
 
     async def _prepare(self, connection: Any) -> None:
-        """Rule 3, and what else has to hold on each connection."""
-        import asyncpg
+        """Rule 3."""
+        import asyncpg  # type: ignore[import-untyped]
 
-        encoding, isolation, schema = await connection.fetchrow(
-            "SELECT current_setting('server_encoding'), current_setting('default_transaction_isolation'),"
-            " current_schema()"
-        )
-        if encoding != "UTF8":
-            raise StoreError(f"the database's encoding is {encoding}; the log needs one with UTF8")
-        if schema is None:
-            raise StoreError("no schema of the search_path exists; create it, or leave search_path out of the url")
-        if isolation != "read committed":  # the statement after the lock has to see what was committed before it
-            await connection.execute("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED")
         try:
             version = await connection.fetchval(_VERSION)
         except asyncpg.UndefinedTableError:
@@ -257,8 +228,7 @@ class PostgresStore:
         self._had_log = True
 
     async def _migrate(self, connection: Any) -> None:
-        async with connection.transaction():
-            await connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        async with locked(connection):
             made = await connection.fetchval("SELECT to_regclass('personalize_log')")
             version = await connection.fetchval(_VERSION) if made else 0
             if version > len(_STEPS):
@@ -271,40 +241,12 @@ class PostgresStore:
                 await connection.execute("UPDATE personalize_log SET newest = $1", int(time.time() * 1000))
 
 
-class _Told:
-    """Whatever the driver raises for the server or itself becomes a StoreError with the same words."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        import asyncpg
-
-        if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | ValueError):
-            raise StoreError(str(error) or type(error).__name__) from error
-
-
 def _events(rows: list[Any]) -> list[Event]:
     return [event_of_line(line) for line in _lines(rows)]
 
 
 def _lines(rows: list[Any]) -> list[Line]:
     return [
-        (seq, _plain(id_), _plain(name), time, _plain(visitor), properties)
+        (seq, plain(id_), plain(name), time, plain(visitor), properties)
         for seq, id_, name, time, visitor, properties in rows
     ]
-
-
-# PostgreSQL's text has no NUL. It is written as \0, and a backslash as \\.
-
-
-def _escaped(texts: Sequence[str]) -> list[str]:
-    return [_escape(text) if "\\" in text or "\0" in text or not text.isascii() else text for text in texts]
-
-
-def _escape(text: str) -> str:
-    sound = text.encode("utf-8", "replace").decode("utf-8")
-    return sound.replace("\\", "\\\\").replace("\0", "\\0")
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"\\(.)", lambda found: "\0" if found[1] == "0" else found[1], text) if "\\" in text else text

@@ -21,6 +21,11 @@ from .lines import Lines
 
 _PATIENCE: Final = 0.25  # seconds for connecting, and for a command
 _FAILURES, _OPEN_FOR = 3, 1.0
+# Others of redis-py's would take away what the client is built for: short timeouts, and no second try.
+_OPTIONS: Final = frozenset({
+    "prefix", "db", "username", "password", "client_name", "ssl_ca_certs", "ssl_ca_path", "ssl_cert_reqs",
+    "ssl_certfile", "ssl_check_hostname", "ssl_keyfile",
+})  # fmt: skip
 
 
 class RedisHotState:
@@ -36,6 +41,10 @@ class RedisHotState:
 
         parts = urlsplit(url)
         options = dict(parse_qsl(parts.query))
+        if unknown := sorted(options.keys() - _OPTIONS):
+            raise ValueError(f"an address of Redis has no {unknown[0]}; there are: {', '.join(sorted(_OPTIONS))}")
+        if parts.scheme != "unix" and not (parts.path.strip("/") or "0").isdecimal():
+            raise ValueError("a database of Redis is a number, as in redis://host:6379/0")
         self._prefix = options.pop("prefix", "personalize")
         scheme = "redis" if parts.scheme == "valkey" else parts.scheme
         self._make: Callable[[], Any] = partial(
@@ -62,7 +71,9 @@ class RedisHotState:
             pipe.zadd(name, members)
             pipe.zremrangebyrank(name, 0, -MOST - 1)
             pipe.expire(name, int(KEPT_FOR))
-            await pipe.execute()
+            for answer in await pipe.execute(raise_on_error=False):
+                if isinstance(answer, Exception):  # told without the key, which holds the visitor's id
+                    raise answer
 
         await self._lines.run(lambda client: client.ask(work))
 
@@ -96,10 +107,12 @@ class _Client:
         self._closing: asyncio.Task[None] | None = None
 
     async def ask(self, work: Callable[[Any], Awaitable[Any]]) -> Any:
-        from redis.exceptions import RedisError
+        from redis.exceptions import AskError, ClusterError, RedisError
 
         try:
             return await work(self._redis)
+        except (AskError, ClusterError) as error:
+            raise StoreError(f"it belongs to a cluster, and one that is none is needed ({error})") from error
         except (RedisError, ValueError) as error:
             raise StoreError(str(error) or type(error).__name__) from error
 

@@ -71,9 +71,9 @@ def _json(properties: Mapping[str, Any]) -> str:
                 shown.text = _encode(shown)
             return f'{{"path":{_encode(properties["path"])},"shown":{shown.text}}}'
         # The plain way first: nearly every event takes it, and it runs in C.
-        return json.dumps(properties, allow_nan=False, separators=(",", ":"))
+        return _encode(properties)
     except (TypeError, ValueError, RecursionError):
-        return json.dumps(_plain(properties, _DEPTH), allow_nan=False, separators=(",", ":"))
+        return _encode(_plain(properties, _DEPTH))
 
 
 def _plain(value: Any, depth: int) -> Any:
@@ -95,7 +95,7 @@ def _plain(value: Any, depth: int) -> Any:
 
 def text_of(value: str) -> str:
     """UTF-8 has no lone surrogates; they become question marks (JSON can escape them, columns cannot)."""
-    return value.encode("utf-8", "replace").decode("utf-8")
+    return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
 
 
 def _finite(time: float) -> float:

@@ -2,11 +2,14 @@
 
 Rule 1  A commit survives the death of the process: WAL with synchronous=NORMAL hands each commit to the operating
         system (https://sqlite.org/wal.html). A power cut may lose the last commits, never the file.
-Rule 2  Every write begins with BEGIN IMMEDIATE: seq is given in the order of commits, so a reader that has seen
-        seq n will never find a smaller one later.
+Rule 2  Every write takes SQLite's write lock before it reads anything, by BEGIN IMMEDIATE or as one statement that is
+        a transaction by itself: seq is given in the order of commits, so a reader that has seen seq n will never find
+        a smaller one later.
 Rule 3  Nothing runs on the event loop. Writes and reads have a thread and a connection each, so that a locked
         database does not keep a page from reading a profile.
-Rule 4  A damaged file is moved aside and said, never overwritten. Whoever opens, repairs or replaces the file holds
+Rule 4  No commit waits for a checkpoint. Copying the WAL into the file has to wait for the disk, so a third thread does
+        it; a commit does only where the WAL has grown far beyond what that one should have left.
+Rule 5  A damaged file is moved aside and said, never overwritten. Whoever opens, repairs or replaces the file holds
         the lock file beside it.
 """
 
@@ -25,11 +28,12 @@ from ..errors import StoreError
 from ..model import ERASED, Event
 from ..protocols import Line, Observer
 from .lane import Lane, is_damage
-from .rows import event_of_line, row_of, text_of
+from .many import in_parts
+from .rows import Row, event_of_line, row_of, text_of
 
 try:
     import fcntl
-except ImportError:  # Windows: the lock of Rule 4 is then left to SQLite's own
+except ImportError:  # Windows: the lock of Rule 5 is then left to SQLite's own
     fcntl = None  # type: ignore[assignment]
 
 _APPLICATION: Final = 0x70657273  # "pers": marks the file as ours, so that another program's is left alone
@@ -47,17 +51,20 @@ _STEPS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE TABLE kept (grp TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (grp, key))",
     ),
 )
-_INSERT: Final = "INSERT INTO events (id, name, time, visitor, properties) VALUES (?, ?, ?, ?, ?)"
-# With a look-up of its own, since ON CONFLICT would use up a seq for what it leaves out.
-_INSERT_NEW: Final = (
-    "INSERT INTO events (id, name, time, visitor, properties) SELECT ?1, ?2, ?3, ?4, ?5"
-    " WHERE NOT EXISTS (SELECT 1 FROM events WHERE id = ?1)"
-)
+_INSERT: Final = "INSERT INTO events (id, name, time, visitor, properties) SELECT * FROM"
+# A look-up of its own, since ON CONFLICT would use up a seq for what it leaves out. It sees the table as it was before
+# the statement.
+_NEW: Final = " AND NOT EXISTS (SELECT 1 FROM events WHERE id = column1)"
 _FORGET: Final = (
-    "DELETE FROM events WHERE visitor = ? AND seq IS NOT (SELECT max(seq) FROM events WHERE visitor = ? AND name = ?)"
+    "DELETE FROM events WHERE visitor = ?1 AND seq > ?3 AND seq <= ?4"
+    " AND seq IS NOT (SELECT max(seq) FROM events WHERE visitor = ?1 AND name = ?2)"
 )
 _TRIM: Final = "DELETE FROM events WHERE seq > ? AND seq <= ? AND name = ? AND time < ?"
+_REPLACED: Final = "ON CONFLICT DO UPDATE SET value = excluded.value"
+_LAST_SEQ: Final = 2**63 - 1
 _AT_ONCE: Final = 500  # keys in one query
+_CHECKPOINT: Final = 1_000  # new events after which there is a checkpoint
+_LONGEST_WAL: Final = 16_384  # pages, 64 MB
 _COLUMNS: Final = "SELECT seq, id, name, time, visitor, properties FROM events"
 
 
@@ -74,6 +81,8 @@ class SqliteStore:
         self._suspect = False  # a call found damage; the next opening looks at the whole file
         self._writer = Lane(path, lambda: self._connect(write=True), self._broke)
         self._reader = Lane(path, lambda: self._connect(write=False), self._broke)
+        self._settler = Lane(path, lambda: self._connect(write=True), self._broke)
+        self._unsettled = 0  # events since the last checkpoint
 
     # --- the protocol --------------------------------------------------------------------------------
 
@@ -84,7 +93,12 @@ class SqliteStore:
 
     async def append(self, events: Sequence[Event]) -> tuple[int, int]:
         self._check()
-        return await self._writer.run(lambda db: _append(db, events))
+        new, last = await self._writer.run(lambda db: _append(db, events))
+        self._unsettled += new
+        if self._unsettled >= _CHECKPOINT:
+            self._unsettled = 0
+            self._settler.soon(_checkpoint)
+        return new, last
 
     async def read(self, after: int = 0, limit: int = 1000) -> list[Event]:
         self._check()
@@ -105,9 +119,10 @@ class SqliteStore:
         self._check()
         return await self._reader.run(_last)
 
-    async def forget(self, visitor: str) -> int:
+    async def forget(self, visitor: str, after: int = 0, upto: int | None = None) -> int:
         self._check()
-        return await self._writer.run(lambda db: _remove(db, _FORGET, text_of(visitor), text_of(visitor), ERASED))
+        last = _LAST_SEQ if upto is None else upto
+        return await self._writer.run(lambda db: _remove(db, _FORGET, text_of(visitor), ERASED, after, last))
 
     async def trim(self, after: int, upto: int, before: Mapping[str, float]) -> int:
         self._check()
@@ -128,6 +143,7 @@ class SqliteStore:
     async def close(self) -> None:
         self._closed = True
         await self._reader.close()
+        await self._settler.close()
         await self._writer.close()
 
     def _check(self) -> None:
@@ -148,6 +164,7 @@ class SqliteStore:
             mode = db.execute("PRAGMA journal_mode=WAL").fetchone()[0]
             # Where the file system has no shared memory the old journal stays, and needs the careful setting.
             db.execute(f"PRAGMA synchronous={'NORMAL' if mode == 'wal' else 'FULL'}")
+            db.execute(f"PRAGMA wal_autocheckpoint={_LONGEST_WAL}")
             db.execute("PRAGMA journal_size_limit=67108864")  # a WAL that once grew gives its space back
             db.execute("PRAGMA secure_delete=ON")  # what is forgotten leaves the file, too
             self._migrate(db)
@@ -239,15 +256,37 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
             db.execute("ROLLBACK")
 
 
+def _checkpoint(db: sqlite3.Connection) -> None:
+    """Writers go on meanwhile, and begin the WAL anew where they find all of it copied. So what came during a long
+    checkpoint is copied right after it, which is short."""
+    for _ in range(3):
+        _, pages, copied = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if pages == copied:
+            return
+
+
 def _append(db: sqlite3.Connection, events: Sequence[Event]) -> tuple[int, int]:
     """Nearly always every event is new, and then nothing has to be looked up first."""
     rows = [row_of(event) for event in events]
     try:
-        with _transaction(db):
-            return db.executemany(_INSERT, rows).rowcount if rows else 0, _last(db)
-    except sqlite3.IntegrityError:  # an id is known; the transaction was rolled back
-        with _transaction(db):
-            return db.executemany(_INSERT_NEW, rows).rowcount, _last(db)
+        return _insert(db, rows, known=False)
+    except sqlite3.IntegrityError:  # an id is known, or comes twice; nothing was written
+        firsts: dict[str, Row] = {}
+        for row in rows:
+            firsts.setdefault(row[0], row)
+        return _insert(db, list(firsts.values()), known=True)
+
+
+def _insert(db: sqlite3.Connection, rows: Sequence[Row], *, known: bool) -> tuple[int, int]:
+    """How many were new, and the last one's seq. `known`: some of the ids may be in the log; those are left out."""
+    parts = list(in_parts(db, rows))
+    with _transaction(db) if len(parts) > 1 else contextlib.nullcontext():
+        new = last = 0
+        for values, told in parts:
+            cursor = db.execute(f"{_INSERT} ({values}) WHERE column1 IS NOT NULL{_NEW if known else ''}", told)
+            if cursor.rowcount:
+                new, last = new + cursor.rowcount, cursor.lastrowid or 0
+        return new, last or _last(db)
 
 
 def _remove(db: sqlite3.Connection, statement: str, *values: object) -> int:
@@ -283,10 +322,12 @@ def _keep(
             return False
         if alone:
             db.execute("DELETE FROM kept WHERE grp = ?", (group,))
-        gone = [(group, text_of(key)) for key, value in values.items() if value is None]
-        db.executemany("DELETE FROM kept WHERE grp = ? AND key = ?", gone)
+        gone = [(text_of(key),) for key, value in values.items() if value is None]
+        for keys, told in in_parts(db, gone):
+            db.execute(f"DELETE FROM kept WHERE grp = ? AND key IN ({keys})", (group, *told))
         put = [(group, text_of(key), value) for key, value in values.items() if value is not None]
-        db.executemany("INSERT INTO kept VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", put)
+        for rows, told in in_parts(db, put):
+            db.execute(f"INSERT INTO kept SELECT * FROM ({rows}) WHERE column1 IS NOT NULL {_REPLACED}", told)
         db.execute("INSERT INTO stands VALUES (?, ?) ON CONFLICT DO UPDATE SET upto = excluded.upto", (group, upto))
         return True
 

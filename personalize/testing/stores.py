@@ -40,13 +40,16 @@ async def an_empty_log_has_nothing(store: Store) -> None:
 
 
 async def what_is_appended_is_read_back_in_order(store: Store) -> None:
-    """Events come back equal but for their seq, in the order they were appended, with rising seq."""
+    """Events come back equal but for their seq, in the order they were appended and not of their times, with rising
+    seq; whole numbers stay whole."""
     await store.open()
-    events = [_event(f"e{n}", f"v{n % 3}", n=n, nested={"list": [1, 2.5, None, True, "ş"]}) for n in range(10)]
+    nested = {"list": [1, 2.5, None, True, "ş"]}
+    events = [Event(f"e{n}", "Page Viewed", 9.25 - n, f"v{n % 3}", {"n": n, "nested": nested}) for n in range(10)]
     assert (await store.append(events[:4]))[0] == 4
     assert (await store.append(events[4:]))[0] == 6
     found = await store.read()
-    assert _told(found) == _told(events)
+    assert repr(_told(found)) == repr(_told(events))
+    assert [e.id for e in await store.of_visitor("v0")] == ["e0", "e3", "e6", "e9"]
     seqs = [e.seq for e in found]
     assert seqs == sorted(set(seqs)) and seqs[0] > 0
     assert await store.last() == seqs[-1]
@@ -58,6 +61,20 @@ async def an_id_is_stored_once(store: Store) -> None:
     assert (await store.append([_event("a", n=1), _event("a", n=2), _event("b")]))[0] == 2
     assert (await store.append([_event("b", n=3), _event("c")]))[0] == 1
     assert [(e.id, dict(e.properties)) for e in await store.read()] == [("a", {"n": 1}), ("b", {}), ("c", {})]
+
+
+async def ids_are_known_to_the_letter_and_for_long(store: Store) -> None:
+    """Ids that differ in case or in a space are several, a large batch is stored as a whole, and its first id is still
+    known after its last."""
+    await store.open()
+    alike = ["a", "A", "a ", " a", "á", "a\u0301"]
+    for id_ in alike:
+        assert (await store.append([_event(id_)]))[0] == 1
+    many = [_event(f"e{n}", f"v{n % 7}") for n in range(2500)]
+    assert (await store.append(many))[0] == len(many)
+    again = [_event(alike[0]), many[0], many[1249], many[-1], _event("b")]
+    assert (await store.append(again))[0] == 1
+    assert [e.id for e in await store.read(0, 5000)] == [*alike, *(e.id for e in many), "b"]
 
 
 async def appending_tells_where_the_new_events_stand(store: Store) -> None:
@@ -179,22 +196,28 @@ async def a_strange_event_does_not_take_its_batch_along(store: Store) -> None:
 
 
 async def a_forgotten_visitor_leaves_one_line(store: Store) -> None:
-    """`forget` removes all of one visitor's events but the newest "Visitor Erased", and nothing of anybody else; the
-    seqs that went are not given again. (For a store that can forget.)"""
+    """`forget` removes all of one visitor's events, or those between two seqs, but the newest "Visitor Erased", and
+    nothing of anybody else; the seqs that went are not given again. (For a store that can forget.)"""
     if not hasattr(store, "forget"):
         return
     await store.open()
     erased = [Event(f"erased{n}", ERASED, 5.0 + n, "ann") for n in range(2)]
+    alike = ["Ann", "ann ", "anna", "an"]
+    await store.append([_event(visitor, visitor) for visitor in alike])
     await store.append([_event("a"), _event("b", "bob"), erased[0], _event("c"), erased[1], _event("d")])
     last = await store.last()
     assert await store.forget("ann") == 4
     assert await store.forget("ann") == 0
     assert await store.forget("nobody") == 0
-    assert [e.id for e in await store.read()] == ["b", "erased1"]
+    assert [e.id for e in await store.read()] == [*alike, "b", "erased1"]
     assert [e.id for e in await store.of_visitor("ann")] == ["erased1"]
     assert await store.forget("bob") == 1
     await store.append([_event("e", "bob")])
-    assert [(e.id, e.seq > last) for e in await store.read()] == [("erased1", False), ("e", True)]
+    assert [(e.id, e.seq > last) for e in await store.read()][len(alike) :] == [("erased1", False), ("e", True)]
+    await store.append([_event("f", "bob"), _event("g", "bob"), _event("h", "bob")])
+    first, _, last_gone, _ = [e.seq for e in await store.of_visitor("bob")]
+    assert await store.forget("bob", first, last_gone) == 2
+    assert [e.id for e in await store.of_visitor("bob")] == ["e", "h"]
 
 
 async def what_is_trimmed_is_gone_and_nothing_else(store: Store) -> None:
@@ -206,9 +229,10 @@ async def what_is_trimmed_is_gone_and_nothing_else(store: Store) -> None:
     names = ("Page Viewed", "Order Completed", "Search")
     await store.append([Event(f"e{n}", names[n % 3], float(n), "ann") for n in range(60)])
     seqs = {e.id: e.seq for e in await store.read()}
-    gone = {f"e{n}" for n in range(6, 51) if (n % 3 == 0 and n < 40) or (n % 3 == 2 and n < 10)}
-    before = {"Page Viewed": 40.0, "Search": 10.0, "No Such": 99.0}
-    assert await store.trim(seqs["e5"], seqs["e50"], before) == len(gone)
+    # The next of each kind is as old as the limit, or one beyond the last seq.
+    gone = {f"e{n}" for n in range(6, 36) if n % 3 == 0 or (n % 3 == 2 and n < 8)}
+    before = {"Page Viewed": 60.0, "Search": 8.0, "No Such": 99.0}
+    assert await store.trim(seqs["e5"], seqs["e35"], before) == len(gone)
     left = [f"e{n}" for n in range(60) if f"e{n}" not in gone]
     assert [e.id for e in await store.read()] == left == [e.id for e in await store.of_visitor("ann")]
     assert [e.id for e in await store.read(seqs["e5"], 3)] == [id_ for id_ in left if seqs[id_] > seqs["e5"]][:3]
@@ -246,6 +270,7 @@ STORE_LAWS: tuple[Callable[[Store], Awaitable[None]], ...] = (
     an_empty_log_has_nothing,
     what_is_appended_is_read_back_in_order,
     an_id_is_stored_once,
+    ids_are_known_to_the_letter_and_for_long,
     appending_tells_where_the_new_events_stand,
     reading_goes_on_after_a_seq,
     lines_are_the_events_as_columns,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,12 +10,17 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from ..terminal import CommandObserver, console, progress
+
 if TYPE_CHECKING:
     from ..protocols import Store
     from . import Copied, Rebuilt
 
 
-@click.command("copy-store")
+_AGAIN = "What was copied stays; run it again to go on."
+
+
+@click.command("copy-store", short_help="Copy the log from one store to another.")
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
 def copy_store(source: str, target: str) -> None:
@@ -24,17 +28,25 @@ def copy_store(source: str, target: str) -> None:
 
     Each is an address as in `store`, or a config file, whose store it then is. Events keep their order; those that are
     in TO already are passed over, so that a copy that was cut off, or of a site that goes on, is finished by doing it
-    again."""
+    again; what TO has of visitors who were erased meanwhile goes."""
     from ..errors import StoreError
 
     try:
         copied = asyncio.run(_copy(_store(source, exists=True), _store(target, exists=False)))
     except StoreError as error:
-        raise click.ClickException(f"{error}\nWhat was copied stays; run it again to go on.")
+        raise click.ClickException(f"{error}\n{_AGAIN}")
+    except KeyboardInterrupt:
+        raise click.ClickException(f"stopped\n{_AGAIN}")
     click.echo(f"{copied.new:,} events copied, {copied.known:,} were there already")
+    if copied.lines_left:
+        click.echo(
+            "Lines left this log before (retention, or visitors who had theirs erased): what they taught links between"
+            " ids, recommendations and social proof is not in the copy.",
+            err=True,
+        )
 
 
-@click.command()
+@click.command(short_help="Make anew what is kept beside the log, or compare it.")
 @click.argument("file", type=click.Path(path_type=Path), default="personalize.yaml")
 @click.option("--verify", is_flag=True, help="Write nothing; fail where two rebuilds, or what is kept, differ.")
 @click.option("--from-what-is-left", is_flag=True, help="Also where retention or erasures took lines out of the log.")
@@ -44,16 +56,7 @@ def rebuild(file: Path, verify: bool, from_what_is_left: bool) -> None:
 
     A worker that starts takes up what is kept, and reads the events after it; workers that run go on with what they
     know. With --verify all is folded twice and compared with what a start would find."""
-    from ..config import render
-    from ..errors import ConfigError, StoreError
-
-    try:
-        runs = asyncio.run(_rebuild(file, verify, from_what_is_left))
-    except ConfigError as error:
-        render(error.problems, "text", file, None)
-        sys.exit(1)
-    except StoreError as error:
-        raise click.ClickException(str(error))
+    runs = asyncio.run(_rebuild(file, verify, from_what_is_left))
     _draw(runs[0])
     if not verify and not runs[0].kept:
         raise click.ClickException(
@@ -81,8 +84,8 @@ async def _copy(source: Store, target: Store) -> Copied:
     await source.open()
     await target.open()
     try:
-        with _bar("copying", await source.last()) as progress:
-            return await copy_log(source, target, progress)
+        with _bar("copying", await source.last()) as told:
+            return await copy_log(source, target, told)
     finally:
         await source.close()
         await target.close()
@@ -91,26 +94,25 @@ async def _copy(source: Store, target: Store) -> Copied:
 async def _rebuild(file: Path, verify: bool, from_what_is_left: bool) -> list[Rebuilt]:
     from ..bandits import specs_of
     from ..config import load_config
-    from ..observe import LogObserver
     from ..stores import open_store
     from . import rebuild as rebuild_once
     from . import started
 
     config = load_config(file)
     bandits = specs_of(config)
-    store, observer = open_store(config.store, config.base), LogObserver()
+    store, observer = open_store(config.store, config.base), CommandObserver()
     await store.open()
     try:
         keep: Literal["never", "if whole", "always"]
         keep = "never" if verify else "always" if from_what_is_left else "if whole"
-        with _bar("folding", await store.last()) as progress:
-            runs = [await rebuild_once(store, config.products, observer, progress, keep=keep, bandits=bandits)]
+        with _bar("folding", await store.last()) as told:
+            runs = [await rebuild_once(store, config.products, observer, told, keep=keep, bandits=bandits)]
         if verify:
-            with _bar("again", await store.last()) as progress:
-                made_from = (store, config.products, observer, progress)
+            with _bar("again", await store.last()) as told:
+                made_from = (store, config.products, observer, told)
                 runs.append(await rebuild_once(*made_from, slice_=1500, bandits=bandits))
-            with _bar("comparing", await store.last()) as progress:
-                runs.append(await started(store, config.products, observer, progress, bandits=bandits))
+            with _bar("comparing", await store.last()) as told:
+                runs.append(await started(store, config.products, observer, told, bandits=bandits))
         return runs
     finally:
         await store.close()
@@ -118,15 +120,11 @@ async def _rebuild(file: Path, verify: bool, from_what_is_left: bool) -> list[Re
 
 def _store(address: str, *, exists: bool) -> Store:
     from ..config import load_config
-    from ..errors import ConfigError
     from ..stores import SqliteStore, open_store
 
     base = Path.cwd()
     if address.endswith((".yaml", ".yml")):
-        try:
-            config = load_config(Path(address), products=False)
-        except ConfigError as error:
-            raise click.ClickException(str(error))
+        config = load_config(Path(address), products=False)
         address, base = config.store, config.base
     try:
         store = open_store(address, base)
@@ -141,17 +139,15 @@ def _store(address: str, *, exists: bool) -> Store:
 
 @contextmanager
 def _bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with progress(*columns) as bar:
         task = bar.add_task(what, total=total)
         yield lambda seq: bar.update(task, completed=min(seq, total))
 
 
 def _draw(rebuilt: Rebuilt) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -161,9 +157,9 @@ def _draw(rebuilt: Rebuilt) -> None:
     table.add_column("events", justify="right")
     for kind, count in sorted(rebuilt.kinds.items(), key=lambda item: -item[1])[:20]:
         table.add_row(Text(kind), f"{count:,}")  # Text, since names come from the log and must not be read as markup
-    console = Console(highlight=False)
-    console.print(table)
+    screen = console()
+    screen.print(table)
     if rebuilt.unreadable:
-        console.print(f"{rebuilt.unreadable:,} lines hold no readable properties")
+        screen.print(f"{rebuilt.unreadable:,} lines hold no readable properties")
     for fold, state in rebuilt.states.items():
-        console.print(f"{fold}: state {state}")
+        screen.print(f"{fold}: state {state}")

@@ -76,9 +76,15 @@ def consent_of(rules: ConsentRules, cookie: bytes | None, gpc: bool) -> Consent:
         granted = granted_by(cookie)
     if gpc and rules.honour_gpc:
         granted &= _BESIDES_GPC
+    return _consent(granted, gpc)
+
+
+@lru_cache(maxsize=256)
+def _consent(granted: frozenset[str], gpc: bool) -> Consent:
+    """One object for all visitors who allow the same."""
     return Consent(granted, gpc)
 
 
 def turned_off(consent: Consent) -> Consent:
     """The same for a visitor who turned personalization off: that counts as refused, whatever else was granted."""
-    return Consent(consent.granted - _PERSONAL, consent.gpc)
+    return _consent(consent.granted - _PERSONAL, consent.gpc)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from itsdangerous import Signer
 
 DAY: Final = 86_400.0
+_MOST_REMEMBERED: Final = 2048  # cookies
 _SALT: Final = b"personalize.visitor"
 _SHAPE: Final = re.compile(rb"([A-Za-z0-9_-]{1,64})\.([0-9]{1,7})\.[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -47,7 +48,7 @@ class IdCookie:
         self._signers: list[Signer] = [
             Signer(key, salt=_SALT, key_derivation="hmac", digest_method=hashlib.sha256) for key in keys
         ]
-        self._remembered = lru_cache(maxsize=4096)(self._prove)
+        self._remembered = lru_cache(_MOST_REMEMBERED)(self._prove)
 
     def name(self, plain: bool) -> str:
         return self._cookie.name if plain else f"__Host-{self._cookie.name}"

@@ -28,6 +28,7 @@ class Preview:
     variants: tuple[tuple[str, str], ...] = ()  # experience -> variant ("" for the only one), whatever its rules say
     drafts: tuple[str, ...] = ()  # experiences taken as live, their rules asked
     at: float | None = None  # the moment (Unix seconds); None: now
+    path: str | None = None  # the page it is a preview of; None: any
 
 
 class PreviewTokens:
@@ -44,8 +45,8 @@ class PreviewTokens:
         text = json.dumps({**told, "for": seconds}, separators=(",", ":")).encode()
         return _signer(self._keys[0], now).sign(base64.urlsafe_b64encode(text).rstrip(b"=")).decode("ascii")
 
-    def read(self, token: str, now: float) -> Preview | None:
-        """What was signed; None for a token that was not made here or has expired."""
+    def read(self, token: str, now: float, path: str) -> Preview | None:
+        """What was signed; None for a token that was not made here, has expired, or is for another page than `path`."""
         from itsdangerous import BadData
 
         if len(token) > _LONGEST or not token.isascii():
@@ -58,6 +59,8 @@ class PreviewTokens:
             try:
                 told = json.loads(base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4)))
             except (binascii.Error, ValueError):
+                return None
+            if told.get("path") not in (None, path):
                 return None
             return _preview(told) if -_AHEAD <= now - made.timestamp() <= told.pop("for") else None
         return None

@@ -21,6 +21,7 @@ FactReader = Callable[[Request, float, Visitor], Any]
 
 _LOOPBACK: Final = re.compile(rb"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]*)?", re.IGNORECASE)
 _LONGEST_REMEMBERED: Final = 2048  # bytes of a Cookie header
+_MOST_REMEMBERED: Final = 2048  # Cookie headers
 _MOST_CANDIDATES: Final = 8  # id cookies of one request whose signature is tried
 
 
@@ -49,7 +50,7 @@ class VisitorReader:
         self.forms = FormTokens(keys)
         self._cookie = IdCookie(site.cookie, keys)
         self._pattern = {plain: self._cookie_pattern(plain) for plain in (False, True)}
-        self._remembered = lru_cache(maxsize=4096)(self._know)
+        self._remembered = lru_cache(_MOST_REMEMBERED)(self._know)
         self._bots = {gpc: Visitor(None, consent_of(self._rules, None, gpc), bot=True) for gpc in (False, True)}
         self._readers = self._make_readers()
         self.facts = frozenset(self._readers)

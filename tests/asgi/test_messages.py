@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import sqlite3
 import tracemalloc
 from pathlib import Path
@@ -486,6 +487,19 @@ async def test_c39_inside_a_mount(wrap: Any) -> None:
     assert (await call(outer, "/page")).body == PAGE
 
 
+async def test_c39_a_config_that_a_mount_puts_out_of_reach_is_told(wrap: Any) -> None:
+    """Where no path of the config can be one below root_path, that is said once, with how to write them; else nothing
+    is."""
+    for path, told in (("/page", True), ("/shop/page", False), ("/**", False), ("/{any}/page", False)):
+        middleware = wrap(Answer(PAGE), slots={"hero": {"match": {"path": path}, "default": {"html": "<b>hi</b>"}}})
+        for _ in range(2):
+            await call(middleware, "/page", root_path="/shop")
+        assert ("below /shop" in middleware.observer.states.get("every path", "")) == told
+    elsewhere = wrap(Answer(PAGE), slots={"hero": {"match": {"path": "/page"}, "default": {"html": "<b>hi</b>"}}})
+    await call(elsewhere, "/page")
+    assert "every path" not in elsewhere.observer.states
+
+
 async def test_c39_twice_is_once(wrap: Any) -> None:
     """A second pass changes nothing: the messages are those of one."""
     app = Answer(PAGE, length=True)
@@ -528,3 +542,24 @@ async def test_a_starlette_middleware_is_enough() -> None:
     config = {"version": 1, "store": "memory", "slots": slots}
     app = Starlette(routes=[Route("/", page)], middleware=[Middleware(PersonalizeMiddleware, config=config)])
     assert (await call(app)).body == DONE
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+async def test_what_is_there_at_the_start_is_frozen_where_the_site_says_so(wrap: Any, frozen: bool) -> None:
+    """With `freeze_at_start` the garbage collector passes over what was there when the app had started, and the log
+    says so; without, nothing of the process is touched."""
+    middleware = wrap(Answer(PAGE), site={"freeze_at_start": frozen})
+    asked: asyncio.Queue[Any] = asyncio.Queue()
+    before, after = gc.get_freeze_count(), []
+
+    async def send(message: Any) -> None:
+        after.append(gc.get_freeze_count())
+        await asked.put({"type": "lifespan.shutdown"})
+
+    await asked.put({"type": "lifespan.startup"})
+    try:
+        await middleware({"type": "lifespan"}, asked.get, send)
+        assert (after[0] - before > 10_000) is frozen
+        assert ("garbage collector" in middleware.observer.states) is frozen
+    finally:
+        gc.unfreeze()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -403,3 +404,17 @@ def test_revenue_and_conversions_may_prefer_unlike_arms() -> None:
     by_count = allocation(replace(spec, value=None), cells, 600).parts[""]
     assert by_count[0] == 9_800
     assert allocation(replace(spec, value=None, lower_is_better=True), cells, 600).parts[""][1] == 9_800
+
+
+@pytest.mark.parametrize("settle", [0.0, 1e6])
+def test_a_visitor_more_is_nothing_more_for_the_garbage_collector(settle: float) -> None:
+    """However many trials are open, not one more container is for it to visit; and their number is bounded."""
+    fold, ledger = folded([], replace(SPEC, settle=settle))
+    for n in range(200):
+        fold.apply(exposed(n + 1, f"v{n}", NOW + n, "loud", 1))
+    gc.collect()
+    before = len(gc.get_objects())
+    for n in range(200, 2_200):
+        fold.apply(exposed(n + 1, f"v{n}", NOW + n, "loud", 1))
+    gc.collect()
+    assert len(gc.get_objects()) - before < 50 and len(ledger._open) == 2_200

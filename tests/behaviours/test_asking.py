@@ -199,6 +199,7 @@ async def test_b40_flags_are_slots_experiences_and_experiments(app: Any) -> None
     by_key = {flag["key"]: flag for flag in told["flags"]}
     assert status == 200 and by_key.keys() == {
         "hero",
+        "hero.headline",
         "hero/gold",
         "hero/small",
         "hero/split",

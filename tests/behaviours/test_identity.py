@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from personalize import PersonalizeMiddleware
 from personalize.model import Event
+from personalize.observe import LogObserver
+from personalize.testing import Answer, call
 
 CONFIG = """
 version: 1
@@ -73,3 +78,47 @@ async def test_b45_erasing_reaches_every_id_of_the_person(site: Any, browser: An
     for id_ in ("u:7", of(phone)):
         profile = await history.profiles.load(id_)
         assert (profile.visits, profile.traits, profile.views) == (0, {}, [])
+
+
+@pytest.mark.parametrize(("host", "scheme", "said"), [
+    ("192.168.1.5:8000", "http", "unkept"), ("[fe80::1]", "http", "unkept"), ("laptop:8000", "http", "unkept"),
+    ("0.0.0.0:8000", "http", "unkept"), ("localhost:8000", "http", "insecure"), ("127.0.0.1", "http", "insecure"),
+    ("shop.example", "http", ""), ("laptop:8000", "https", ""),
+])  # fmt: skip
+async def test_who_tries_it_over_plain_http_hears_what_browsers_do(host: str, scheme: str, said: str) -> None:
+    """An id cookie that a browser would drop is told in the log, where no proxy can be in front; a public name's https
+    may end at one."""
+    slots = {"hero": {"match": {"path": "/"}, "experiences": [{"id": "a", "show": {"html": "x"}}]}}
+    app = PersonalizeMiddleware(Answer(b"<p data-slot=hero></p>"), {"version": 1, "store": "memory", "slots": slots})
+    await call(app, "/", host=host, scheme=scheme, cookies={"consent": "granted"})
+    assert isinstance(app.observer, LogObserver)
+    assert app.observer.states.get("id cookie over plain http", "").partition(" ")[0] == said
+    await app.close()
+
+
+async def test_b45_erasing_takes_nothing_of_who_used_the_browser_later(site: Any, browser: Any, stored: Any) -> None:
+    """Two users log in at one computer, one after the other. The first erases everything from a phone: what they did at
+    the computer goes too; what the second did there, and their login, stay."""
+    app = await site(CONFIG)
+    history = app.watcher.history
+    computer, phone = browser(app), browser(app)
+    await computer.get()
+    log_in = lambda id_, visitor, user: history.record(
+        Event(id_, "Signed In", 1_790_000_000.0, of(visitor), {"$via": "server", "$ids": {"user_id": user}})
+    )
+    log_in("first", computer, "7")
+    await computer.get("/logout", method="POST")
+    await computer.get()
+    log_in("second", computer, "8")
+    history.record(Event("crm", "User Identified", 1.0, "u:8", {"$via": "import", "traits": {"tier": "gold"}}))
+    await phone.get()
+    log_in("other", phone, "7")
+    await history.log.flush()
+    assert (await history.profiles.load("u:7")).views
+    assert await history.erase(Event("erase", "Visitor Erased", 1_790_000_001.0, of(phone)))
+    assert (await history.profiles.load("u:7")).views == []
+    second = await history.profiles.load(of(computer))
+    assert (second.visitor, len(second.views), second.traits) == ("u:8", 1, {"tier": "gold"})
+    assert b"<h1>Gold</h1>" in (await computer.get()).body
+    left = [event.visitor for event in await stored(app, "Page Viewed")]
+    assert left == [of(computer)] * 2, "of the first user no line is left"

@@ -141,7 +141,12 @@ async def test_b31_the_history_says_who_changed_what_when(site: Any, browser: An
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("wintr", "there is nothing called"), ("other", "could be any of hero/other, carousel/other")]
+    ("name", "said"),
+    [
+        ("wintr", 'did you mean "winter"?'),
+        ("hero/wintr", 'did you mean "hero/winter"?'),
+        ("other", "could be any of hero/other, carousel/other"),
+    ],
 )
 async def test_b30_what_is_not_there_or_not_clear_is_not_paused(
     site: Any, tmp_path: Path, name: str, said: str
@@ -153,6 +158,38 @@ async def test_b30_what_is_not_there_or_not_clear_is_not_paused(
     await app.watcher.history.log.flush()
     assert not app.watcher.history.pauses.held
     assert (await command("resume", str(tmp_path / "personalize.yaml"), "winter")).exit_code == 1
+
+
+async def test_b31_the_history_tells_what_changed_beside_experiences(site: Any, browser: Any, tmp_path: Path) -> None:
+    """A segment, a slot's default, the holdout: whatever a config says is told when it changes, and nothing more."""
+    segments = "segments: {{gold: {{all: [{{orders.total: {{gte: {}}}}}]}}, new: {{all: [{{visits: {{lt: 2}}}}]}}}}\n"
+    file = tmp_path / "personalize.yaml"
+    app = await site(HERO + segments.format(100))
+    edited = HERO.replace("<h1>Default</h1>", "<h1>Own</h1>") + segments.format(200) + "holdout: {percent: 1}\n"
+    for text in (edited, edited + "# a remark"):
+        file.write_text(text)
+        revision = app.watcher.revision
+        async with asyncio.timeout(5):
+            while app.watcher.revision == revision:
+                await asyncio.sleep(0.05)
+        await app.watcher.history.log.flush()
+    told = json.loads((await command("history", str(file), "--json")).output)
+    assert [line["details"] for line in told] == [
+        ["3 experiences"],
+        ["changed: segments/gold", "new: holdout", "changed: slots/hero"],
+        ["nothing but its text changed"],
+    ]
+
+
+async def test_b30_an_experiment_is_paused_by_its_key(site: Any, browser: Any, tmp_path: Path) -> None:
+    """Who runs a test knows it by its key; all of it is off, and comes back by the same word."""
+    variants = "variants: [{id: a, html: <h1>A</h1>}, {id: b, html: <h1>A</h1>}]"
+    app = await site(HERO.replace('show: {html: "<h1>Winter</h1>"}', f"experiment: {{key: winter-7, {variants}}}"))
+    file = str(tmp_path / "personalize.yaml")
+    assert "hero/winter is paused" in (await command("pause", file, "winter-7")).output
+    assert await shows(app, browser, b"<h1>Other</h1>")
+    assert "hero/winter is resumed" in (await command("resume", file, "winter-7")).output
+    assert await shows(app, browser, b"<h1>A</h1>")
 
 
 async def test_b49_nobody_pauses_over_http(site: Any, browser: Any, monkeypatch: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin
 
 import pytest
 
@@ -115,7 +115,7 @@ async def test_b45_a_correction_counts_on_the_next_page(app: Any) -> None:
     await ann.get("/")
     await told(app, ann.is_told(tier="gold", age=40))
     saved = await ann.submit("correct", trait="age", value="41")
-    assert (saved.status, dict(saved.headers)[b"location"]) == (303, b"/_personalize/me?lang=en&done=saved")
+    assert (saved.status, dict(saved.headers)[b"location"]) == (303, b"../me?lang=en&done=saved")
     profile = await app.watcher.history.profiles.load(ann.id)
     assert profile.traits == {"tier": "gold", "age": 41} and profile.provenance["age"].source == "visitor"
     assert "you told us" in (await ann.get("/_personalize/me")).body.decode()
@@ -262,3 +262,22 @@ async def test_what_visitors_and_backends_say_is_shown_as_text(app: Any) -> None
     await told(app, ann.is_told(**{"<b>": "<img src=x onerror=alert(1)>", "quote": '" onfocus="x'}))
     page = (await ann.get("/_personalize/me")).body.decode()
     assert "<img" not in page and "<b>" not in page and '" onfocus="x' not in page and "&lt;img" in page
+
+
+async def test_the_page_works_below_a_path_that_only_a_proxy_knows(app: Any) -> None:
+    """Every address in the page, in what answers a form, and in a refusal leads back below the page's own, whatever
+    stands before it in the browser."""
+    ann = Person(app)
+    await ann.get("/")
+    home = "https://proxy.example/shop/_personalize/me"
+    answers = {
+        home: await ann.get("/_personalize/me"),
+        f"{home}/": await ann.get("/_personalize/me/"),
+        f"{home}/erase": await ann.submit("erase"),
+        f"{home}/prefer": await ann.post("/_personalize/me/prefer", {}),
+    }
+    for place, answer in answers.items():
+        found = re.findall(r'(?:action|href)="([^"?]+)', answer.body.decode())
+        assert found and all(urljoin(place, one).startswith(home) for one in found), (place, found)
+    saved = dict((await ann.submit("prefer")).headers)[b"location"].decode()
+    assert urljoin(f"{home}/prefer", saved) == f"{home}?lang=en&done=saved"

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from personalize import preview as previews
 from personalize import previewing
 from personalize.cli import main
-from personalize.testing import Response
+from personalize.testing import Response, call
 from personalize.visitor import Preview, PreviewTokens
 
 HERO = """
@@ -139,10 +139,12 @@ def test_b49_a_token_is_what_was_signed_and_only_while_it_holds() -> None:
     shown = Preview(("a",), "mobile", (), (("hero/x", "red"),), ("hero/y",), 12.5)
     tokens = PreviewTokens(("old",))
     token = tokens.make(shown, 1000.0, 60)
-    assert tokens.read(token, 1060.0) == shown == PreviewTokens(("new", "old")).read(token, 1000.0)
-    assert [tokens.read(token, now) for now in (1061.5, 900.0)] == [None, None]
-    assert PreviewTokens(("new",)).read(token, 1000.0) is None
-    assert tokens.read(tokens.make(Preview(), 1000.0, 60), 1000.0) == Preview()
+    assert tokens.read(token, 1060.0, "/") == shown == PreviewTokens(("new", "old")).read(token, 1000.0, "/x")
+    assert [tokens.read(token, now, "/") for now in (1061.5, 900.0)] == [None, None]
+    assert PreviewTokens(("new",)).read(token, 1000.0, "/") is None
+    assert tokens.read(tokens.make(Preview(), 1000.0, 60), 1000.0, "/") == Preview()
+    bound = tokens.make(Preview(path="/a b"), 1000.0, 60)
+    assert tokens.read(bound, 1000.0, "/a b") == Preview(path="/a b") and tokens.read(bound, 1000.0, "/") is None
 
 
 async def test_b30_the_app_sees_the_device_and_never_the_token(site: Any, follow: Any) -> None:
@@ -199,6 +201,106 @@ async def test_b30_a_wrong_word_is_told_before_a_link_is_made(
     await site(HERO)
     made = await command("preview", str(tmp_path / "personalize.yaml"), "/", *options)
     assert made.exit_code == 2 and said in " ".join(made.output.replace("│", " ").split())
+
+
+# --- as somebody who means harm, or only did not think ---------------------------------------------------
+
+
+async def test_b49_a_link_is_for_its_page_alone(site: Any, browser: Any, tmp_path: Path, clock: Any) -> None:
+    """Its token shows no other page, tells no other page's reasons, and is refused there; one that was made for
+    everywhere does. Encoded letters and other queries are the same page."""
+    app = await site(HERO.replace('path: "/",', 'path: ["/", "/çok güzel", "/b"],'))
+    file, visitor = str(tmp_path / "personalize.yaml"), browser(app)
+    for url, options, opened in (
+        ("https://shop.example/", [], {"/": 200, "/b": 403, "/çok güzel": 403}),
+        ("https://shop.example", [], {"/": 200, "/b": 403}),
+        ("/%C3%A7ok%20g%C3%BCzel?q=1", [], {"/": 403, "/çok güzel": 200}),
+        ("/", ["--everywhere"], {"/": 200, "/b": 200, "/çok güzel": 200}),
+    ):
+        made = await command("preview", file, url, *options)
+        query = urlsplit(made.output.strip()).query
+        token = query.rpartition("=")[2]
+        for path, status in opened.items():
+            assert (await visitor.get(path, query)).status == status, (url, path)
+            assert (await visitor.get(path, f"more=1&{query}")).status == status
+            told = await visitor.get("/_personalize/v1/explain", f"url={path}&personalize_preview={token}")
+            assert told.status == status
+            header = ((b"x-personalize-explain", token.encode()),)
+            assert (b"x-personalize-explain" in dict((await visitor.get(path, headers=header)).headers)) is (
+                status == 200
+            )
+
+
+async def test_b49_no_cache_keeps_a_preview_whatever_the_app_says(site: Any, follow: Any) -> None:
+    """Headers that only caches in front read are gone too, on pages without slots as well: such a cache may leave the
+    query, and so the token, out of its key."""
+    signals = 'site: {signals: [{path: "/elsewhere", event: Looked}]}'
+    for path in ("/", "/elsewhere"):
+        app = await site(HERO.replace("holdout: {percent: 100}", signals))
+        inner = app.app
+        wide = [
+            (b"Cache-Control", b"public, max-age=600"), (b"CDN-Cache-Control", b"max-age=600"), (b"Expires", b"never"),
+            (b"Surrogate-Control", b"max-age=600"), (b"Cloudflare-CDN-Cache-Control", b"max-age=600"),
+            (b"X-Accel-Expires", b"600"), (b"ETag", b'"1"'), (b"Referrer-Policy", b"unsafe-url"),
+        ]  # fmt: skip
+
+        async def keeping(scope: Any, receive: Any, send: Any, inner: Any = inner, wide: Any = wide) -> None:
+            async def told(message: Any) -> None:
+                if message["type"] == "http.response.start":
+                    message = {**message, "headers": [*message["headers"], *wide]}
+                await send(message)
+
+            await inner(scope, receive, told)
+
+        app.app = keeping
+        head = [(name.lower(), value) for name, value in (await follow(app, url=path)).headers]
+        about = {name: value for name, value in head if b"cache" in name or name.endswith((b"expires", b"control"))}
+        assert about == {b"cache-control": b"private, no-store"}
+        assert dict(head)[b"referrer-policy"] == b"no-referrer" and b"etag" not in dict(head)
+        assert len([name for name, _ in head if name == b"cache-control"]) == 1
+
+
+async def test_b49_what_scripts_of_a_previewed_page_tell_is_refused(site: Any, browser: Any) -> None:
+    """Clicks, answers and views from a page whose address holds a token are nobody's; the same visitor's others count,
+    and a server's word always does. Our own script says nothing there at all."""
+    app = await site(HERO)
+    visitor = browser(app, "granted")
+    await visitor.get()
+    script = (await visitor.get("/_personalize/p.js")).body
+    assert b"personalize_preview=/.test(location.search)" in script.replace(b"[?&]", b"")
+    cookie = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items()).encode()
+    page = {"path": "/", "search": "?a=1&personalize_preview=abc.def"}
+    address = {"url": "https://shop.example/?personalize_preview=abc"}
+    for message, taken in (
+        ({"type": "track", "event": "Answer Given", "properties": {"slot": "hero"}, "context": {"page": page}}, 0),
+        ({"type": "track", "event": "Looked", "properties": address}, 0),
+        ({"type": "page", "properties": address}, 0),
+        ({"type": "track", "event": "Looked", "properties": {"url": "https://shop.example/?q=1"}}, 1),
+        ({"type": "track", "event": "Looked", "properties": {"url": 7, "search": None}}, 1),
+    ):
+        body = json.dumps({"batch": [message]}).encode()
+        sent = [(b"cookie", cookie), (b"sec-fetch-site", b"same-origin")]
+        place = {"scheme": "https", "host": "shop.example"}
+        answer = await call(app, "/_personalize/v1/b", method="POST", headers=sent, body=body, **place)
+        assert (answer.status, json.loads(answer.body)["accepted"]) == (200, taken), message
+
+
+async def test_b49_a_preview_of_everything_at_once_leaves_no_trace(
+    site: Any, browser: Any, follow: Any, stored: Any
+) -> None:
+    """Segment, device, consent, draft and moment in one link, opened by somebody who is known: their profile, caps and
+    cookie are as before, and a signal on the page is not read."""
+    config = HERO.replace("holdout: {percent: 100}", 'site: {signals: [{path: "/", event: Looked}]}')
+    app = await site(config)
+    visitor = browser(app)
+    await visitor.get()
+    cookies, seen = dict(visitor.cookies), await app.watcher.history.store.last()
+    options = ["--as", "back", "--device", "mobile", "--with", "tomorrow", "--at", "2026-12-25 10:00"]
+    page = await follow(app, *options, "--consent", "personalization_storage", visitor=visitor)
+    assert b"<h1>Draft</h1>" in page.body
+    await app.watcher.history.log.flush()
+    assert visitor.cookies == cookies and await app.watcher.history.store.last() == seen
+    assert len(await stored(app, "Looked")) == 1
 
 
 def test_devices_of_the_command_are_those_of_previews() -> None:

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from personalize.cli import main
 from personalize.engine import Engine
 from personalize.model import PURPOSES, Consent, Event, Profile, Request, Visitor
-from personalize.profiles import Identity, apply_event, first_party
+from personalize.profiles import Identity, apply_before, apply_event, before_sign_out, first_party
 from personalize.profiles.ids import may_mention, mentioned
 from personalize.replay import Replay, name_of
 from personalize.replayers import engine_of
@@ -75,6 +75,12 @@ async def plainly(old: Engine, new: Engine, events: list[Event]) -> Counter[tupl
         if event.name == "Page Viewed":
             members = identity.members(identity.person(event.visitor))
             profile = None
+            for past in events:
+                if past.seq < event.seq and any(
+                    m.id == past.visitor and m.after < past.seq <= m.upto for m in before_sign_out(members)
+                ):
+                    profile = profile or Profile("")
+                    apply_before(profile, past)
             for past in events:
                 if past.seq < event.seq and any(m.id == past.visitor and m.after < past.seq <= m.upto for m in members):
                     profile = profile or Profile("")

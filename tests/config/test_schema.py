@@ -1,6 +1,7 @@
 """The JSON Schema that editors use says what load_config says."""
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personalize import ConfigError, load_config
+from personalize.conditions import BEHAVIOURS, FACTS
 from personalize.config import json_schema
 from personalize.config.yaml12 import parse
 
@@ -42,6 +44,15 @@ def test_every_key_reads_well_on_hover():
             if not said or not said.endswith("."):
                 bare.append((name, key, said))
     assert bare == []
+
+
+def test_facts_are_completed_in_conditions():
+    """Every fact and question about the past is offered where a condition stands, with what it means."""
+    offered = next(form for form in SCHEMA["$defs"]["Condition"]["anyOf"] if form["type"] == "object")
+    names = {*offered["properties"], *offered["patternProperties"]}
+    assert {re.escape(name[:-1]) if name.endswith(".*") else name for name in (*FACTS, *BEHAVIOURS)} == {
+        name.removeprefix("^") for name in names - {"all", "any", "not"}
+    }
 
 
 SHAPE = {"PZ201", "PZ202", "PZ203", "PZ204", "PZ205", "PZ206", "PZ208"}
@@ -94,8 +105,8 @@ values = st.recursive(
     max_leaves=4,
 )
 SITE = [
-    "cookie", "consent", "geo_headers", "budget", "templates", "prefix", "cache_control", "page_memory", "signals",
-    "limits",
+    "cookie", "consent", "geo_headers", "budget", "templates", "prefix", "cache_control", "page_memory",
+    "freeze_at_start", "signals", "limits",
 ]  # fmt: skip
 SLOT = ["default", "fallback", "cap", "consent", "template"]
 EXPERIENCE = ["owner", "status", "when", "schedule", "cap", "cool_down", "delay", "expire", "show", "exclude", "why"]

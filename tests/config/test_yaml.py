@@ -117,7 +117,9 @@ def test_hostile_files(name, tmp_path):
     with pytest.raises(ConfigError) as caught:
         load_config(file)
     first = caught.value.problems[0]
-    assert (first.code, first.mark.line, first.mark.column) == (code, line, column)
+    assert (first.code, first.mark.line) == (code, line)
+    # Some versions of libyaml complain of brackets only at the thousandth.
+    assert first.mark.column == column or (code == "PZ109" and first.mark.column > 1000)
     assert first.source_line.isprintable()
 
 

@@ -79,7 +79,7 @@ class ByPlace(Split):
     __slots__ = ()
 
     def remembered(self, kept):
-        return "abcd".index(kept[self.key]) if self.key in kept else -1
+        return next(("abcd".index(seen[self.key]) for seen in kept if self.key in seen), -1)
 
 
 def asks_coverage_again(config):
@@ -93,7 +93,7 @@ class Rechecking(Split):
     __slots__ = ()
 
     def assign(self, id, kept, units):
-        fresh = Split.assign(self, id, {}, units)
+        fresh = Split.assign(self, id, (), units)
         return fresh if fresh < 0 else Split.assign(self, id, kept, units)
 
 
@@ -171,7 +171,7 @@ def test_a_remembered_assignment_belongs_to_one_visitor():
 
     def told_apart(decider):
         return all(
-            [decide(decider, id, Profile(id, assignments={"k": name})).variant for name in "ab"] == ["a", "b"]
+            [decide(decider, id, Profile(id, assignments={id: {"k": name}})).variant for name in "ab"] == ["a", "b"]
             and decide(decider, id).variant == decide(real(config(HALVES)), id).variant
             for id in VISITORS[:20]
         )
@@ -193,17 +193,29 @@ class ByIdAlone(Memo):
         return super().keep(key[0] if isinstance(key, tuple) else key, value)
 
 
-def test_a_log_in_changes_no_variant():
-    """The profile that carries on under another id brings its assignments along."""
+def test_a_browser_without_a_variant_sees_what_the_person_saw_elsewhere():
+    """The profile that is asked under another id brings its assignments along; what the other id saw goes before."""
     decider = real(config(HALVES))
     changed = 0
     for id in VISITORS[:200]:
         profile = Profile(id)
         seen = visit(decider, profile)
-        known = Profile(f"user-{id}", assignments=dict(profile.assignments))
-        assert visit(decider, known) == seen
-        changed += decide(decider, known.visitor).variant != seen
+        assert decide(decider, f"user-{id}", profile).variant == seen
+        changed += decide(decider, f"user-{id}").variant != seen
+        other = {"a": "b", "b": "a"}[seen]
+        assert decide(decider, "v", Profile(id, assignments={id: {"k": seen}, "v": {"k": other}})).variant == other
+        before = Profile(id, assignments={id: {"k": seen}}, before={"v": {"k": other}})
+        assert decide(decider, "v", before).variant == other
+        gone = {id: {"k": seen}, "v": {"k": "gone"}}
+        assert decide(decider, "v", Profile(id, assignments=gone)).variant == seen, "what is left counts"
     assert changed > 50, "by the new id's hash alone many would have changed"
+
+
+def test_why_says_that_another_browser_showed_it():
+    """The tree tells an assignment of this browser from one of the same person elsewhere."""
+    trace = []
+    decide(real(config(HALVES)), "v1", Profile("u:1", assignments={"v2": {"k": "b"}}), trace)
+    assert "seen before by another id of the same person: b" in str(trace)
 
 
 # --- forced, required ----------------------------------------------------------------------------------
@@ -234,7 +246,7 @@ def test_a_requirement_asks_for_another_experiments_variant():
     decide(here, id, trace=trace)
     assert "x in experiment o" in str(trace)
     # What was assigned there counts here: the requirement follows the visitor, not the hash.
-    kept = Profile(id, assignments={"o": "y"})
+    kept = Profile(id, assignments={id: {"o": "y"}})
     assert decide(here, id, kept).variant is not None
 
 
@@ -277,7 +289,7 @@ def test_why_tells_of_the_holdout_and_of_what_was_kept():
     """The tree says who is held out, and that an assignment is an old one."""
     decider = real(config(HALVES, holdout={"percent": 100}))
     trace = []
-    decide(decider, "v1", Profile("v1", assignments={"k": "b"}), trace)
+    decide(decider, "v1", Profile("v1", assignments={"v1": {"k": "b"}}), trace)
     (slot,) = trace
     assert not slot.held and "held out; otherwise test, variant b" in slot.saw
     told = str(slot)

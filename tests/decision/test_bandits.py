@@ -148,7 +148,7 @@ def test_a_visitor_keeps_the_arm_for_the_window(n: int, favoured: str, segments:
     first = DECIDER.decide(case(id))
     profile = seen(Profile(id), first, NOW)
     draw = first.draws["hero-3"]
-    assert profile.draws == {"hero-3": draw} and draw.until == NOW + 7 * 86_400
+    assert profile.draws == {profile.visitor: {"hero-3": draw}} and draw.until == NOW + 7 * 86_400
     for later in (NOW + 1, NOW + 3 * 86_400, draw.until - 1):
         plan = DECIDER.decide(case(id, *segments, profile=profile, now=later, told=all_to(favoured)))
         assert plan.draws["hero-3"] == draw
@@ -164,7 +164,7 @@ def test_the_next_draw_says_nothing_about_the_one_before() -> None:
     counts = {(one, other): 0 for one in ARMS for other in ARMS}
     for n in range(6_000):
         first = drawn(DECIDER, case(f"visitor-{n}", told=None))
-        again = Profile(f"visitor-{n}", draws={"hero-3": replace(first, until=NOW)})
+        again = Profile(f"visitor-{n}", draws={f"visitor-{n}": {"hero-3": replace(first, until=NOW)}})
         counts[first.variant, drawn(DECIDER, case(f"visitor-{n}", profile=again, told=None)).variant] += 1
     rows = {arm: sum(counts[arm, other] for other in ARMS) for arm in ARMS}
     columns = {arm: sum(counts[other, arm] for other in ARMS) for arm in ARMS}
@@ -176,18 +176,18 @@ def test_a_page_that_was_decided_too_early_does_not_move_the_visitor() -> None:
     """A second page that was decided before the first was known draws once more; the first draw stays."""
     profile = seen(Profile("ann"), DECIDER.decide(case("ann", told=all_to("kind"))), NOW)
     early = DECIDER.decide(case("ann", told=all_to("loud")))
-    kept = profile.draws["hero-3"]
-    assert seen(profile, early, NOW + 1).draws["hero-3"] == kept
+    kept = profile.draws[profile.visitor]["hero-3"]
+    assert seen(profile, early, NOW + 1).draws["ann"]["hero-3"] == kept
 
 
 def test_a_variant_that_is_taken_out_lets_its_visitors_go() -> None:
     """They are drawn anew among the rest, and that draw counts from then on."""
     profile = seen(Profile("ann"), DECIDER.decide(case("ann", told=all_to("kind"))), NOW)
-    assert profile.draws["hero-3"].variant == "kind"
+    assert profile.draws[profile.visitor]["hero-3"].variant == "kind"
     fewer = Decider(config(variants=[{"id": arm, "html": arm} for arm in ARMS[:2]]), ["hero"])
     plan = fewer.decide(case("ann", profile=profile, now=NOW + 5))
     assert plan.draws["hero-3"].number == 2 and plan.draws["hero-3"].variant != "kind"
-    assert seen(profile, plan, NOW + 5).draws["hero-3"] == plan.draws["hero-3"]
+    assert seen(profile, plan, NOW + 5).draws["ann"] == plan.draws
 
 
 # --- who takes part ------------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ def test_coverage_lets_the_same_share_of_every_arm_in() -> None:
     id = f"visitor-{min(inside)}"
     profile = seen(Profile(id), half.decide(case(id)), NOW)
     none = Decider(config(coverage=0.0), ["hero"])
-    assert none.decide(case(id, profile=profile)).choices[0].variant == profile.draws["hero-3"].variant
+    assert none.decide(case(id, profile=profile)).choices[0].variant == profile.draws[profile.visitor]["hero-3"].variant
     assert none.decide(case(id)).choices[0].experience is None
 
 
@@ -260,6 +260,12 @@ draws = st.builds(
     Draw, variant=st.sampled_from([*ARMS, "gone"]), context=st.sampled_from(list(SHARES)), propensity=st.just(0.5),
     batch=st.just(600), number=st.integers(1, 3), until=st.sampled_from([NOW - 1, NOW, NOW + 1, NOW + 500]),
 )  # fmt: skip
+
+
+def by_id(kept: Any) -> Any:
+    return st.dictionaries(st.sampled_from(["v0", "v1", "u:1"]), kept, max_size=2)
+
+
 cases = st.builds(
     Case,
     facts=st.fixed_dictionaries(
@@ -271,8 +277,8 @@ cases = st.builds(
     | st.builds(
         Profile,
         visitor=st.just("v"),
-        assignments=st.dictionaries(st.sampled_from(["side", "hero-3"]), st.sampled_from(ARMS)),
-        draws=st.dictionaries(st.sampled_from(["hero-3", "foot"]), draws),
+        assignments=by_id(st.dictionaries(st.sampled_from(["side", "hero-3"]), st.sampled_from(ARMS))),
+        draws=by_id(st.dictionaries(st.sampled_from(["hero-3", "foot"]), draws)),
     ),
     now=st.sampled_from([NOW, NOW + 400]),
     allocations=st.dictionaries(

@@ -59,4 +59,4 @@ def test_the_law_catches(name, wrong, monkeypatch):
     finally:
         hashing._side_by_side.cache_clear()
         hashing._of_seed.cache_clear()
-        hashing._twice.cache_clear()
+        hashing._known.clear()

@@ -95,6 +95,8 @@ visitors = st.builds(
 )
 ages = st.sampled_from([0.0, 1.0, 1_000.0, 1_800.0, 4_000.0, 90_000.0, 4 * 86_400.0])
 times = st.lists(ages.map(lambda age: NOW - age), min_size=0, max_size=3).map(sorted)
+seen = st.dictionaries(st.sampled_from(["k1", "k2", "k9"]), st.sampled_from(["x", "y", "gone"]))
+kept = st.dictionaries(st.sampled_from(["v1", "v2", "u:1"]), seen, max_size=3)
 profiles = st.none() | st.builds(
     Profile,
     visitor=st.just("v1"),
@@ -103,7 +105,8 @@ profiles = st.none() | st.builds(
     exposures=st.dictionaries(st.sampled_from(["hero/mobile", "hero/due", "side/quiet", "other/x"]), times),
     happened=st.dictionaries(st.sampled_from(["Order Completed", "Page Viewed"]), ages.map(lambda age: NOW - age)),
     remembered=st.dictionaries(st.sampled_from(["buyer"]), ages.map(lambda age: NOW - age)),
-    assignments=st.dictionaries(st.sampled_from(["k1", "k2", "k9"]), st.sampled_from(["x", "y", "gone"])),
+    assignments=kept,
+    before=kept,
 )
 moments = st.sampled_from([NOW, NOW + 0.5, NOW - 1.0, NOW - 1_800.0, NOW - 4 * 3_600.0, NOW + 40_000.0])
 cases = st.builds(Case, facts=facts, visitor=visitors, profile=profiles, now=moments)
@@ -153,7 +156,7 @@ PLAIN_PROFILES = [
     Profile("v1", orders=[(NOW - 4_000.0, 5.0, ("a",))], happened={"Order Completed": NOW - 4_000.0}),
     Profile("v1", orders=[(NOW - 90_000.0, 5.0, ("a",))], happened={"Order Completed": NOW - 90_000.0}),
     Profile("v1", exposures={"hero/mobile": [NOW - 1.0]}),
-    Profile("v1", assignments={"k1": "x", "k2": "y"}),
+    Profile("v1", assignments={"v1": {"k1": "x", "k2": "y"}}),
 ]
 CONSENTS = [Consent(frozenset(PURPOSES)), Consent(frozenset({"personalization_storage"}))]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,15 @@ async def running(store: Store, *folds: Any, heard: Heard | None = None, **optio
         yield log
     finally:
         await log.close()
+
+
+@contextmanager
+def sqlite3_locked(path: Path) -> Iterator[Callable[[], object]]:
+    """A log whose write lock another program holds, until it is given back."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode=WAL")
+        other.execute("BEGIN IMMEDIATE")
+        yield lambda: other.execute("ROLLBACK")
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -277,3 +286,65 @@ def test_another_event_loop_goes_on_where_the_first_stopped(store: Store) -> Non
     asyncio.run(log.close())
     assert kept.ids == ["e0", "e1", "e2"]
     assert heard.errors == [] and heard.counts == {"events.stored": 3}
+
+
+async def test_who_waits_is_written_at_once(store: Store) -> None:
+    """Events gather between two writes, but not while somebody waits for theirs; all who wait meanwhile are told."""
+    async with running(store, interval=3600.0) as log:
+        log.record(event(0))
+        assert await log.written()
+        for n in range(1, 1300):
+            log.record(event(n))
+        async with asyncio.timeout(20):
+            assert await asyncio.gather(*(log.written() for _ in range(10))) == [True] * 10
+        assert (log.waiting, len(await store.read(0, 2000))) == (0, 1300)
+
+
+async def test_who_walks_away_ends_nothing_that_others_wait_for(store: Store) -> None:
+    """A cancelled caller's events are written all the same, and the others hear of theirs."""
+    async with running(store) as log:
+        log.record(event(1))
+        gone = asyncio.ensure_future(log.written())
+        await asyncio.sleep(0)
+        log.record(event(2))
+        stays = asyncio.ensure_future(log.written())
+        await asyncio.sleep(0)
+        gone.cancel()
+        assert await stays
+        assert [e.id for e in await store.read()] == ["e1", "e2"]
+
+
+@pytest.mark.parametrize("closing", [False, True])
+async def test_what_was_given_up_is_not_said_to_be_written(closing: bool, tmp_path: Path) -> None:
+    """Who waits for events that a locked store never took is told so, also by a log that is being closed."""
+    path = tmp_path / "log.db"
+    with sqlite3_locked(path) as unlock:
+        async with running(SqliteStore(path, busy=0.01), patience=3600.0 if closing else 0.05) as log:
+            log.record(event(1))
+            waiting = asyncio.ensure_future(log.written())
+            await asyncio.sleep(0)
+            if closing:
+                await log.close()
+            assert not await waiting
+        unlock()
+
+
+def test_another_loop_does_not_wait_for_an_earlier_one(store: Store) -> None:
+    """Whoever waited on a loop that is gone is forgotten; the events are written on the next one."""
+    log = EventLog(store, Heard())
+
+    async def leave() -> None:
+        await log.start()
+        log.record(event(1))
+        waiting = asyncio.ensure_future(log.written())
+        await asyncio.sleep(0)
+        waiting.cancel()
+
+    async def come() -> None:
+        await log.start()
+        log.record(event(2))
+        assert await log.written()
+        await log.close()
+
+    asyncio.run(leave())
+    asyncio.run(come())

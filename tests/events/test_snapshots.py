@@ -99,7 +99,7 @@ def test_a_fold_that_was_taken_up_again_goes_on_as_if_nothing_had_been(
 def test_also_where_tables_are_full(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where neighbours are pruned, similarities settled, and the oldest forgotten, too."""
     small_pairs = {"_SMALL": 64, "_SETTLED_EVERY": 16, "_KEPT": 3, "_PRUNED_ABOVE": 6, "_OF_A_PIECE": 2}
-    small_proof = {"_MOST_ITEMS": 9, "_MOST_OF_ALL": 80, "_MOST_VISITORS": 20, "_OF_A_PIECE": 8}
+    small_proof = {"_MOST_ITEMS": 9, "_MOST_OF_ALL": 80, "_ROOM": 4_000, "_OF_A_PIECE": 8}
     for module, limits in ((pairs, small_pairs), (proof, small_proof)):
         for limit, value in limits.items():
             monkeypatch.setattr(module, limit, value)

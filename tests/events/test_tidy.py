@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalize.events.names import canonical_name, canonical_properties
+from personalize.config.event_names import canonical_name
+from personalize.events.names import canonical_properties
 from personalize.events.tidy import tidy, tidy_id
 
 anything = st.recursive(

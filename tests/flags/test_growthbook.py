@@ -181,6 +181,12 @@ def test_a_blocked_gate_ends_the_flag():
     assert len(experiences) == 1 and "left out too" in told
 
 
+def test_encrypted_features_are_refused():
+    """They look like a payload without features."""
+    with pytest.raises(ValueError, match="encrypted"):
+        import_flags("growthbook", json.dumps({"features": {}, "encryptedFeatures": "x.y"}))
+
+
 def test_a_redirect_is_not_imported():
     """Experiments bound to URLs stay there, and that is said."""
     draft = import_flags("growthbook", json.dumps({"features": {}, "experiments": [{"key": "home"}]}))

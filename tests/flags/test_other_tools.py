@@ -147,3 +147,125 @@ def test_what_is_no_export_is_refused_in_a_sentence(tool, text, tmp_path):
     done = CliRunner().invoke(main, ["import-flags", tool, str(file)])
     assert done.exit_code == 1 and done.stderr.startswith("Error: ")
     assert done.exception is None or isinstance(done.exception, SystemExit)
+
+
+def strategy(*constraints, name="default", **more):
+    return {"name": name, "parameters": {}, "constraints": list(constraints), **more}
+
+
+def asked(context, operator, values, **more):
+    told = {"values": values} if isinstance(values, list) else {"value": values}
+    return {"contextName": context, "operator": operator, **told, **more}
+
+
+@pytest.mark.parametrize(
+    ("constraint", "holds_for", "not_for"),
+    [
+        (asked("n", "NUM_EQ", "5"), {"n": "5"}, {"n": "5.1"}),
+        (asked("n", "NUM_EQ", "5", inverted=True), {"n": 6}, {"n": 5.0}),
+        (asked("v", "SEMVER_GTE", "1.2.0"), {"v": "1.2.0"}, {"v": "1.1.9"}),
+        (asked("v", "SEMVER_LTE", "1.2.0"), {"v": "1.2.0"}, {"v": "1.2.1"}),
+        (asked("m", "REGEX", "^a+$"), {"m": "aa"}, {"m": "A"}),
+        (asked("m", "REGEX", "^a+$", caseInsensitive=True), {"m": "AA"}, {"m": "b"}),
+        (asked("m", "NOT_IN", []), {"m": "x"}, None),
+        (asked("m", "IN", [], inverted=True), {}, None),
+        (asked("m", "IN", []), None, {"m": "x"}),
+    ],
+    ids=lambda each: each["operator"] if each and "operator" in each else "",
+)
+def test_a_constraint_of_unleash_holds_for_the_same(constraint, holds_for, not_for, tmp_path):
+    """Numbers may come as texts, and nobody is in an empty list."""
+    flags = {"features": [{"name": "f", "enabled": True, "strategies": [strategy(constraint)]}]}
+    choose = chooser(import_flags("unleash", json.dumps(flags)), "f", tmp_path)
+    assert holds_for is None or choose(**holds_for).content.kind == "page"
+    assert not_for is None or choose(**not_for).content.kind == "empty"
+
+
+def test_a_constraint_on_the_time_becomes_a_schedule(tmp_path):
+    """From and until, in minutes; never a moment earlier. What can never hold is not carried."""
+    after, before = "2026-01-01T10:00:30.000Z", "2026-02-01T00:00:00+03:00"
+    constraints = [asked("currentTime", "DATE_AFTER", after), asked("currentTime", "DATE_BEFORE", before)]
+    never = strategy(*(each | {"inverted": True} for each in constraints))
+    flags = {"features": [{"name": "f", "enabled": True, "strategies": [strategy(*constraints), never]}]}
+    draft = import_flags("unleash", json.dumps(flags))
+    (experience,) = draft.slots["f"]["experiences"]
+    assert experience["schedule"] == {"from": "2026-01-01 10:01", "until": "2026-01-31 21:00"}
+    assert "never hold together" in "\n".join(draft.notes)
+
+
+EXPORT = {
+    "features": [{"name": "a", "type": "release"}, {"name": "b"}, {"name": "c", "archived": True}, {"name": "d"}],
+    "featureEnvironments": [
+        {"featureName": "a", "environment": "production", "enabled": True},
+        {"featureName": "b", "environment": "production", "enabled": False},
+        {"featureName": "b", "environment": "development", "enabled": True},
+        {"featureName": "d", "environment": "production", "enabled": True},
+    ],
+    "featureStrategies": [
+        {"featureName": "a", "environment": "production", "strategyName": "userWithId", "sortOrder": 2,
+         "parameters": {"userIds": "ann"}, "constraints": []},
+        {"featureName": "a", "environment": "production", "name": "default", "sortOrder": 1, "id": "s1",
+         "parameters": {}, "constraints": [asked("country", "IN", ["TR"])]},
+        {"featureName": "b", "environment": "development", "name": "default", "parameters": {}, "constraints": []},
+        {"featureName": "d", "environment": "production", "name": "default", "parameters": {}, "segments": [7]},
+    ],
+    "segments": [{"id": 7, "name": "staff"}],
+    "dependencies": [{"feature": "b", "dependencies": [{"feature": "a"}]}],
+}  # fmt: skip
+
+
+def test_an_export_of_unleash_is_read(tmp_path):
+    """Strategies and environments stand beside the features: none of them is taken for everybody's."""
+    draft = import_flags("unleash", json.dumps(EXPORT))
+    assert list(draft.slots) == ["a", "b", "d"]
+    first, second = draft.slots["a"]["experiences"]
+    assert first["when"] == {"country": {"in": ["TR"]}} and second["when"] == {"custom.userId": {"in": ["ann"]}}
+    assert [each["status"] for each in draft.slots["b"]["experiences"]] == ["draft"]
+    assert draft.slots["d"]["experiences"] == []
+    told = "\n".join(draft.summary())
+    for said in ("left out: development", "who is in it", "the segment 7", "depends on another", "not of the site"):
+        assert said in told
+    chooser(draft, "a", tmp_path)
+
+
+def test_what_does_not_say_for_whom_it_is_is_left_out():
+    """A list of flags without strategies shows nothing to anybody."""
+    draft = import_flags("unleash", json.dumps({"features": [{"name": "a", "enabled": True}]}))
+    assert draft.slots["a"]["experiences"] == [] and "does not say for whom" in "\n".join(draft.notes)
+
+
+def test_a_stream_of_unleash_is_read():
+    """The first event holds everything, those after it what changed."""
+    one, other = ({"name": name, "enabled": True, "strategies": []} for name in "ab")
+    staff = {"id": 1, "name": "staff", "constraints": [asked("userId", "IN", ["ann"])]}
+    events = [
+        {"type": "hydration", "features": [one], "segments": []},
+        {"type": "segment-updated", "segment": staff},
+        {"type": "feature-updated", "feature": {**other, "strategies": [strategy(segments=[1])]}},
+        {"type": "feature-removed", "featureName": "a"},
+    ]
+    draft = import_flags("unleash", json.dumps({"events": events}))
+    assert list(draft.slots) == ["b"] and draft.slots["b"]["experiences"][0]["when"] == "staff"
+
+
+def test_a_bandit_of_eppos_is_not_taken_for_a_text():
+    """What a bandit chooses is not in the flag, whose variation only names it."""
+    splits = [{"variationKey": "b", "shards": []}]
+    flag = {"variations": {"b": {"value": "car_bandit"}}, "allocations": [{"key": "x", "splits": splits}]}
+    bandits = {"car_bandit": [{"flagKey": "a", "variationKey": "b"}]}
+    export = {"flags": {"a": flag, "c": flag}, "bandits": bandits}
+    wired = {"version": 1, "config": {"response": json.dumps(export)}}
+    for told in (export, wired):
+        draft = import_flags("eppo", json.dumps(told))
+        assert draft.slots["a"]["experiences"] == [] and len(draft.slots["c"]["experiences"]) == 1
+        assert "a contextual bandit" in "\n".join(draft.notes)
+
+
+def test_one_flag_that_is_none_takes_no_other_with_it():
+    """A flag without its parts, and a split of a variation that is not there, are told; the others come over."""
+    split = [{"variationKey": "gone", "shards": []}]
+    whole = {"variations": {"on": {"value": True}}, "allocations": [{"key": "x", "splits": split}]}
+    draft = import_flags("eppo", json.dumps({"flags": {"a": {}, "b": whole}}))
+    assert list(draft.slots) == ["b"] and draft.slots["b"]["experiences"] == []
+    told = "\n".join(draft.notes)
+    assert "a: not carried" in told and "the variation gone" in told

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from personalize import PersonalizeMiddleware
+from personalize import ConfigError, PersonalizeMiddleware
+from personalize.observe import LogObserver
+from personalize.testing import Answer, call
 
 
 def starlette_app(html: str, middleware: list[Any]) -> Any:
@@ -141,3 +143,39 @@ async def test_plain_asgi(html: str, wrap: Any, shows: Any) -> None:
     from personalize.testing import Answer
 
     await shows(wrap(Answer(html.encode())))
+
+
+@pytest.mark.parametrize("framework", ["starlette.applications:Starlette", "fastapi:FastAPI"])
+async def test_a_bad_config_is_refused_where_the_stack_is_built_late(framework: str) -> None:
+    """Starlette and FastAPI build their middleware inside the first call. The server's start fails with what is wrong;
+    without a lifespan the site is served as it is, and the log says so once."""
+    module, _, name = framework.partition(":")
+    observer = LogObserver()
+
+    def made() -> Any:
+        app = getattr(pytest.importorskip(module), name)()
+        app.mount("/", Answer(b"<p data-slot=hero>plain</p>"))
+        app.add_middleware(PersonalizeMiddleware, config={"version": 1, "soltz": {}}, observer=observer)
+        return app
+
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await made()({"type": "lifespan", "state": {}, "app": None}, receive, send)
+    assert [message["type"] for message in sent] == ["lifespan.startup.failed"]
+    assert 'unknown key "soltz" (did you mean "slots"?)' in sent[0]["message"]
+    assert not observer.states
+    app = made()
+    assert [(await call(app, "/")).text for _ in range(2)] == ["<p data-slot=hero>plain</p>"] * 2
+    assert "soltz" in observer.states["config"]
+
+
+def test_a_bad_config_is_refused_at_once_elsewhere() -> None:
+    """Wrapped by hand, it is told before anything is served."""
+    with pytest.raises(ConfigError, match="soltz"):
+        PersonalizeMiddleware(Answer(b""), {"version": 1, "soltz": {}})

@@ -94,6 +94,28 @@ def test_b06_who_withdrew_is_exported_no_more(site: Path) -> None:
     assert back["user_id"] == "1"
 
 
+def test_b06_who_signed_out_is_exported_too(site: Path) -> None:
+    """A user of whom all was told under a browser's id, and who signed out there since, stays in the segment; the
+    browser, a stranger's now, is not."""
+    browser = "d" * 32
+
+    async def tell() -> None:
+        store = SqliteStore(site / ".personalize" / "log.db")
+        await store.open()
+        login = {"$via": "server", "$ids": {"user_id": "9"}, "traits": {"tier": "gold"}}
+        await store.append([
+            Event("login", "User Identified", 1_780_000_100.0, browser, login),
+            Event("page", "Page Viewed", 1_780_000_101.0, browser, {"path": "/"}),
+            Event("out", "Signed Out", 1_780_000_102.0, browser),
+            Event("next", "Page Viewed", 1_780_000_103.0, browser, {"path": "/"}),
+        ])  # fmt: skip
+        await store.close()
+
+    asyncio.run(tell())
+    found = {row["user_id"]: row for row in csv.DictReader(io.StringIO(run("export", "segment", "gold").stdout))}
+    assert found.keys() == {"1", "2", "9"} and found["9"]["ids"] == f"{browser}|u:9"
+
+
 def test_b08_the_share_of_known_visitors_and_refused_links_are_told(site: Path) -> None:
     """`identity` counts whom the site knows by name, names what was refused, and undoes a link."""
     found = json.loads(run("identity", "--json").stdout)
@@ -104,6 +126,14 @@ def test_b08_the_share_of_known_visitors_and_refused_links_are_told(site: Path) 
     assert after["resolved"] == 1
     run("identity", "--merge", "2", "u:3")
     assert len(run("export", "segment", "buyers").stdout.splitlines()) == 2
+
+
+def test_an_id_that_the_log_never_told_of_is_refused(site: Path) -> None:
+    """A misspelt id changes nothing and is named; an e-mail address is found though the log keeps its hash only."""
+    for missing, option in (("loyalty:99", "--unlink"), ("email:b@x.org", "--unlink"), ("u:33", "--merge 2")):
+        result = run("identity", *option.split(), missing)
+        assert result.exit_code == 2 and f'the log knows no "{missing}"' in result.stderr
+    assert run("identity", "--unlink", "email:a@x.org").exit_code == 0
 
 
 def test_refused_rows_are_told_and_make_the_status_one(site: Path) -> None:

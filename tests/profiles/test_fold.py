@@ -285,7 +285,11 @@ def test_assignments_are_kept_newest_first_and_bounded() -> None:
     shown(3, experiment="l", variant="c", how="fallback")
     shown(4, experiment=None, variant="d")
     shown(5, experiment=["k"], variant={"x": 1})
-    assert profile.assignments == {"k": "b", "l": "c"}
+    assert profile.assignments == {"v1": {"k": "b", "l": "c"}}
+    unread = {"shown": [{"experiment": "k", "variant": "x"}, {"experiment": "m", "variant": "x"}], "unread": True}
+    apply_event(profile, Event("u", "Page Viewed", 6.0, "v1", unread, 6), {})
+    assert profile.assignments == {"v1": {"k": "b", "l": "c", "m": "x"}}, "drawn without knowing what was drawn before"
     for number in range(300):
         shown(10 + number, experiment=f"k{number}", variant="a")
-    assert len(profile.assignments) == 200 and "k" not in profile.assignments and "k299" in profile.assignments
+    kept = profile.assignments["v1"]
+    assert len(kept) == 200 and "k" not in kept and "k299" in kept

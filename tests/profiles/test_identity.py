@@ -16,9 +16,11 @@ from personalize.stores import MemoryStore
 PHONE, LAPTOP = "a" * 32, "b" * 32
 
 
-def event(seq: int, visitor: str, name: str = "Product Viewed", via: str = "server", **ids: str) -> Event:
+def event(
+    seq: int, visitor: str, name: str = "Product Viewed", via: str = "server", at: float | None = None, **ids: str
+) -> Event:
     told: dict[str, Any] = {"$via": via, "$ids": ids, "product_id": f"p{seq}"}
-    return Event(str(seq), name, float(seq), visitor, told, seq)
+    return Event(str(seq), name, float(seq) if at is None else at, visitor, told, seq)
 
 
 def known(*events: Event) -> Identity:
@@ -90,6 +92,62 @@ async def test_b07_one_profile_after_login_and_a_strangers_after_logout() -> Non
     assert await load(other, PHONE) == ["p7", "p8"] and "p8" not in await load(other, "u:7")
 
 
+async def test_b07_what_arrives_late_signs_nobody_in() -> None:
+    """A server's client sends a moment later what the user did before the logout, or before another logged in: the
+    browser stays the stranger's, or the other user's; what did happen after it counts."""
+    out = [event(1, PHONE), event(2, "u:7"), event(3, PHONE, "Signed Out"), event(4, PHONE, at=2.5, user_id="7"),
+           event(5, PHONE)]  # fmt: skip
+    identity = known(*out)
+    assert identity.user(PHONE) is None, "the phone is a stranger's"
+    assert await load(out, "u:7") == ["p1", "p2"] and await load(out, PHONE) == ["p4", "p5"]
+    assert known(*out, event(6, PHONE, user_id="7")).user(PHONE) == "u:7", "and a login is one"
+    other = [event(1, PHONE, user_id="7"), event(2, PHONE, user_id="8"), event(3, PHONE, at=1.5, user_id="7"),
+             event(4, PHONE, at=1.7, user_id="8"), event(5, PHONE, at=1.8, user_id="9")]  # fmt: skip
+    identity = known(*other)
+    assert identity.user(PHONE) == "u:8" and identity.user("u:7") == "u:7"
+    assert [conflict.users for conflict in identity.conflicts] == [("u:7", "u:9")]
+
+
+LINKS = [
+    (PHONE, {"user_id": "1"}), (LAPTOP, {"user_id": "1"}), ("u:1", {"loyalty": "9"}), ("u:1", {"email": "a@x.org"}),
+    ("c" * 32, {"email": "a@x.org"}), ("a:app", {"device": "d1"}), ("u:1", {"device": "d1"}), ("d" * 32, {"crm": "5"}),
+    ("u:2", {"crm": "5"}), ("e" * 32, {"crm": "5"}), ("f" * 32, {"loyalty": "7"}), ("a:x", {"loyalty": "7"}),
+]  # fmt: skip
+
+
+def people(kind: type[Identity], order: list[int]) -> set[frozenset[str]]:
+    """Who is one, after these links were told in this order."""
+    identity = kind()
+    for seq, place in enumerate(order, 1):
+        visitor, ids = LINKS[place]
+        identity.apply(event(seq, visitor, **ids))
+    found: dict[str, set[str]] = {}
+    for id_ in {m.id for visitor, _ in LINKS for m in identity.members(identity.person(visitor))}:
+        found.setdefault(identity.person(id_), set()).add(id_)
+    return {frozenset(ids) for ids in found.values()}
+
+
+class Hasty(Identity):
+    """Planted bug: a link counts only where one of the two is known already, so that chains must come in order."""
+
+    def _join(self, one: str, other: str, changed: set[str]) -> None:
+        if not self._nodes or one in self._nodes or other in self._nodes:
+            super()._join(one, other, changed)
+
+
+@given(st.permutations(range(len(LINKS))), st.permutations(range(len(LINKS))))
+def test_b07_people_do_not_depend_on_the_order_of_links(one: list[int], other: list[int]) -> None:
+    """Chains of browsers, apps, cards, addresses and users that do not conflict come to the same people."""
+    assert people(Identity, one) == people(Identity, other)
+    assert sorted(map(len, people(Identity, one))) == [3, 4, 8]
+
+
+def test_an_order_that_counts_is_caught() -> None:
+    """The law above sees a graph that needs its links in order."""
+    last_first = list(range(len(LINKS)))[::-1]
+    assert people(Hasty, last_first) != people(Hasty, last_first[::-1])
+
+
 STEPS = st.lists(
     st.tuples(
         st.sampled_from([PHONE, LAPTOP, "c" * 32, "u:1", "u:2", "a:x", "loyalty:9"]),
@@ -98,13 +156,17 @@ STEPS = st.lists(
         st.dictionaries(
             st.sampled_from(["user_id", "anonymous_id", "loyalty"]), st.sampled_from(["1", "2", "x", PHONE]), max_size=2
         ),
+        st.sampled_from([0, 0, 0, 2, 7]),
     ),
     max_size=25,
 )
 
 
 def made(steps: list[Any]) -> list[Event]:
-    events = [event(seq, visitor, name, via, **ids) for seq, (visitor, name, via, ids) in enumerate(steps, 1)]
+    events = [
+        event(seq, visitor, name, via, at=float(seq - late), **ids)
+        for seq, (visitor, name, via, ids, late) in enumerate(steps, 1)
+    ]
     for one in events:
         one.properties["id"] = one.visitor  # type: ignore[index]
     return events

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import sys
 from collections.abc import Awaitable, Callable
+from types import FunctionType
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +15,8 @@ from hypothesis import strategies as st
 from personalize.errors import StoreError
 from personalize.model import EXPIRED, OPERATOR, Event, Profile
 from personalize.profiles import Profiles, apply_event
-from personalize.profiles.size import size_of
+from personalize.profiles.people import People, Person
+from personalize.protocols import Store
 from personalize.stores import MemoryStore
 
 
@@ -85,6 +89,24 @@ async def test_loads_at_the_same_time_share_one_read() -> None:
     assert store.reads == 1
 
 
+async def test_loads_do_not_gather_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a store that does not keep up only so many visitors are read at once; whoever asks for one more hears that,
+    and can ask again when there is room."""
+    monkeypatch.setattr("personalize.profiles.profiles.LOADS", 20)
+    store = GatedStore()
+    await store.open()
+    profiles = Profiles(store, {})
+    loads = [asyncio.ensure_future(profiles.load(f"v{n}")) for n in range(50)]
+    await asyncio.sleep(0)
+    again = asyncio.ensure_future(profiles.load("v0"))  # one that is under way is shared
+    store.before.set()
+    store.after.set()
+    found = await asyncio.gather(*loads, return_exceptions=True)
+    assert [isinstance(each, Profile) for each in found] == [n < 20 for n in range(50)]
+    assert all(isinstance(each, StoreError) for each in found[20:]) and await again is found[0]
+    assert (await profiles.load("v49")).visitor == "v49"
+
+
 async def test_a_failed_load_is_tried_again() -> None:
     """A store that cannot be read is a StoreError for everyone who waits; the next request asks again."""
     store = GatedStore()
@@ -105,13 +127,13 @@ async def test_memory_is_bounded_and_the_least_recently_seen_goes() -> None:
     """Profiles are kept up to a number of bytes; who was asked for stays, and who went is loaded again."""
     store = MemoryStore()
     await store.open()
-    await store.append([event(n, f"v{n}") for n in range(10)])
-    profiles = Profiles(store, {}, room=3 * size_of(await Profiles(store, {}).load("v0")))
-    for n in range(3):
+    await store.append([event(n, f"v{n}") for n in range(200)])
+    profiles = Profiles(store, {}, room=40_000, ready=5)
+    for n in range(200):
         await profiles.load(f"v{n}")
-    assert profiles.get("v0") is not None
-    await profiles.load("v3")
-    assert [n for n in range(10) if profiles.get(f"v{n}") is not None] == [0, 2, 3]
+        assert profiles.get("v0") is not None and profiles.size <= 40_000
+    known = [n for n in range(200) if f"v{n}" in profiles._routes]
+    assert known == [0, *range(known[1], 200)] and 10 < len(known) < 150
     assert (await profiles.load("v1")).version == 2
 
 
@@ -122,14 +144,88 @@ async def test_a_profile_that_grows_makes_others_go() -> None:
     profiles = Profiles(store, {}, room=100_000)
     for n in range(20):
         await profiles.load(f"v{n}")
-    assert len(profiles._kept) == 20
+    assert len(profiles) == 20
     await store.append([event(n, "v19") for n in range(600)])
     for stored in await store.read():
         profiles.apply(stored)
     assert profiles.get("v19") is not None and profiles.size <= 100_000
     for n in range(2000):
         await profiles.load(f"w{n}")
-    assert profiles.size <= 100_000 and len(profiles._kept) < 100 and len(profiles._routes) == len(profiles._kept)
+    assert profiles.size <= 100_000 and len(profiles) < 500 and len(profiles._routes) == len(profiles)
+
+
+class KeepsRoutes(Profiles):
+    """Planted bug: the ids of somebody who was forgotten are still known."""
+
+    def _unroute(self, person: Person) -> None:
+        return
+
+
+async def _takes(made: Callable[[Store], Profiles], visitors: int) -> tuple[int, int]:
+    """Bytes of all containers of a Profiles, and how many of its parts the garbage collector visits, after so many
+    visitors came, each with two ids."""
+    store = MemoryStore()
+    await store.open()
+    profiles = made(store)
+    for n in range(visitors):
+        told = {"product_id": f"p{n % 7}", "$via": "server", "$ids": {"user_id": f"{n}"}}
+        await store.append([Event(f"e{n}", "Product Added", 1000.0 * n, f"a:{n}", told)])
+        for stored in await store.read(n):
+            profiles.apply(stored)
+        await profiles.load(f"a:{n}")
+    size, tracked, seen, todo = 0, 0, set[int](), [value for name, value in vars(profiles).items() if name != "_store"]
+    while todo:
+        each = todo.pop()
+        if id(each) in seen or isinstance(each, type | FunctionType | MemoryStore | People):
+            continue
+        seen.add(id(each))
+        size += sys.getsizeof(each)
+        tracked += gc.is_tracked(each)
+        todo.extend(gc.get_referents(each))
+    return size, tracked
+
+
+async def test_a_thousand_visitors_more_take_no_more_memory() -> None:
+    """Neither bytes nor what the garbage collector has to visit grow with how many people came."""
+    few = await _takes(lambda store: Profiles(store, {}, room=60_000, ready=10), 500)
+    many = await _takes(lambda store: Profiles(store, {}, room=60_000, ready=10), 2000)
+    assert many[0] < 1.2 * few[0] and many[1] < 1.2 * few[1]
+    leaking = await _takes(lambda store: KeepsRoutes(store, {}, room=60_000, ready=10), 2000)
+    assert leaking[0] > 1.2 * few[0]
+
+
+async def test_who_is_packed_follows_the_log_like_others() -> None:
+    """Whether somebody's profile is packed makes no difference to what it says, whoever they are and whatever it holds;
+    nor to which ids are theirs."""
+    store = MemoryStore()
+    await store.open()
+    draw = {"experiment": "b", "variant": "x", "draw": 1, "batch": 5, "propensity": 0.5, "until": 9e9, "context": ""}
+    shown = [{"slot": "hero", "experience": "a", **draw}]
+    traits = {"traits": {"size": "M", "tags": ["ü", {"deep": None}], "\ud800": 1}, "provenance": {"party": "second"}}
+    await store.append(
+        [
+            Event("1", "Page Viewed", 1.0, "ann", {"path": "/", "shown": shown}),
+            Event("2", "User Identified", 2.0, "ann", {**traits, "$via": "server", "$ids": {"user_id": "7"}}),
+            Event("3", "Order Completed", 3.0, "ann", {"products": [{"product_id": "p", "price": 2}], "order_id": "o"}),
+            Event("4", "Product Added", 4.0, "bob", {"product_id": "q"}),
+        ]
+    )
+    plain, packing = Profiles(store, {}), Profiles(store, {}, ready=1)
+    for profiles in (plain, packing):
+        for stored in await store.read():
+            profiles.apply(stored)
+        await profiles.load("ann")
+        await profiles.load("bob")
+    assert [*packing._ready] == ["bob"] and plain.get("u:7") == packing.get("u:7") == packing.get("ann")
+    await packing.load("bob")
+    await store.append([Event("5", "Product Added", 5.0, "u:7", {"product_id": "r"})])
+    for profiles in (plain, packing):
+        for stored in await store.read(4):
+            profiles.apply(stored)
+        assert set(profiles.ids("ann")) == {"ann", "u:7"}
+    ann = packing.get("ann")
+    assert ann is not None and ann == plain.get("ann")
+    assert ann.cart == {"r": (1, 0.0)} and ann.draws and ann.provenance
 
 
 async def test_what_lines_said_that_left_the_log_is_known_no_more() -> None:

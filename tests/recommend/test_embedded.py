@@ -379,7 +379,7 @@ def test_the_rebuild_law_catches_a_planted_mistake() -> None:
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Strangers who invent items, or stay for thousands of views, cannot make the engine grow without end."""
-    for name, most in (("_MOST_ITEMS", 300), ("_MOST_VISITORS", 100)):
+    for name, most in (("_MOST_ITEMS", 300), ("_ROOM", 20_000)):
         monkeypatch.setattr(f"personalize.recommend.embedded.{name}", most)
     chance = random.Random(7)
     engine = Embedded(shop("a"))

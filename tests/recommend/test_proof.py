@@ -134,7 +134,7 @@ class _CountsForever(ProofCounts):
 
 class _CountsReloads(ProofCounts):
     def apply(self, event: Event) -> None:
-        self._counted.clear()
+        self._counted.discard(event.visitor)
         super().apply(event)
 
 
@@ -159,7 +159,7 @@ def test_the_law_catches_planted_mistakes(wrong: type[ProofCounts]) -> None:
 
 def test_counts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither invented items, nor visitors, nor time make the counts grow without end; the newest are kept."""
-    for name, most in (("_MOST_ITEMS", 50), ("_MOST_VISITORS", 80), ("_MOST_BUCKETS", 100)):
+    for name, most in (("_MOST_ITEMS", 50), ("_ROOM", 20_000), ("_MOST_BUCKETS", 100)):
         monkeypatch.setattr(f"personalize.recommend.proof.{name}", most)
     counts = ProofCounts()
     for number in range(1000):
@@ -167,4 +167,4 @@ def test_counts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert counts.count("viewed", "hit", 50 * 300.0, 999 * 300.0) == 51
     assert counts.count("viewed", "hit", 30 * DAY, 999 * 300.0) <= 101
     assert counts.count("viewed", "junk999", DAY, 999 * 300.0) == 1
-    assert len(counts._tallies) <= 50 and len(counts._counted) <= 80
+    assert len(counts._tallies) <= 50 and counts._counted.size <= 20_000

@@ -231,10 +231,13 @@ def test_a_person_counts_once_under_all_ids() -> None:
     events = [seen("browser", 1.0, **levels), ordered("u:ann", 2.0), seen("phone", 3.0, headline="low", offer="none")]
     (apart,) = told(events)
     assert sum(row.count.reached for row in apart.rows) == 0
-    (found,) = told(events, person=lambda visitor: "u:ann")
+    (found,) = told(events, person=lambda event: "u:ann")
     assert {(r.level, r.count.visitors, r.count.reached) for r in found.rows if r.part == "headline"} == {
         ("low", 0, 0), ("points", 1, 1)
     }  # fmt: skip
+    assert (apart.several, found.several) == (0, 1)
+    assert any("1 of 1 visitors saw more than one variant" in note for note in found.notes())
+    assert effects_as_json([found])[0]["saw_several"] == 1
 
 
 def test_the_second_order_counts_where_the_goal_says_so() -> None:

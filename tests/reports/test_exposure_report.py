@@ -92,3 +92,11 @@ def test_json() -> None:
         "slot": "hero", "experience": "winter", "variant": "points", "held": False,
         "exposures": 1, "visitors": 1, "fallbacks": 0, "first": 1, "last": 1,
     }  # fmt: skip
+
+
+def test_an_estimate_is_said_to_be_one() -> None:
+    """Beyond 4,096 visitors of a row the number is near the truth and not exact, which stands below the table."""
+    few = report(*(shown(float(n), f"v{n}", "winter") for n in range(4_000))).rows()
+    many = report(*(shown(float(n), f"v{n}", "winter") for n in range(9_000))).rows()
+    assert "4,000" in drawn(few) and "an estimate" not in drawn(few)
+    assert abs(many[0].visitors - 9_000) < 300 and "an estimate" in drawn(many)

@@ -57,7 +57,7 @@ def redis() -> Iterator[str]:
 
 class Proxy:
     """A TCP proxy on loopback whose far side can be taken away: `mode` is "pass", "drop" (each connection is reset) or
-    "hole" (bytes are taken and nothing ever comes back)."""
+    "hole" (bytes are taken and nothing ever comes back). `greeting` is how many seconds a new connection waits."""
 
     def __init__(self, host: str, port: int) -> None:
         self._far = (host, port)
@@ -65,6 +65,7 @@ class Proxy:
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.mode = "pass"
+        self.greeting = 0.0
         self.accepted = 0
         self.port = 0
 
@@ -86,6 +87,7 @@ class Proxy:
             if self.mode == "drop":
                 writer.transport.abort()
                 return
+            await asyncio.sleep(self.greeting)
             far_reader, far_writer = await asyncio.open_connection(*self._far)
             self._open.add(far_writer)
             await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))

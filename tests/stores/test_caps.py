@@ -17,10 +17,11 @@ PAGE = b"<!doctype html><html><body><div data-slot='hero'>own</div></body></html
 
 
 def config(tmp_path: Path, hot: str, store: str = "sqlite") -> dict[str, Any]:
+    """`hot` "" leaves the key out."""
     return {
         "version": 1,
         "store": store.replace("sqlite", f"sqlite:////{tmp_path}/log.db", 1),
-        "hot": hot.replace("sqlite", f"sqlite:////{tmp_path}/hot.db", 1),
+        **({"hot": hot.replace("sqlite", f"sqlite:////{tmp_path}/hot.db", 1)} if hot else {}),
         "site": {"consent": {"default": "granted"}},
         "slots": {
             "hero": {
@@ -62,7 +63,7 @@ async def at_work(made: dict[str, Any], workers: int, monkeypatch: pytest.Monkey
             await worker.close()
 
 
-@pytest.fixture(params=["sqlite", "redis"])
+@pytest.fixture(params=["", "sqlite", "redis"], ids=["beside the log", "sqlite", "redis"])
 def hot(request: pytest.FixtureRequest) -> str:
     kind: str = request.param
     found: str = request.getfixturevalue("redis") if kind == "redis" else kind

@@ -73,6 +73,70 @@ class Shared(MemoryStore):
         return [event for event in everything if event.visitor.lower() == visitor.lower()][:limit]
 
 
+class Sorted(MemoryStore):
+    """Planted bug: a visitor's events come in the order of their times, and not of the log."""
+
+    async def of_visitor(self, visitor: str, after: int = 0, limit: int | None = None) -> list[Event]:
+        return sorted(await super().of_visitor(visitor, after, limit), key=lambda event: event.time)
+
+
+class CaseBlind(MemoryStore):
+    """Planted bug: ids that differ in case are one, as in a database's wrong collation."""
+
+    async def append(self, events: Sequence[Event]) -> tuple[int, int]:
+        known = {row[0].lower() for row in self._rows if row is not None}
+        return await super().append([event for event in events if event.id.lower() not in known])
+
+
+class ShortMemory(MemoryStore):
+    """Planted bug: only the newest 1,000 ids are known."""
+
+    async def append(self, events: Sequence[Event]) -> tuple[int, int]:
+        stored = await super().append(events)
+        self._ids &= {row[0] for row in list(self._rows)[-1000:] if row is not None}
+        return stored
+
+
+class SmallBatches(MemoryStore):
+    """Planted bug: of a batch the first 1,000 are stored."""
+
+    async def append(self, events: Sequence[Event]) -> tuple[int, int]:
+        return await super().append(events[:1000])
+
+
+class Broad(MemoryStore):
+    """Planted bug: to forget somebody takes others along, whose ids begin alike."""
+
+    async def forget(self, visitor: str) -> int:
+        theirs = {event.visitor for event in await self.read(0, 10_000) if event.visitor.startswith(visitor)}
+        return sum([await super(Broad, self).forget(each) for each in theirs])
+
+
+class Greedy(MemoryStore):
+    """Planted bug: what is as old as the limit goes, too."""
+
+    async def trim(self, after: int, upto: int, before: Mapping[str, float]) -> int:
+        return await super().trim(after, upto, {name: time + 1e-6 for name, time in before.items()})
+
+
+class OneMore(MemoryStore):
+    """Planted bug: the event after the last one that may go, goes."""
+
+    async def trim(self, after: int, upto: int, before: Mapping[str, float]) -> int:
+        return await super().trim(after, upto + 1, before)
+
+
+class Floating(MemoryStore):
+    """Planted bug: whole numbers come back with a point."""
+
+    async def read(self, after: int = 0, limit: int = 1000) -> list[Event]:
+        events = await super().read(after, limit)
+        for event in events:
+            properties: Any = event.properties
+            properties |= {k: float(v) for k, v in properties.items() if type(v) is int and v < 2**50}
+        return events
+
+
 class LastWins(MemoryStore):
     """Planted bug: a group may be written by who does not know where it stands."""
 
@@ -112,7 +176,13 @@ class Additive(MemoryStore):
         return await super().keep(group, before, upto, values)
 
 
-@pytest.mark.parametrize("broken", [Forgetful, Gapped, Shared, LastWins, HalfDone, Heap, Additive])
+BROKEN = [
+    Forgetful, Gapped, Shared, Sorted, CaseBlind, ShortMemory, SmallBatches, Broad, Greedy, OneMore, Floating, LastWins,
+    HalfDone, Heap, Additive,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("broken", BROKEN)
 async def test_the_laws_catch_a_broken_store(broken: type[MemoryStore]) -> None:
     """A store with a planted bug breaks at least one law."""
     caught = []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from personalize.model import Event
-from personalize.stores import MemoryStore, PostgresStore, SqliteStore, open_hot_state, open_store
+from personalize.stores import MemoryStore, PostgresStore, SqliteStore, beside, open_hot_state, open_store
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,36 @@ def test_a_postgresql_url_names_a_database(tmp_path: Path, url: str) -> None:
     assert store.where.startswith("postgresql://db") and "secret" not in store.where
 
 
+@pytest.mark.parametrize("rest", ["ann:se/cret@db/shop", "ann:s@se/cret@db/shop"])
+def test_a_slash_in_a_password_is_told_without_it(tmp_path: Path, rest: str) -> None:
+    """Where a password holds what an address reads otherwise, it is told how to write it, and no part of it."""
+    with pytest.raises(ValueError, match="%2F") as caught:
+        open_store(f"postgresql://{rest}", tmp_path)
+    assert "cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("port", ["abc", "99999", "0", "5432,c:x"])
+def test_a_port_is_a_number(tmp_path: Path, port: str) -> None:
+    """A slip in a port is found before anything is connected."""
+    with pytest.raises(ValueError, match="1 to 65535"):
+        open_store(f"postgresql://ann@[::1],db:{port}/shop", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("store", "hot"),
+    [
+        ("memory", "memory"),
+        ("sqlite", "sqlite"),
+        ("sqlite:///data/shop.db", "sqlite:///data/shop-hot.db"),
+        ("sqlite:////var/shop", "sqlite:////var/shop-hot"),
+        ("postgresql://ann@db/shop?options=-csearch_path%3Da", "postgresql://ann@db/shop?options=-csearch_path%3Da"),
+    ],
+)
+def test_hot_state_is_beside_the_log(store: str, hot: str) -> None:
+    """Without `hot` it is where the log is, so that `store` is all that has to be written."""
+    assert beside(store) == hot
+
+
 @pytest.mark.parametrize("url", ["redis://cache", "rediss://:secret@cache", "valkey://cache"])
 def test_redis_keeps_no_log(tmp_path: Path, url: str) -> None:
     """Redis is for hot state; the message says so and repeats no password."""
@@ -53,7 +83,7 @@ def test_redis_keeps_no_log(tmp_path: Path, url: str) -> None:
 @pytest.mark.parametrize(("module", "url"), [("asyncpg", "postgresql://db/shop"), ("redis", "redis://cache")])
 def test_a_missing_driver_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, url: str) -> None:
     """Without its extra a store is refused with what to install."""
-    monkeypatch.setattr("personalize.stores.postgres.find_spec", lambda name: None)
+    monkeypatch.setattr("personalize.stores.postgres_lines.find_spec", lambda name: None)
     monkeypatch.setattr("personalize.stores.redis.find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"install the extra"):
         open_store(url, tmp_path) if module == "asyncpg" else open_hot_state(url, tmp_path)

@@ -85,9 +85,9 @@ class Site:
 
 
 @asynccontextmanager
-async def locked(folder: Path) -> AsyncIterator[None]:
+async def locked(folder: Path, name: str = "log.db") -> AsyncIterator[None]:
     """Another program holds the file's write lock."""
-    with closing(sqlite3.connect(folder / "log.db", isolation_level=None)) as other:
+    with closing(sqlite3.connect(folder / name, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
         other.execute("ROLLBACK")
@@ -219,6 +219,28 @@ async def test_pages_are_served_while_the_hot_state_is_away(
         await soon(back)
         assert await site.page("/", site.cookies) == b"own"
         await site.app.close()
+
+
+async def test_pages_are_served_while_the_hot_state_is_locked(tmp_path: Path, soon: Any) -> None:
+    """Another program holds the write lock of the file with the hot state, and gives it back: pages are whole, a worker
+    keeps its caps by itself, what failed is counted and said, and that it is well again."""
+    site = Site(f"sqlite:///{tmp_path}/log.db", f"sqlite:///{tmp_path}/hot.db")
+    await site.begin()
+    assert await site.page("/", site.cookies) == b"<b>offer</b>"
+    async with locked(tmp_path, "hot.db"):
+        shown = [await site.page("/", site.cookies) for _ in range(6)]
+        assert shown == 2 * [b"<b>offer</b>"] + 4 * [b"own"]
+        states = site.observer.states
+        assert site.observer.counters["hot.failed"] and states["hot state, writing"].startswith("failing")
+        assert not states.get("hot state", "ok").startswith("failing")  # reading goes on
+
+    async def back() -> bool:
+        await site.page("/", {})  # somebody new sees the offer
+        return states["hot state, writing"].startswith("ok")
+
+    await soon(back)
+    assert await site.page("/", site.cookies) == b"own"
+    await site.app.close()
 
 
 async def test_a_person_is_known_while_nothing_can_be_written(tmp_path: Path) -> None:

@@ -171,6 +171,43 @@ async def test_a_database_of_careful_isolation(postgres: str) -> None:
     await other.close()
 
 
+async def test_what_only_libpq_knows_is_left_out_of_an_address(postgres: str) -> None:
+    """Hosts give out addresses with libpq's own settings: they work; what would be less safe without is refused."""
+    store = PostgresStore(f"{postgres}&connect_timeout=5&keepalives_idle=30&channel_binding=prefer")
+    await store.open()
+    assert await store.last() == 0
+    await store.close()
+    with pytest.raises(ValueError, match="verify-full"):
+        PostgresStore(f"{postgres}&channel_binding=require")
+
+
+async def test_a_role_without_rights_is_told_which(postgres: str) -> None:
+    """A role that may not create anything hears so at the first start; with rights on the tables it works."""
+    schema = postgres.rpartition("%3D")[2]
+    role = f"{schema}_weak"
+    weak = postgres.replace("//root@", f"//{role}@", 1)
+    if weak == postgres:
+        pytest.skip("the server is reached by another role")
+    await sql(postgres, f"CREATE ROLE {role} LOGIN")
+    await sql(postgres, f"GRANT USAGE ON SCHEMA {schema} TO {role}")
+    try:
+        store = PostgresStore(weak)
+        with pytest.raises(StoreError, match="needs CREATE on the schema"):
+            await store.open()
+        owner = PostgresStore(postgres)
+        await owner.open()
+        await owner.close()
+        with pytest.raises(StoreError, match="rights on them"):
+            await store.open()
+        await sql(postgres, f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}")
+        assert await store.append(batch("a")) == (5, 5)
+        assert await store.keep("g", 0, 5, {"k": b"v"}) and await store.forget("nobody") == 0
+        await store.close()
+    finally:
+        await sql(postgres, f"DROP OWNED BY {role}")
+        await sql(postgres, f"DROP ROLE {role}")
+
+
 async def test_a_missing_schema_is_said(postgres: str) -> None:
     """A search_path without a schema that exists is told as such."""
     url = postgres.partition("?")[0]

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from personalize.cli import main
-from personalize.model import Event
+from personalize.model import ERASED, Event
 from personalize.protocols import Store
 from personalize.stores import MemoryStore, open_store
 from personalize.upkeep import Copied, copy_log
@@ -45,6 +45,22 @@ async def test_a_copy_that_was_cut_off_goes_on(tmp_path: Path) -> None:
     await source.append(batch(1500, 1600))
     assert await copy_log(source, target) == Copied(100, 1500)
     assert await told(target) == await told(source)
+    await target.close()
+
+
+async def test_who_was_erased_meanwhile_is_erased_in_the_copy(tmp_path: Path) -> None:
+    """A copy of a site that goes on loses the lines of who was erased since; what came after the erasure is copied."""
+    source, target = MemoryStore(), open_store("sqlite", tmp_path)
+    await source.append(batch(0, 5))
+    assert not (await copy_log(source, target)).lines_left
+    gone = (await source.read())[0].visitor
+    await source.append([Event("tombstone", ERASED, 9.0, gone)])
+    await source.forget(gone)
+    await source.append([Event("later", "Page Viewed", 11.0, gone)])
+    for copied in (2, 0):
+        assert await copy_log(source, target) == Copied(copied, 6 - copied, lines_left=True)
+        assert [event.id for event in await target.of_visitor(gone)] == ["tombstone", "later"]
+        assert await told(target) == await told(source)
     await target.close()
 
 

@@ -45,7 +45,7 @@ async function explain() {
   state.slots = told.slots;
   state.lit = null;
   $("memberships").replaceChildren(...told.segments.map((name) => make("span", { class: "chip", title: "a segment this visitor is in" }, `is ${name}`)));
-  $("hint").textContent = plain ? "this is the bare shop" : told.slots.length ? "point at the shop, or here" : "no slot: the page passes untouched";
+  $("hint").textContent = plain ? "this is the bare shop" : told.slots.length ? "point at a slot" : "no slot: the page passes untouched";
   list();
   marks();
 }

@@ -1,0 +1,125 @@
+"""What the commands share: how they fail, what they print to, and how they read an address or a moment."""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import click
+
+from .errors import ConfigError, StoreError
+from .observe import LogObserver
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, ProgressColumn
+
+_LEAST: Final = 72  # columns that a table is given; in a narrower window the terminal breaks its lines
+_PIPED: Final = 300  # into a pipe or a file nothing is cut to a screen's width
+# What stands for our own signs where the terminal's encoding lacks them. Everything else becomes \uXXXX, which JSON and
+# YAML's double quotes read as the character that was meant.
+_PLAIN: Final = {
+    "✓": "+", "✗": "-", "→": "->", "·": "-", "…": "...", "“": "'", "”": "'", "µ": "u", "−": "-", "–": "-", "×": "x",
+}  # fmt: skip
+
+
+class Commands(click.Group):
+    """Commands that never show a traceback: a config's problems and whatever the system refuses become sentences."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for. 1 is the exit status where something is wrong, 2 where it was misused."""
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="personalize-plain")
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            from .config import render
+
+            file = Path(error.problems[0].mark.file)
+            render(error.problems, "text", file, None, to=sys.stderr)
+            ctx.exit(1)
+        except StoreError as error:
+            raise click.ClickException(str(error))
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever reads our output has read enough, which click knows how to end
+                raise
+            place = f"{error.filename}: " if error.filename else ""
+            raise click.ClickException(f"{place}{error.strerror or error}")
+
+
+class CommandObserver(LogObserver):
+    """Tells whoever runs a command what failed beside it, each thing once and in one line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: set[str] = set()
+
+    def changed(self, part: str, state: str, detail: str = "") -> None:
+        if detail not in self._told:
+            super().changed(part, state, detail)
+
+    def failed(self, where: str, error: BaseException) -> None:
+        self.counters[f"failed.{where}"] += 1
+        if str(error) not in self._told:
+            self._told.add(str(error))
+            click.echo(f"{where}: {error}", err=True)
+
+
+def console(*, markup: bool = True) -> Console:
+    """The standard output."""
+    from rich.console import Console
+
+    if not sys.stdout.isatty():
+        return Console(highlight=False, markup=markup, width=_PIPED)
+    screen = Console(highlight=False, markup=markup)
+    return screen if screen.width >= _LEAST else Console(highlight=False, markup=markup, width=_LEAST)
+
+
+def progress(*columns: ProgressColumn) -> Progress:
+    """A bar on the standard error, which is gone when it is done; none where nobody looks."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    return Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+
+
+def address(ctx: click.Context, parameter: click.Parameter, text: str) -> str:
+    """The argument URL: of a page, with or without the site."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        parts = urlsplit("")
+    if not text.startswith("/") and not (parts.scheme in ("http", "https") and parts.netloc):
+        raise click.BadParameter(f'"{text}" is no address; write /path or https://site/path')
+    return text
+
+
+def moment(text: str, timezone: str) -> float:
+    """The value of --at, in Unix seconds."""
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f'"{text}" is no time; write "2026-12-24 18:00"', param_hint="--at")
+    return (when if when.tzinfo else when.replace(tzinfo=ZoneInfo(timezone))).timestamp()
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lost = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(c) or _escaped(c) for c in lost), error.end
+
+
+def _escaped(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
+
+
+codecs.register_error("personalize-plain", _plainly)
