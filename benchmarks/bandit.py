@@ -1,7 +1,12 @@
-"""Bandits in worlds whose truth is known: `python -m benchmarks.bandit [--visitors 200000] [--seeds 3] [--svg FILE]`.
+"""Bandits in worlds whose truth is known: `python -m benchmarks.bandit [--visitors 200000] [--seeds 3]
+[--worlds shop clicks ...] [--svg FILE]`.
 
 Visitors of four segments come one after another over two weeks and are shown one of three variants; then they buy or
-not. Everything is production's own: the decider's hash draws the variant, its exposure goes through the fold that
+not. The form of the simulation is published: one of a few contexts at a time, and a matrix with the chance of a reward
+for each context and arm (R. van Emden, M. Kaptein, "contextual: evaluating contextual multi-armed bandit problems in
+R", arXiv:1811.01926, 2018). Their own matrix has three contexts; those with four, and all rates but theirs, are ours.
+
+Everything is production's own: the decider's hash draws the variant, its exposure goes through the fold that
 learns, and the shares of each batch come from the same code. The settings are the defaults: a floor of 1 %, batches of
 ten minutes.
 
@@ -14,6 +19,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -99,6 +105,12 @@ REVENUE = World(
         "member": (90.0, 60.0, 50.0),
     },
 )
+# The contexts, arms and rates of section 5.4 of that paper.
+PUBLISHED = World(
+    "van Emden and Kaptein, section 5.4: three contexts, clicks of 20 or 60 %",
+    {"newcomer": 1.0, "returning": 1.0, "phone": 1.0},
+    {"newcomer": (0.6, 0.2, 0.2), "returning": (0.2, 0.6, 0.2), "phone": (0.2, 0.2, 0.6)},
+)
 LATE = replace(SHOP, name="the same conversions, half a day late on average", delay=43_200.0)
 
 
@@ -156,6 +168,15 @@ OF_REVENUE: Policies = {
 OF_LATE: Policies = {
     "Thompson per segment": ({"bandit": BY_SEGMENT}, thompson),
     "Thompson per segment, settle: 12h": ({"bandit": {**BY_SEGMENT, "settle": "12h"}}, thompson),
+}
+
+
+WORLDS: Mapping[str, tuple[World, Policies]] = {
+    "shop": (SHOP, POLICIES),
+    "clicks": (CLICKS, POLICIES),
+    "published": (PUBLISHED, POLICIES),
+    "late": (LATE, OF_LATE),
+    "revenue": (REVENUE, OF_REVENUE),
 }
 
 
@@ -220,6 +241,12 @@ def run(world: World, experiment: dict[str, Any], allocate: Allocate, visitors: 
     return Run(curve, best, [_logged(ledger, trial) for trial in ended] if ledger is not None else [])
 
 
+def named(world: World, policies: Policies, name: str, visitors: int, seed: int) -> Run:
+    """`run` for another process, which can be told names and not functions."""
+    experiment, allocate = policies[name]
+    return run(world, experiment, allocate, visitors, seed)
+
+
 def _logged(ledger: Ledger, trial: Trial) -> Logged:
     win, amount = trial.reward(1, ledger.spec.value is not None)
     reward = win if ledger.spec.value is None else amount
@@ -230,13 +257,16 @@ def _logged(ledger: Ledger, trial: Trial) -> Logged:
 
 
 def compared(world: World, policies: Policies, visitors: int, seeds: int, console: Console) -> dict[str, list[Run]]:
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Progress(console=Console(stderr=True), transient=True) as progress, ProcessPoolExecutor() as pool:
         task = progress.add_task(world.name, total=len(policies) * seeds)
-        runs: dict[str, list[Run]] = {}
-        for name, (experiment, allocate) in policies.items():
-            for seed in range(seeds):
-                runs.setdefault(name, []).append(run(world, experiment, allocate, visitors, seed))
-                progress.advance(task)
+        begun = {
+            name: [pool.submit(named, world, policies, name, visitors, seed) for seed in range(seeds)]
+            for name in policies
+        }
+        for done in as_completed(each for of in begun.values() for each in of):
+            done.result()
+            progress.advance(task)
+        runs = {name: [each.result() for each in of] for name, of in begun.items()}
     table = Table(title=f"{world.name}: {visitors:,} visitors, {seeds} seeds", box=None, header_style="bold")
     table.add_column("policy")
     for title in ("of the oracle's reward", "worst", "lost", "lost in the last half"):
@@ -285,21 +315,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--visitors", type=int, default=200_000)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--svg", type=Path)
+    parser.add_argument("--worlds", nargs="*", choices=list(WORLDS), default=list(WORLDS))
+    parser.add_argument("--svg", type=Path, help="curves of the shop's world")
     options = parser.parse_args()
     console = Console(width=132)
-    shop = compared(SHOP, POLICIES, options.visitors, options.seeds, console)
-    judged(SHOP, [each.log for each in shop["Thompson per segment"]], console)
-    compared(CLICKS, POLICIES, options.visitors, options.seeds, console)
-    compared(LATE, OF_LATE, options.visitors, options.seeds, console)
-    compared(REVENUE, OF_REVENUE, options.visitors, options.seeds, console)
-    if options.svg:
-        title = f"Conversions lost to the oracle, by visitors ({SHOP.name}, mean of {options.seeds} seeds)"
-        lines = {
-            name: [fmean(at) for at in zip(*(each.curve for each in of), strict=True)] for name, of in shop.items()
-        }
-        options.svg.write_text(curves(title, lines, options.visitors), "utf-8")
-        console.print(f"wrote {options.svg}")
+    for name in options.worlds:
+        world, policies = WORLDS[name]
+        runs = compared(world, policies, options.visitors, options.seeds, console)
+        if world is SHOP:
+            judged(SHOP, [each.log for each in runs["Thompson per segment"]], console)
+            if options.svg:
+                title = f"Conversions lost to the oracle, by visitors ({SHOP.name}, mean of {options.seeds} seeds)"
+                lines = {
+                    name: [fmean(at) for at in zip(*(each.curve for each in of), strict=True)]
+                    for name, of in runs.items()
+                }
+                options.svg.write_text(curves(title, lines, options.visitors), "utf-8")
+                console.print(f"wrote {options.svg}")
 
 
 if __name__ == "__main__":

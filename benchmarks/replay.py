@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
@@ -72,7 +73,7 @@ slots:
 def events(views: int, dice: Random) -> Iterator[tuple[str, str, float, str, str]]:
     """The log's rows in order: id, name, time, visitor, properties."""
     people = max(1, views // 10)
-    began = time.time() - WEEK + 60
+    began = time.time() - WEEK
     shown = [
         json.dumps([{"slot": "hero", "experience": e, "variant": v, "experiment": k, "held": False,
                      "reason": "experience", "how": "inline"}], separators=(",", ":"))
@@ -159,13 +160,15 @@ def main() -> None:
         for name in titles:
             table.add_column(name, justify="right")
         answers = set()
+        since = datetime.fromtimestamp(time.time() - 30 * 86_400, UTC).isoformat()
         for processes in given.processes:
-            command = [sys.executable, "-m", "personalize", "replay", str(now), str(new), "--since", "8d", "--json"]
+            # A moment and not a duration, so that every run decides the same views, however long the others took.
+            command = [sys.executable, "-m", "personalize", "replay", str(now), str(new), "--since", since, "--json"]
             began, before = time.perf_counter(), processor_time()
             done = subprocess.run([*command, "--processes", str(processes)], stdout=subprocess.PIPE, check=True)
             took = time.perf_counter() - began
             told = json.loads(done.stdout)
-            answers.add(done.stdout.partition(b'"views"')[2])
+            answers.add(done.stdout)
             largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
             used = processor_time() - before
             cells = (f"{took:.1f}", f"{used:.1f}", f"{took / told['views'] * 1e6:.0f}", f"{largest:,.0f}")

@@ -121,6 +121,10 @@ class Replayed(Mapping[str, Allocation]):
         """Take one event of the log, after whatever it tells of was decided."""
         self._bandits.apply(event)
 
+    def may_heed(self, name: str, properties: str) -> bool:
+        """Whether such a line could teach anything; its properties are still JSON, as the log writes it."""
+        return self._bandits.may_heed(name, properties)
+
     def __getitem__(self, key: str) -> Allocation:
         ledger = self._bandits.ledgers[key]
         known = self._known.get(key)

@@ -160,6 +160,8 @@ class Event:
         """What it says was shown: a page view's list, or the one of an "Experience Viewed" from another channel."""
         if self.name == "Page Viewed":
             shown = self.properties.get("shown")
+            if isinstance(shown, Shown):
+                return shown
             return [e for e in shown if isinstance(e, Mapping)] if isinstance(shown, list) else ()
         return (self.properties,) if self.name == "Experience Viewed" else ()
 

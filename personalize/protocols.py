@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from .model import Ask, Event, Fragment
 
+Line = tuple[int, str, str, float, str, str]  # of the log: seq, id, name, time, visitor, properties as JSON
+
 
 class Observer(Protocol):
     """What operators see. Calls never raise and never block."""
@@ -86,6 +88,10 @@ class Store(Protocol):
 
     async def read(self, after: int = 0, limit: int = 1000) -> list[Event]:
         """Events with seq > after, in order, at most `limit`."""
+
+    async def lines(self, after: int = 0, limit: int = 1000) -> list[Line]:
+        """The same as plain columns, for readers of a whole log who need few of its events: seq, id, name, time,
+        visitor, and the properties as the text of a JSON object."""
 
     async def of_visitor(self, visitor: str, after: int = 0, limit: int | None = None) -> list[Event]:
         """Events of one visitor with seq > after, in order, at most `limit` (None: all)."""

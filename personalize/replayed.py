@@ -31,11 +31,11 @@ class Change:
     visitors: set[str] = field(default_factory=set)
     examples: list[Example] = field(default_factory=list)  # the first in the log
 
-    def note(self, example: Example) -> None:
+    def note(self, seq: int, time: float, visitor: str, path: str) -> None:
         self.views += 1
-        self.visitors.add(example.visitor)
+        self.visitors.add(visitor)
         if len(self.examples) < _EXAMPLES:
-            self.examples.append(example)
+            self.examples.append(Example(seq, time, visitor, path))
 
     def add(self, other: Change) -> None:
         self.views += other.views
@@ -57,7 +57,9 @@ class Replayed:
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # slot, shown before, would be shown
     recorded: int = 0  # slots of which the log says what they showed
     agreed: int = 0  # of these, as the present config decides again
+    without_path: int = 0  # page views that can't be decided
     unknown: set[str] = field(default_factory=set)  # facts that rules ask for and the log does not hold
+    unknown_entries: set[str] = field(default_factory=set)  # segments of whose entries the log does not know
     bandits: bool = False
     lists: bool = False
 
@@ -72,7 +74,9 @@ class Replayed:
         self.counts.update(other.counts)
         self.recorded += other.recorded
         self.agreed += other.agreed
+        self.without_path += other.without_path
         self.unknown |= other.unknown
+        self.unknown_entries |= other.unknown_entries
 
     def rows(self) -> list[tuple[str, str, int, int]]:
         """Slot, what it shows, how many views show it now, and how many would; in the configs' order."""
@@ -98,6 +102,11 @@ class Replayed:
         if self.recorded:
             share = 100 * self.agreed / self.recorded
             told.append(f"the present config, decided again, agrees with {share:.1f} % of what was recorded as shown")
+        if self.unknown_entries:
+            names = ", ".join(sorted(self.unknown_entries))
+            told.append(f"the log does not hold who entered {names}, which only the proposed config remembers so")
+        if self.without_path:
+            told.append(f"{self.without_path:,} page views without a path were left out")
         if self.lists:
             told.append("lists of members are taken as they are now")
         return told
@@ -113,6 +122,7 @@ class Replayed:
             "recorded": self.recorded,
             "agreed": self.agreed,
             "unknown_facts": sorted(self.unknown),
+            "without_path": self.without_path,
             "notes": self.notes(),
             "changes": [
                 {

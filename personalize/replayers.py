@@ -68,9 +68,9 @@ async def _walk(
             await engine.history.lists.refresh()
         replay = Replay(old, new, since, store, number, of)
         after = 0
-        while after < last and (events := await store.read(after, _BATCH)):
-            await replay.take([event for event in events if event.seq <= last])
-            after = events[-1].seq
+        while after < last and (lines := await store.lines(after, _BATCH)):
+            await replay.take([line for line in lines if line[0] <= last])
+            after = lines[-1][0]
             done(min(after, last))
         return replay.told
     finally:

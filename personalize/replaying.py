@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -21,7 +23,7 @@ _ROW, _LEFT, _BAR, _WIDTH = 22, 300, 480, 900  # pixels of the picture
 @click.command(short_help="Show what a changed config would have shown in past views.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("new", type=click.Path(path_type=Path))
-@click.option("--since", default="7d", show_default=True, metavar="DURATION", help="How far back views are decided.")
+@click.option("--since", default="7d", show_default=True, metavar="DURATION|DATE", help="The views since then.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--svg", type=click.Path(path_type=Path), help="Write a picture, too.")
 @click.option(
@@ -32,16 +34,12 @@ _ROW, _LEFT, _BAR, _WIDTH = 22, 300, 480, 900  # pixels of the picture
 def replay(file: Path, new: Path, since: str, as_json: bool, svg: Path | None, processes: int | None) -> None:
     """Decide the recorded page views of FILE's log again, under FILE and under NEW, and show what would change.
 
-    Nothing is recorded and no content is fetched. Whom a view is shown to is known from the log up to then; what the
-    log does not hold (such as the query, the device and the country) is told in the notes below the table.
+    --since is how far back ("7d", "36h"), or a date or moment ("2026-11-20", "2026-11-20T18:00"), in FILE's time zone
+    where it names none. Nothing is recorded and no content is fetched. Whom a view is shown to is known from the log up
+    to then; what the log does not hold (such as the query, the device and the country) is told in the notes below the
+    table.
     """
-    from .config.models import duration
-
-    try:
-        seconds = duration(since)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--since")
-    told = _replay(file, new, time.time() - seconds, processes)
+    told = _replay(file, new, since, processes)
     if svg is not None:
         svg.write_text(picture(told), encoding="utf-8")
     if as_json:
@@ -50,14 +48,30 @@ def replay(file: Path, new: Path, since: str, as_json: bool, svg: Path | None, p
         _draw(told)
 
 
-def _replay(file: Path, new: Path, since: float, processes: int | None) -> Replayed:
+def _moment(since: str, timezone: str) -> float:
+    """Unix seconds of what --since says."""
+    from .config.models import duration
+
+    try:
+        moment = datetime.fromisoformat(since)
+    except ValueError:
+        try:
+            return time.time() - duration(since)
+        except ValueError as error:
+            raise click.BadParameter(f"{error}; or a date such as 2026-11-20", param_hint="--since")
+    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(timezone))).timestamp()
+
+
+def _replay(file: Path, new: Path, since: str, processes: int | None) -> Replayed:
     """Replay with a progress bar."""
+    from .config import load_config
     from .replayers import replay_log
 
+    began = _moment(since, load_config(file).timezone)
     with progress() as bar:
         task = bar.add_task("replaying")
         return replay_log(
-            file, new, since, processes, lambda done, total: bar.update(task, completed=done, total=total)
+            file, new, began, processes, lambda done, total: bar.update(task, completed=done, total=total)
         )
 
 

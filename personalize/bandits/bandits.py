@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ class Bandits:
         self.ledgers: dict[str, Ledger] = {}
         self._links = links
         self._rewarding: dict[str, list[Ledger]] = {}
+        self._texts: list[str] = []  # what every exposure of one of them has in its JSON
 
     def apply(self, event: Event) -> None:
         """Take one stored event."""
@@ -46,9 +48,15 @@ class Bandits:
         for ledger in self._rewarding.get(event.name, ()):
             ledger.reward(event)
 
+    def may_heed(self, name: str, properties: str) -> bool:
+        """Whether a line, its properties still JSON, may be more to `apply` than an event that is passed over; what
+        links ids aside, which whoever gave `links` can tell."""
+        return name == ERASED or name in self._rewarding or any(text in properties for text in self._texts)
+
     def take(self, ledgers: Mapping[str, Ledger]) -> None:
         """From now on these are the bandits."""
         self.ledgers = dict(ledgers)
+        self._texts = [json.dumps(key)[1:-1] for key in ledgers]
         self._rewarding = {}
         for ledger in ledgers.values():
             event = ledger.spec.event

@@ -73,6 +73,22 @@ class Belief:
         part = (value - low) / (high - low)
         return self._below[place - 1] + part * (self._below[place] - self._below[place - 1])
 
+    def below_each(self, values: Sequence[float]) -> list[float]:
+        """`below` of values that rise."""
+        found, own, shares = [], self.values, self._below
+        place, last = 0, len(own)
+        for value in values:
+            while place < last and own[place] < value:
+                place += 1
+            if place == 0:
+                found.append(shares[0] if value == own[0] else 0.0)
+            elif place == last:
+                found.append(1.0)
+            else:
+                low, begun = own[place - 1], shares[place - 1]
+                found.append(begun + (value - low) / (own[place] - low) * (shares[place] - begun))
+        return found
+
     def quantile(self, share: float) -> float:
         """The value that `share` of the distribution lies below."""
         place = bisect_left(self._below, share)

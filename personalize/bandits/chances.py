@@ -19,17 +19,13 @@ def chances(beliefs: Sequence[Belief], lower_is_better: bool = False) -> list[fl
     """For each arm the probability that it is the best. They add up to one."""
     found = []
     for own in beliefs:
-        others = [other for other in beliefs if other is not own]
-        total = 0.0
-        for value, weight in zip(own.values, own.weights, strict=True):
-            beaten = weight
-            for other in others:
-                below = other.below(value)
-                beaten *= 1.0 - below if lower_is_better else below
-                if beaten == 0.0:
-                    break
-            total += beaten
-        found.append(total)
+        beaten = list(own.weights)
+        for other in beliefs:
+            if other is not own:
+                below = other.below_each(own.values)
+                shares = [1.0 - share for share in below] if lower_is_better else below
+                beaten = [part * share for part, share in zip(beaten, shares, strict=True)]
+        found.append(sum(beaten))
     whole = math.fsum(found)
     return [part / whole for part in found]
 

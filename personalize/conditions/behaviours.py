@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
@@ -140,7 +141,8 @@ def _shown(name: str, value: Any) -> str:
 def path_test(pattern: str) -> Callable[[str], bool]:
     """Whether a path meets a behaviour's path pattern. Raises ValueError for a pattern that is none."""
     match = compile_path(pattern).match
-    return lambda path: match(path) is not None
+    # A visitor's views are asked again on every page, and are of the same paths as other visitors'.
+    return lru_cache(maxsize=1024)(lambda path: match(path) is not None)
 
 
 def shown_duration(seconds: float) -> str:

@@ -21,11 +21,11 @@ class Chance:
     """One visitor's chances on one route. Every answer depends on the id and on what was assigned before alone, and is
     remembered here: of the hundreds of experiments on a route few are ever asked for, and a hash costs microseconds.
 
-    Bandits draw anew now and then, so their arms are told by `let`. `after` and `plan` are the decider's: what was
-    outlined for this visitor last, and the plan that came of it.
+    Bandits draw anew now and then, so their arms are told by `let`. `plans` is the decider's: what came of the outlines
+    that this visitor met on the route.
     """
 
-    __slots__ = ("_apart", "_arms", "_drawn", "_holdout", "_id", "_kept", "_splits", "_units", "after", "plan")
+    __slots__ = ("_apart", "_arms", "_drawn", "_holdout", "_id", "_kept", "_splits", "_units", "plans")
 
     def __init__(
         self,
@@ -43,8 +43,7 @@ class Chance:
         self._drawn: dict[int, int] = {}
         self._apart: dict[Holdout, bool] = {}
         self._units: Units = NONE
-        self.after: object = None
-        self.plan: Plan | None = None
+        self.plans: dict[object, Plan] = {}
 
     def foresee(self, seeds: Sequence[str]) -> None:
         """Work out at once what will be asked for, until `settle`."""
@@ -66,10 +65,10 @@ class Chance:
         return self._assigned(place) >= 0
 
     def let(self, drawn: dict[int, int]) -> None:
-        """Take over the bandits' arms, by place; a plan that was made with others is no longer this visitor's."""
+        """Take over the bandits' arms, by place; plans that were made with others are no longer this visitor's."""
         if drawn != self._drawn:
             self._drawn = drawn
-            self.plan = None
+            self.plans.clear()
 
     def _assigned(self, place: int) -> int:
         known = self._arms.get(place)

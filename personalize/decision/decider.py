@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _PLANS = 2_048  # remembered plans of one route, and as many outlines
 _VISITORS = 2_048  # visitors of one route whose chances are remembered
+_OUTLINES = 8  # of which a visitor's plans are remembered
+_Candidates = tuple[Sequence[CompiledExperience] | None, ...]  # of each slot, None where its consent is missing
 
 
 @dataclass(slots=True)
@@ -47,7 +49,7 @@ class Outline:
 
     fixed: tuple[Choice, ...]
     open: tuple[tuple[int, CompiledSlot, Sequence[CompiledExperience]], ...]
-    slots: tuple[Sequence[CompiledExperience] | None, ...]  # candidates of every slot, None where consent is missing
+    slots: _Candidates
     seeds: tuple[str, ...]  # of the hashes that a newcomer will need
     bot: bool
     contested: bool  # two slots may want to show one of the same exclusive group
@@ -100,6 +102,7 @@ class Decider:
         if self.holdout is not None:
             self._held_out = self.holdout.percent, self.holdout.salt
         self._outlines: Memo[Hashable, Outline] = Memo(_PLANS)
+        self._made: Memo[Hashable, Outline] = Memo(_PLANS)  # by what they consist of
         self._chances: Memo[Hashable, Chance] = Memo(_VISITORS)
         self._plans: Memo[tuple[int, ...], Plan] = Memo(_PLANS)
 
@@ -117,10 +120,11 @@ class Decider:
             outline = self._outlines.keep(key, self._outline(case.facts, answers, granted, visitor.bot))
         chance = self._chance(id, profile)
         draws = self._draw(case, id, profile, chance) if self._bandits and id is not None else _NO_DRAWS
-        plan = chance.plan
-        if plan is None or chance.after is not outline:
-            plan = self._plan(outline, chance)
-            chance.after, chance.plan = outline, plan
+        plan = chance.plans.get(outline)
+        if plan is None:
+            if len(chance.plans) >= _OUTLINES:
+                chance.plans.clear()
+            plan = chance.plans[outline] = self._plan(outline, chance)
         if draws:
             plan = Plan(plan.choices, draws)
         if trace is not None:
@@ -139,15 +143,23 @@ class Decider:
     def forget(self) -> None:
         """Remember nothing of what was decided so far: for benchmarks, and for laws that compare."""
         self._outlines.clear()
+        self._made.clear()
         self._chances.clear()
         self._plans.clear()
 
     def _outline(self, facts: Mapping[str, Any], answers: int, granted: frozenset[str], bot: bool) -> Outline:
+        """Outlines that leave the same to chance are one object, so that a visitor's plan holds from page to page."""
+        candidates = self._find(facts, ~answers, granted)
+        room = self._left(answers)
+        # The slots keep every experience there is, so no id is given twice.
+        key = (tuple([None if found is None else tuple(map(id, found)) for found in candidates]), room, bot)
+        return self._made.get(key) or self._made.keep(key, self._make_outline(candidates, room, bot))
+
+    def _make_outline(self, candidates: _Candidates, room: int | None, bot: bool) -> Outline:
         fixed: list[Choice] = []
         open_: list[tuple[int, CompiledSlot, Sequence[CompiledExperience]]] = []
         seeds = [] if self._held_out is None else [self._held_out[1]]
         groups: list[str] = []
-        candidates = self._find(facts, ~answers, granted)
         for place, (slot, found) in enumerate(zip(self.slots, candidates, strict=True)):
             if found is None:
                 fixed.append(slot.refused)
@@ -168,7 +180,7 @@ class Decider:
                 fixed.append(slot.choose(found, _UNDRAWN, bot))
         contested = len(groups) > len(set(groups))
         once = tuple(dict.fromkeys(seeds))
-        return Outline(tuple(fixed), tuple(open_), candidates, once, bot, contested, self._left(answers))
+        return Outline(tuple(fixed), tuple(open_), candidates, once, bot, contested, room)
 
     def _left(self, answers: int) -> int | None:
         if self._room is None:

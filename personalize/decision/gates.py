@@ -119,11 +119,11 @@ class CapGate:
         since = now - self.seconds
         if self.prefix and not self.prefix.endswith("/"):
             return count_after(profile.exposures.get(self.prefix, ()), since)
-        return sum(
-            count_after(times, since)
-            for key, times in profile.exposures.items()
-            if key.startswith(self.prefix) and not key.startswith(self.besides)
-        )
+        shown = 0
+        for key, times in profile.exposures.items():
+            if key.startswith(self.prefix) and not key.startswith(self.besides):
+                shown += count_after(times, since)
+        return shown
 
     def open(self, facts: Facts, profile: Profile | None, now: float) -> bool:
         return self.shown(profile, now) < self.most

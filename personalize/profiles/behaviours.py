@@ -121,6 +121,8 @@ def _meets(spec: Mapping[str, Any], item: str, products: Catalogue) -> bool:
 
 def _counts_hold(spec: Mapping[str, Any], times: int, items: Collection[str]) -> bool:
     """Every count that was asked for; at least one match where none was."""
+    if "times" not in spec and "items" not in spec:
+        return times > 0
     asked: Iterable[tuple[str, int]] = (("times", times), ("items", len([item for item in items if item])))
     tests = [_OPERATORS[op](found, wanted) for part, found in asked for op, wanted in spec.get(part, {}).items()]
     return all(tests) if tests else times > 0

@@ -9,6 +9,8 @@ from ..model import Profile
 from .visits import VISIT_GAP
 
 _NOBODY: Final = Profile("")
+_EMPTY: Final = {"value": 0, "count": 0, "items": []}  # facts are never written to, so everybody may have the same
+_NONE: Final = {"count": 0, "average": 0.0, "total": 0}
 
 
 def _visits(profile: Profile | None, now: float) -> int:
@@ -28,6 +30,8 @@ def _last_seen(profile: Profile | None, now: float) -> float | None:
 
 def _cart(profile: Profile | None, now: float) -> dict[str, Any]:
     cart = (profile or _NOBODY).cart
+    if not cart:
+        return _EMPTY
     return {
         "value": round(sum(quantity * price for quantity, price in cart.values()), 2),
         "count": sum(quantity for quantity, _ in cart.values()),
@@ -37,8 +41,10 @@ def _cart(profile: Profile | None, now: float) -> dict[str, Any]:
 
 def _orders(profile: Profile | None, now: float) -> dict[str, Any]:
     orders = (profile or _NOBODY).orders
+    if not orders:
+        return _NONE
     total = round(sum(revenue for _, revenue, _ in orders), 2)
-    return {"count": len(orders), "average": round(total / len(orders), 2) if orders else 0.0, "total": total}
+    return {"count": len(orders), "average": round(total / len(orders), 2), "total": total}
 
 
 def _traits(profile: Profile | None, now: float) -> dict[str, Any]:

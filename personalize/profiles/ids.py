@@ -40,6 +40,12 @@ def mentioned(event: Event) -> tuple[str, ...]:
     return (event.visitor, *told) if told else ()
 
 
+def may_mention(name: str, properties: str) -> bool:
+    """The same of a line whose properties are still JSON, as the log writes it: never False where `mentioned` has any.
+    Traits may tell of an e-mail address, the others in _TELLING need no `$ids`."""
+    return name in _TELLING or '"$ids"' in properties
+
+
 def parts(event: Event) -> bool:
     """Does an event that mentions ids part them, and not join them?"""
     return event.name in (ERASED, UNLINKED) or (event.name == SIGNED_OUT and not event.visitor.startswith("u:"))

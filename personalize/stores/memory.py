@@ -9,7 +9,8 @@ from itertools import islice
 
 from ..errors import StoreError
 from ..model import ERASED, Event
-from .rows import Row, event_of, row_of
+from ..protocols import Line
+from .rows import Row, event_of, event_of_line, row_of
 
 
 class MemoryStore:
@@ -44,11 +45,14 @@ class MemoryStore:
         return new, self._last
 
     async def read(self, after: int = 0, limit: int = 1000) -> list[Event]:
+        return [event_of_line(line) for line in await self.lines(after, limit)]
+
+    async def lines(self, after: int = 0, limit: int = 1000) -> list[Line]:
         self._check()
         first = self._last - len(self._rows) + 1
         # By index, since a deque finds its ends at once: a tail asks for the last few again and again.
         kept = (
-            event_of(seq, row)
+            (seq, *row)
             for seq in range(max(after + 1, first), self._last + 1)
             if (row := self._rows[seq - first]) is not None
         )

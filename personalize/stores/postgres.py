@@ -19,9 +19,10 @@ from typing import Any, Final
 from ..breaker import Breaker
 from ..errors import StoreError
 from ..model import ERASED, Event
+from ..protocols import Line
 from .lines import Lines
 from .postgres_lines import Told, connected, driver_url, escaped, locked, plain, where_of
-from .rows import event_of, row_of
+from .rows import event_of_line, row_of
 
 _PATIENCE: Final = 2.0  # seconds for connecting, and for a command
 _FAILURES, _OPEN_FOR = 3, 1.0
@@ -159,7 +160,10 @@ class PostgresStore:
         return stored, last
 
     async def read(self, after: int = 0, limit: int = 1000) -> list[Event]:
-        return _events(await self._ask(self._reader, _READ, after, limit))
+        return [event_of_line(line) for line in await self.lines(after, limit)]
+
+    async def lines(self, after: int = 0, limit: int = 1000) -> list[Line]:
+        return _lines(await self._ask(self._reader, _READ, after, limit))
 
     async def of_visitor(self, visitor: str, after: int = 0, limit: int | None = None) -> list[Event]:
         return _events(await self._ask(self._reader, _OF_VISITOR, *escaped((visitor,)), after, limit))
@@ -238,7 +242,11 @@ class PostgresStore:
 
 
 def _events(rows: list[Any]) -> list[Event]:
+    return [event_of_line(line) for line in _lines(rows)]
+
+
+def _lines(rows: list[Any]) -> list[Line]:
     return [
-        event_of(seq, (plain(id_), plain(name), time, plain(visitor), properties))
+        (seq, plain(id_), plain(name), time, plain(visitor), properties)
         for seq, id_, name, time, visitor, properties in rows
     ]

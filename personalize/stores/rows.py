@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from ..model import Event, Shown
+from ..protocols import Line
 
 Row = tuple[str, str, float, str, str]  # id, name, time, visitor, properties as JSON
 
 _DEPTH: Final = 20
 _BITS: Final = 14_000  # Python refuses to write integers above 4,300 digits
 
+
+# Most of a log: a page with what was shown on it. The list is one of few, and is JSON on its own.
+_PAGE: Final = re.compile(r'\{"path":"([^"\\\x00-\x1f]*)","shown":(\[.{0,4000}\])\}')
 
 _encode: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
@@ -30,13 +36,31 @@ def event_of(seq: int, row: Row) -> Event:
     return Event(id_, name, time, visitor, _properties(properties), seq)
 
 
+def event_of_line(line: Line) -> Event:
+    """The same of a line as Store.lines gives it."""
+    seq, id_, name, time, visitor, properties = line
+    return Event(id_, name, time, visitor, _properties(properties), seq)
+
+
 def _properties(text: str) -> dict[str, Any]:
     """A row that somebody edited by hand must not stop every reader of the log: its text is kept as evidence."""
     try:
+        if (page := _PAGE.fullmatch(text)) is not None and (shown := _shown(page[2])) is not None:
+            return {"path": page[1], "shown": shown}
         properties = json.loads(text)
     except ValueError:
         properties = None
     return properties if isinstance(properties, dict) else {"unreadable": text}
+
+
+@lru_cache(maxsize=2048)
+def _shown(text: str) -> Shown | None:
+    """A list of exposures as many pages have it: read once for all of them."""
+    try:
+        exposures = json.loads(text)
+    except ValueError:
+        return None
+    return Shown(exposures) if all(type(exposure) is dict for exposure in exposures) else None
 
 
 def _json(properties: Mapping[str, Any]) -> str:

@@ -26,10 +26,10 @@ from typing import Final
 
 from ..errors import StoreError
 from ..model import ERASED, Event
-from ..protocols import Observer
+from ..protocols import Line, Observer
 from .lane import Lane, is_damage
 from .many import in_parts
-from .rows import Row, event_of, row_of, text_of
+from .rows import Row, event_of_line, row_of, text_of
 
 try:
     import fcntl
@@ -103,6 +103,11 @@ class SqliteStore:
     async def read(self, after: int = 0, limit: int = 1000) -> list[Event]:
         self._check()
         return await self._reader.run(lambda db: _events(db, "WHERE seq > ? ORDER BY seq LIMIT ?", after, limit))
+
+    async def lines(self, after: int = 0, limit: int = 1000) -> list[Line]:
+        self._check()
+        query = f"{_COLUMNS} WHERE seq > ? ORDER BY seq LIMIT ?"
+        return await self._reader.run(lambda db: db.execute(query, (after, limit)).fetchall())
 
     async def of_visitor(self, visitor: str, after: int = 0, limit: int | None = None) -> list[Event]:
         self._check()
@@ -290,7 +295,7 @@ def _remove(db: sqlite3.Connection, statement: str, *values: object) -> int:
 
 
 def _events(db: sqlite3.Connection, where: str, *values: object) -> list[Event]:
-    return [event_of(seq, row) for seq, *row in db.execute(f"{_COLUMNS} {where}", values)]
+    return [event_of_line(line) for line in db.execute(f"{_COLUMNS} {where}", values)]
 
 
 def _kept(db: sqlite3.Connection, group: str, keys: Sequence[str] | None) -> tuple[int, dict[str, bytes]]:

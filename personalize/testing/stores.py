@@ -4,6 +4,7 @@ AssertionError where it is broken. The caller makes the store, and closes it."""
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -253,6 +254,18 @@ async def a_visitors_events_come_in_pieces(store: Store) -> None:
     assert seen == everything and len(seen) == 20
 
 
+async def lines_are_the_events_as_columns(store: Store) -> None:
+    """`lines` has what `read` has, in its order, after a seq and up to a limit."""
+    await store.open()
+    shown = [{"slot": "hero", "experience": "x\\y", "held": False}]
+    await store.append([_event("a", "ş\\0", path="/", shown=shown), _event("b", n=2.5), _event("c")])
+    events = await store.read()
+    lines = await store.lines()
+    assert [(e.seq, e.id, e.name, e.time, e.visitor) for e in events] == [line[:5] for line in lines]
+    assert [e.properties for e in events] == [json.loads(line[5]) for line in lines]
+    assert await store.lines(lines[0][0], 1) == lines[1:2]
+
+
 STORE_LAWS: tuple[Callable[[Store], Awaitable[None]], ...] = (
     an_empty_log_has_nothing,
     what_is_appended_is_read_back_in_order,
@@ -260,6 +273,7 @@ STORE_LAWS: tuple[Callable[[Store], Awaitable[None]], ...] = (
     ids_are_known_to_the_letter_and_for_long,
     appending_tells_where_the_new_events_stand,
     reading_goes_on_after_a_seq,
+    lines_are_the_events_as_columns,
     a_visitors_events_are_theirs_alone,
     a_visitors_events_come_in_pieces,
     appending_nothing_is_fine,

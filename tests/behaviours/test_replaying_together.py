@@ -103,7 +103,7 @@ def walked(folder: Path, make: Any, of: int) -> list[Replayed]:
                 one = make(
                     engine_of(folder / "personalize.yaml"), engine_of(folder / "new.yaml"), 0.0, store, number, of
                 )
-                await one.take(await store.read(0, 10_000))
+                await one.take(await store.lines(0, 10_000))
                 told.append(one.told)
             return told
         finally:
@@ -148,9 +148,8 @@ class Forgets(Replay):
 class LearnsFromItsOwn(Replay):
     """Lets bandits see only what its own people did."""
 
-    async def take(self, events: Any) -> None:
-        own = [event for event in events if self._is_ours(self._identity.person(event.visitor))]
-        await super().take(own)
+    async def take(self, lines: Any) -> None:
+        await super().take([line for line in lines if self._is_ours(self._identity.person(line[4]))])
 
 
 @pytest.mark.parametrize("wrong", [ByBrowser, Forgets, LearnsFromItsOwn])
