@@ -16,6 +16,7 @@ from ..config.storage import POSTGRES, REDIS, is_plugin
 from ..errors import StoreError
 from ..packed import Packed
 from ..protocols import HotState, Observer
+from .company import Company
 from .plugged import plugged
 
 KEPT_FOR: Final = 600.0  # seconds; the log's tail needs a quarter of one, a failing log is tried again for 30
@@ -48,10 +49,19 @@ class MemoryHotState:
 class Guarded:
     """A shared hot state that a page can ask: it never raises, and answers within `patience` seconds. What this process
     showed is remembered here too, and is what counts while the shared one fails; that is said once. Who asks for nobody
-    (""), as a process does that starts, is no page, and waits as long as connecting takes."""
+    (""), as a process does that starts, is no page, and waits as long as connecting takes. While there is no `company`
+    to share with, nothing is."""
 
-    def __init__(self, shared: HotState, observer: Observer | None = None, *, patience: float = _PATIENCE) -> None:
+    def __init__(
+        self,
+        shared: HotState,
+        observer: Observer | None = None,
+        *,
+        patience: float = _PATIENCE,
+        company: Company | None = None,
+    ) -> None:
         self._shared = shared
+        self._company = company
         self._own = MemoryHotState()
         self._observer = observer
         self.patience = patience
@@ -59,6 +69,8 @@ class Guarded:
 
     async def remember(self, visitor: str, keys: Sequence[str], time: float) -> None:
         await self._own.remember(visitor, keys, time)
+        if self._company is not None and self._company.is_alone():
+            return
         try:
             async with asyncio.timeout(self.patience):
                 await self._shared.remember(visitor, keys, time)
@@ -69,6 +81,8 @@ class Guarded:
 
     async def recall(self, visitor: str) -> Mapping[str, Sequence[float]]:
         own = await self._own.recall(visitor)
+        if self._company is not None and self._company.is_alone():
+            return own
         try:
             async with asyncio.timeout(self.patience if visitor else max(self.patience, _STARTING)):
                 shared = await self._shared.recall(visitor)
@@ -79,6 +93,8 @@ class Guarded:
         return merged(own, shared)
 
     async def close(self) -> None:
+        if self._company is not None:
+            self._company.leave()
         await self._shared.close()
 
     def _failed(self, what: str, error: Exception) -> None:
@@ -120,7 +136,7 @@ def open_hot_state(url: str, base: Path, observer: Observer | None = None) -> Ho
         from .hot_sqlite import SqliteHotState
 
         path = base / ".personalize" / "hot.db" if url == "sqlite" else base / rest[1:]
-        return Guarded(SqliteHotState(path), observer)
+        return Guarded(SqliteHotState(path), observer, company=Company(path.with_name(f"{path.name}.workers")))
     if scheme in POSTGRES and rest:
         from .hot_postgres import PostgresHotState
 
