@@ -145,10 +145,10 @@ def _operator(op: str, operand: Any, groups: Groups, at: At) -> Code:
         if _is_operators(operand):
             each = value_test(operand, groups, at).function()
         else:
-            each = _of_element(_condition(operand, groups, at).function())
-        return calling(_some_element(each))
-    if op in ("$regex", "$regexi"):
-        return _regex(operand, op == "$regexi", at)
+            each = of_element(_condition(operand, groups, at).function())
+        return calling(some_element(each))
+    if op in ("$regex", "$regexi", "$notRegex", "$notRegexi"):
+        return _regex(operand, op.endswith("i"), op.startswith("$not"), at)
     return calling(_never)  # as in GrowthBook: an operator nobody knows never holds
 
 
@@ -156,7 +156,7 @@ def _never(value: Any) -> bool:
     return False
 
 
-def _some_element(each: Test) -> Test:
+def some_element(each: Test) -> Test:
     """Whether a test holds of one value of a list; null is passed over."""
 
     def holds(value: Any) -> bool:
@@ -169,7 +169,7 @@ def _some_element(each: Test) -> Test:
     return holds
 
 
-def _of_element(condition: Test) -> Test:
+def of_element(condition: Test) -> Test:
     """A condition for a list's element, which may be anything; in what is no mapping nothing is found."""
 
     def holds(value: Any) -> bool:
@@ -214,7 +214,8 @@ def _fold(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
-def _regex(pattern: Any, ignore_case: bool, at: At) -> Code:
+def _regex(pattern: Any, ignore_case: bool, turned: bool, at: At) -> Code:
+    """Whether a pattern is found in a value, or, `turned`, is not; a pattern that is none fails both."""
     if not isinstance(pattern, str):
         return calling(_never)
     try:
@@ -225,7 +226,8 @@ def _regex(pattern: Any, ignore_case: bool, at: At) -> Code:
         except (re.error, OverflowError, RecursionError):
             return calling(_never)
         raise ConditionError(at, f"the pattern {pattern!r} cannot be run in linear time: {error}") from None
-    return if_text("{matches}(v)", lambda value: matches(js.text(value)), matches=matches)
+    found = if_text("{matches}(v)", lambda value: matches(js.text(value)), matches=matches)
+    return none_of(found) if turned else found
 
 
 # --- comparisons: $name -> operand -> test -------------------------------------------------------------

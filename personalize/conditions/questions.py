@@ -10,15 +10,16 @@ from ..errors import ConditionError
 from ..quantities import duration
 from . import javascript as js
 from .behaviours import shown_age, shown_duration
-from .code import at_path, look_up
+from .code import at_path, calling, look_up, none_of
 from .facts import Fact, suggestion
-from .growthbook import if_text, value_test
+from .growthbook import if_text, of_element, some_element, value_test
 from .patterns import compile_pattern
 from .rule import Facts, Part, every, leaf, none
 
 _EQUALITY = ("eq", "ne", "in", "nin", "exists", "not")
 _ORDER = ("gt", "gte", "lt", "lte")
-_TEXTS = ("ini", "nini", "regex", "regexi")
+_REGEX = ("regex", "regexi", "notRegex", "notRegexi")
+_TEXTS = ("ini", "nini", *_REGEX)
 _VERSIONS = ("veq", "vne", "vgt", "vgte", "vlt", "vlte")
 _LISTS = ("any", "in", "nin", "all", "ini", "nini", "alli", "size", "exists", "not")
 
@@ -32,7 +33,7 @@ OPERATORS: Mapping[str, tuple[str, ...]] = {
     "list": _LISTS,
     # No size and no exists: what a rule says about segments depends on those it names and on no others.
     "names": ("any", "in", "nin", "all", "not"),
-    "any": tuple(dict.fromkeys(_EQUALITY + _ORDER + _TEXTS + _VERSIONS + _LISTS + ("type",))),
+    "any": tuple(dict.fromkeys(_EQUALITY + _ORDER + _TEXTS + _VERSIONS + _LISTS + ("elemMatch", "type"))),
 }
 _ALL_OPERATORS = OPERATORS["any"]
 _GROWTHBOOK = {"any": "$in"}  # where our word is not GrowthBook's with a dollar before it
@@ -45,6 +46,7 @@ _WORDS = {
     "eq": "is", "ne": "is not", "gt": "is more than", "gte": "is at least", "lt": "is less than", "lte": "is at most",
     "in": "is one of", "nin": "is none of", "any": "has one of", "all": "has all of",
     "regex": "matches", "regexi": "matches, in any case,",
+    "notRegex": "does not match", "notRegexi": "does not match, in any case,",
 }  # fmt: skip
 _NOUNS = {
     "number": "a number", "duration": "an age, such as 7d", "date": 'a date, such as "2026-12-24"',
@@ -107,10 +109,12 @@ class _Question:
             return leaf(what, at_path(self.path, value_test({"$exists": raw}, {}, at)), self.saw)
         if op in ("in", "nin", "ini", "nini", "any", "all", "alli"):
             return self.ask(op, self.several(raw if isinstance(raw, list | tuple) else [raw], at))
-        if op in ("regex", "regexi"):
+        if op in _REGEX:
             return self.regex(op, raw, at)
         if op == "size":
             return self.size(raw, at)
+        if op == "elemMatch":
+            return self.element(raw, at)
         if op == "type":
             if raw not in _TYPES:
                 self.wrong(at, f"there is no type {js.shown(raw)}; there are {', '.join(_TYPES)}")
@@ -123,16 +127,18 @@ class _Question:
 
     def regex(self, op: str, raw: Any, at: tuple[str | int, ...]) -> Part:
         try:
-            matches = compile_pattern(raw if isinstance(raw, str) else js.text(raw), op == "regexi")
+            matches = compile_pattern(raw if isinstance(raw, str) else js.text(raw), op.endswith("i"))
         except ValueError as error:
             self.wrong(at, f"this is not a pattern that can be used: {error}")
             return self.ask("eq", None)
         # Where nothing is known nothing matches; GrowthBook would search in the text "null".
         test = if_text("{matches}(v)", lambda value: value is not None and matches(js.text(value)), matches=matches)
+        test = none_of(test) if op.startswith("not") else test
         return leaf(f"{self.name} {_WORDS[op]} {raw}", at_path(self.path, test), self.saw)
 
     def size(self, raw: Any, at: tuple[str | int, ...]) -> Part:
-        sizes = raw if isinstance(raw, Mapping) and raw else {"eq": raw}
+        asked = raw if isinstance(raw, Mapping) and raw else {"eq": raw}
+        sizes = {str(op).removeprefix("$"): number for op, number in asked.items()}
         for op, number in sizes.items():
             if op not in ("eq", "ne", *_ORDER) or isinstance(number, bool) or not isinstance(number, int):
                 self.wrong(
@@ -140,8 +146,26 @@ class _Question:
                 )
                 return self.ask("eq", None)
         inner = value_test({"$size": {f"${op}": number for op, number in sizes.items()}}, {}, ())
-        asked = " and ".join(f"{_WORDS[op]} {number}" for op, number in sizes.items())
-        return leaf(f"the number of {self.name} {asked}", at_path(self.path, inner), self.saw)
+        told = " and ".join(f"{_WORDS[op]} {number}" for op, number in sizes.items())
+        return leaf(f"the number of {self.name} {told}", at_path(self.path, inner), self.saw)
+
+    def element(self, raw: Any, at: tuple[str | int, ...]) -> Part:
+        """That one element of a list meets all that is asked of it: of its fields, {sku: a-17, count: {gte: 2}}, or,
+        where every word has a dollar, of itself. A field may be called what an operator is."""
+        if not isinstance(raw, Mapping) or not raw:
+            self.wrong(at, f'"elemMatch" takes what is asked of an element, such as {{sku: a-17}}, not {js.shown(raw)}')
+            return self.ask("eq", None)
+        itself = all(str(key).startswith("$") for key in raw)
+        asked = {"": raw} if itself else raw
+        parts = [
+            _Question(str(key) or "element", self.fact, tuple(str(key).split(".")), self.errors).part(
+                value, at if itself else (*at, key)
+            )
+            for key, value in asked.items()
+        ]
+        whole = every(parts).code.function()
+        holds = some_element((lambda value: whole({"": value})) if itself else of_element(whole))
+        return leaf(f"an element of {self.name} has {js.shown(raw)}", at_path(self.path, calling(holds)), self.saw)
 
     def several(self, raw: Sequence[Any], at: tuple[str | int, ...]) -> list[Any]:
         if not raw:

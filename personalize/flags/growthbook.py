@@ -255,8 +255,6 @@ def _operand(operand: Any, groups: Raw) -> Any:
         word = op.removeprefix("$")
         if word in ("inGroup", "notInGroup"):
             word, value = ("in" if word == "inGroup" else "nin"), _group(groups, value)
-        if word == "elemMatch":
-            raise NotCarriedError("$elemMatch")
         if word in told:
             raise NotCarriedError(f"two comparisons with {word}")
         told[word] = _operand(value, groups) if word == "not" else value

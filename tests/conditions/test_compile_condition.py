@@ -17,7 +17,7 @@ values = st.recursive(
 )
 OPERATORS = (
     "$eq $ne $lt $lte $gt $gte $in $nin $ini $nini $exists $type $regex $regexi $size $all $alli $elemMatch $not "
-    "$veq $vne $vgt $vgte $vlt $vlte $inGroup $notInGroup $unheard"
+    "$notRegex $notRegexi $veq $vne $vgt $vgte $vlt $vlte $inGroup $notInGroup $unheard"
 ).split()
 operators = st.recursive(
     values,
@@ -90,6 +90,13 @@ def test_not_turns_a_condition_round(condition, attributes):
         ({"n": {"x": 1}}, {"n": {"x": True}}, False),
         ({"$nor": []}, {}, False),
         ({"n": {"$regex": "^nu"}}, {}, True),  # JavaScript searches in "null"
+        ({"n": {"$notRegex": "^a"}}, {"n": "ba"}, True),
+        ({"n": {"$notRegex": "^a"}}, {"n": "ab"}, False),
+        ({"n": {"$notRegex": "^A"}}, {"n": "ab"}, True),
+        ({"n": {"$notRegexi": "^A"}}, {"n": "ab"}, False),
+        ({"n": {"$notRegex": "^a"}}, {}, True),
+        ({"n": {"$notRegex": "("}}, {"n": "a"}, False),  # a pattern that is none fails both ways
+        ({"n": {"$notRegexi": 5}}, {"n": "a"}, False),
         ({"n": {"$inGroup": "g"}}, {"n": "x"}, False),
         ({"n": {"$vgt": "1.9"}}, {"n": 1.10}, False),
         ({"$groups": {"$in": ["a"]}}, {"$groups": ["a"]}, True),

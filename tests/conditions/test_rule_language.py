@@ -20,6 +20,10 @@ FACTS_OF_ONE = {
     "time": {"weekday": "sat", "hour": 9, "date": "2026-12-24"},
     "consent": {"analytics_storage": True},
     "query": {"a.b": "1"},
+    "custom": {
+        "bag": [{"sku": "a-1", "count": 1, "size": "L"}, {"sku": "b-2", "count": 3, "maker": {"name": "Acme"}}],
+        "marks": [3, 9],
+    },
     "segments": frozenset({"returning-mobile"}),
     VIEWED: True,
 }
@@ -63,6 +67,18 @@ FACTS_OF_ONE = {
         ({"viewed": {"within": "7d", "path": "/pricing"}}, True),
         ({"bought": True}, False),
         ({"utm.campaign": {"ini": ["WINTER-2026"]}}, True),
+        ({"utm.campaign": {"notRegex": "^winter-"}}, False),
+        ({"utm.campaign": {"notRegex": "^WINTER-"}}, True),
+        ({"utm.campaign": {"$notRegexi": "^WINTER-"}}, False),
+        ({"utm.source": {"notRegex": ".*"}}, True),
+        ({"custom.bag": {"$size": {"$gte": 2}}}, True),
+        ({"custom.bag": {"elemMatch": {"sku": "b-2", "count": {"gte": 2}}}}, True),
+        ({"custom.bag": {"elemMatch": {"sku": "a-1", "count": {"gte": 2}}}}, False),  # of one element, not of two
+        ({"custom.bag": {"elemMatch": {"size": "L"}}}, True),  # a field may be called what an operator is
+        ({"custom.bag": {"$elemMatch": {"maker.name": {"$in": ["Acme"]}}}}, True),
+        ({"custom.marks": {"elemMatch": {"$gt": 3, "$lt": 9}}}, False),
+        ({"custom.marks": {"elemMatch": {"$gt": 3, "$lte": 9}}}, True),
+        ({"custom.absent": {"elemMatch": {"x": 1}}}, False),
     ],
 )
 def test_a_rule_means_what_it_says(raw, expected):
@@ -108,6 +124,8 @@ def test_the_same_question_has_one_key(one, other):
     [
         ({"visist": 2}, ("visist",), 'did you mean "visits"?'),
         ({"devise.type": "mobile"}, ("devise.type",), 'did you mean "device.type"?'),
+        ({"custom.bag": {"elemMatch": "a-1"}}, ("custom.bag", "elemMatch"), "what is asked of an element"),
+        ({"custom.bag": {"elemMatch": {"n": {"gtt": 1}}}}, ("custom.bag", "elemMatch", "n", "gtt"), 'mean "gt"?'),
         ("toothpast-due", (), 'did you mean "toothpaste-due"?'),
         ({"all": ["returning-mobile", "winter-campain"]}, ("all", 1), 'did you mean "winter-campaign"?'),
         ({"visits": {"gt": "2"}}, ("visits", "gt"), "write it without quotes"),

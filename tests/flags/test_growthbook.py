@@ -18,6 +18,9 @@ PAYLOAD = {
             "defaultValue": "Buy",
             "rules": [
                 {"id": "staff", "condition": {"email": {"$regex": "@shop\\.example$"}}, "force": "Buy (staff)"},
+                {"condition": {"email": {"$notRegexi": "\\.EXAMPLE$"}}, "force": "Buy (abroad)"},
+                {"condition": {"bag": {"$elemMatch": {"sku": "a", "n": {"$gt": 2}}, "$size": {"$gt": 1}}},
+                 "force": "Bag"},
                 {"condition": {"plan": {"$in": ["pro", "team"]}, "visits": {"$gte": 3}}, "force": "Buy again"},
                 {"force": "Early", "coverage": 0.1, "hashAttribute": "id"},
                 {
@@ -67,8 +70,10 @@ def disagreements(payload, config, visitors=600):
     for n in range(visitors):
         attributes = {
             "id": f"v{n}", "plan": dice.choice(["pro", "free", "team"]), "visits": dice.randrange(6),
-            "email": dice.choice(["a@shop.example", "b@mail.example"]), "country": dice.choice(["TR", "DE"]),
+            "email": dice.choice(["a@shop.example", "b@mail.example", "c@d.test"]),
+            "country": dice.choice(["TR", "DE"]),
             "beta": dice.choice([True, False]),
+            "bag": [{"sku": dice.choice("abcdef"), "n": dice.randrange(5)} for _ in range(dice.randrange(4))],
         }  # fmt: skip
         context = Context(attributes, payload["features"], payload.get("savedGroups", {}))
         facts = {"custom": attributes, "country": attributes["country"], "segments": frozenset()}
@@ -90,12 +95,14 @@ def test_an_imported_flag_gives_every_visitor_what_it_gave(tmp_path):
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (("button-text", 2, "experiment", "variants", 0, "range"), [0, 0.12]),
-        (("button-text", 3, "experiment", "seed"), "other"),
-        (("button-text", 3, "experiment", "coverage"), 0.7),
-        (("button-text", 4, "experiment", "hash_version"), 2),
-        (("button-text", 4, "experiment", "filters"), []),
+        (("button-text", 4, "experiment", "variants", 0, "range"), [0, 0.12]),
+        (("button-text", 5, "experiment", "seed"), "other"),
+        (("button-text", 5, "experiment", "coverage"), 0.7),
+        (("button-text", 6, "experiment", "hash_version"), 2),
+        (("button-text", 6, "experiment", "filters"), []),
         (("new-menu", 0, "when"), "everyone"),
+        (("button-text", 1, "when"), {"custom.email": {"notRegex": "\\.EXAMPLE$"}}),
+        (("button-text", 2, "when"), {"custom.bag": {"elemMatch": {"sku": "a", "n": {"gt": 2}}}}),
         (("needs-menu", 0, "experiment", "requires"), []),
     ],
 )
@@ -119,7 +126,7 @@ def notes(*rules, **more):
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
-        ({"condition": {"tags": {"$elemMatch": {"$eq": "a"}}}, "force": 1}, "$elemMatch"),
+        ({"condition": {"tags": {"$unheard": "a"}}, "force": 1}, "condition on tags"),
         ({"condition": {"tags": ["a"]}, "force": 1}, "a whole list"),
         ({"condition": {"id": {"$inGroup": "gone"}}, "force": 1}, "the saved group gone"),
         ({"condition": {"name": {"$regex": "(?=x)"}}, "force": 1}, "condition on name"),
