@@ -51,13 +51,15 @@ class OpenTimes:
         return (minute >= self.opens and day in self.days) or (minute < self.closes and (day - 1) % 7 in self.days)
 
     def holds_for(self, now: float) -> float:
-        """For how many seconds the answer of `open_at` is sure to stay. (In the night of a clock change it may say less
-        or, at most by the hour, more.)"""
+        """For how many seconds the answer of `open_at` is sure to stay. (Before a clock change it may say less.)"""
         changes = [moment - now for moment in (self.starts, self.ends) if moment is not None and moment > now]
         if len(self.days) < 7 or self.opens != 0 or self.closes != _DAY:
             local = datetime.fromtimestamp(now, self.zone)
             second = local.hour * 3600 + local.minute * 60 + local.second + now % 1
             changes += [(minute * 60 - second) % 86_400 or 86_400.0 for minute in (self.opens, self.closes, 0)]
+            then = datetime.fromtimestamp(now + min(changes), self.zone)
+            if then.utcoffset() != local.utcoffset():  # clocks change at quarters of an hour
+                changes.append(900 - now % 900)
         return min(changes, default=inf)
 
     def clock(self, now: float) -> str:

@@ -135,6 +135,21 @@ def test_open_agrees_with_the_wall_clock(zone, days, opens, closes, now):
     assert schedule.open_at(now + 0.999) is schedule.open_at(now), "it may only change at whole seconds"
 
 
+@pytest.mark.parametrize(
+    ("zone", "change"),
+    [(BERLIN, "2026-03-29 01:59"), (BERLIN, "2026-10-25 02:59"), ("Australia/Lord_Howe", "2026-10-04 01:59")],
+)
+@pytest.mark.parametrize("hours", ["03:00-05:00", "02:00-03:00", "22:00-02:30", "04:00-12:00"])
+def test_what_is_open_stays_so_for_as_long_as_told(zone, change, hours):
+    """A copy that a cache may keep is never of the other side of a clock change, nor of a door that has closed."""
+    schedule, middle = times(zone, hours=hours), at(change, zone)
+    for minute in range(-300, 300, 7):
+        now = middle + 60 * minute
+        holds = schedule.holds_for(now)
+        assert holds > 0
+        assert {schedule.open_at(now + later) for later in range(0, int(holds), 60)} == {schedule.open_at(now)}
+
+
 @pytest.mark.parametrize("bug", ["the day of the morning after", "the clock of another place", "midnight forgotten"])
 def test_the_law_of_the_wall_clock_catches(bug):
     """Three ways to get nights wrong are all caught."""
