@@ -177,22 +177,37 @@ class _Caller:
         return told
 
 
+_SHAPES: Final[Mapping[str, tuple[type, str]]] = {
+    "url": (str, "a text"),
+    "slots": (list, "a list of slots' names"),
+    "record": (bool, "true or false"),
+    "headers": (dict, "an object"),
+    "attributes": (dict, "an object"),
+}
+
+
+def _check_shapes(told: Mapping[str, Any]) -> None:
+    """An app whose question is misread would show the wrong thing, or count nothing, and never learn why."""
+    for name, (kind, what) in _SHAPES.items():
+        if not isinstance(told.get(name), kind | None):
+            raise CollectError(400, "bad_context", f"{name} is {what}")
+
+
 def _page(url: Any, request: Request, told: Mapping[str, Any], trusted: bool) -> Request:
     """The request for the page that is asked about. A browser's headers count for what they say, and so does what the
     site's own code said of its request in the scope; a server's tell of the server, so it says in `headers` and
     `attributes` what is known of the visitor."""
     try:
-        parts = urlsplit(url if isinstance(url, str) else "/")
+        parts = urlsplit("/" if url is None else url)
     except ValueError:
         raise CollectError(400, "bad_context", "url is no address") from None
     headers: dict[bytes, bytes] = dict(request.headers)
     attributes: Mapping[str, Any] = request.attributes
     if trusted:
-        said = told.get("headers")
+        said = told.get("headers") or {}
         headers = {b"host": request.headers.get(b"host", b"")}
-        if isinstance(said, Mapping):
-            headers |= {str(k).lower().encode("latin-1", "replace"): str(v).encode() for k, v in said.items()}
-        attributes = found if isinstance(found := told.get("attributes"), Mapping) else {}
+        headers |= {str(k).lower().encode("latin-1", "replace"): str(v).encode() for k, v in said.items()}
+        attributes = told.get("attributes") or {}
     if parts.netloc:
         headers[b"host"] = parts.netloc.encode("latin-1", "replace")
     query = parts.query.encode("utf-8", "replace")
@@ -234,6 +249,7 @@ async def _asked(caller: _Caller, told: Mapping[str, Any], browser: Visitor | No
     """What is decided, for the `browser` that asks or, without one, for whom `told` names; None for a page without
     slots. Without `url` all slots of the config are asked for."""
     engine, now = caller.engine, caller.now
+    _check_shapes(told)
     url = told.get("url")
     page = _page(url, caller.request, told, browser is None)
     visitor = _visitor(engine, page, told) if browser is None else browser
@@ -266,7 +282,7 @@ async def _decide(caller: _Caller) -> tuple[int, dict[str, Any], _Headers]:
     if asked is None:
         return 200, {"visitor": None, "slots": []}, ()
     wanted = told.get("slots")
-    choices = [c for c in asked.decision.plan.choices if not isinstance(wanted, list) or c.slot in wanted]
+    choices = [c for c in asked.decision.plan.choices if wanted is None or c.slot in wanted]
     fills = await _fills(engine, asked, choices, now)
     recorded = told.get("record") is True and asked.visitor.id is not None
     if recorded:

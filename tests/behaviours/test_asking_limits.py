@@ -220,3 +220,24 @@ async def test_b33_what_the_site_says_of_its_own_request_counts(app: Any) -> Non
 
     told = await ask(site, "/v1/decide", {"url": "/", "attributes": {"tier": "none"}}, None, cookie="consent=granted")
     assert json.loads(told.body)["slots"][0]["experience"] == "gold"
+
+
+# --- misspelt ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("url", 5, "url is a text"),
+        ("slots", "hero", "slots is a list"),
+        ("record", "yes", "record is true or false"),
+        ("headers", ["user-agent"], "headers is an object"),
+        ("attributes", "gold", "attributes is an object"),
+    ],
+)
+async def test_b49_a_question_of_the_wrong_shape_is_refused(app: Any, name: str, value: Any, said: str) -> None:
+    """An app that asks wrongly is told so: it never gets another page's slots, nor an answer that was not recorded."""
+    answer = await ask(app, "/v1/decide", {"userId": "ann", "consent": "granted", name: value})
+    assert (answer.status, json.loads(answer.body)["code"]) == (400, "bad_context")
+    assert said in json.loads(answer.body)["message"]
+    assert (await ask(app, "/v1/decide", {"userId": "ann", "consent": "granted", name: None})).status == 200
