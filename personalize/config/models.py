@@ -198,7 +198,7 @@ class Experience(Model):
     cap: Cap | None = Field(default=None, description="How often one visitor may see it.")
     cool_down: CoolDown | None = Field(default=None, description="A pause after something happened.")
     delay: Duration | None = Field(default=None, description="The signal must be at least this old.")
-    expire: Duration | None = Field(default=None, description="The signal must be at most this old.")
+    expire: Duration | None = Field(default=None, description="The signal must be younger than this.")
     holdout: ExperienceHoldout | None = Field(default=None, description="Visitors who see the page without it.")
     exclusive_group: str | None = Field(
         default=None,
