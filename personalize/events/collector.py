@@ -172,7 +172,7 @@ class Collector:
         own = ":" not in event.visitor
         if event.name == "Page Viewed" and own and self._is_recorded(event.properties["path"]):
             return None
-        if event.name in ("Experience Clicked", "Answer Given") and own:
+        if event.name in ("Experience Clicked", "Answer Given"):  # also of an id that a browser claims
             shown = await self._shown_in(event.visitor, str(event.properties.get("slot", "")))
             return Event(event.id, event.name, event.time, event.visitor, {**event.properties, "experience": shown})
         return event

@@ -90,6 +90,23 @@ async def test_b47_few_among_many_pause_nothing(site: Any, browser: Any) -> None
     assert await paused(app, 0) == []
 
 
+async def test_b47_one_browser_cannot_complain_for_many(site: Any, browser: Any) -> None:
+    """What was shown is read from the log, also for ids that a browser only claims: names that were shown nothing
+    pause nothing, however many one request holds and whatever it says of the experience."""
+    app = await site(SITE)
+    visitors = [browser(app) for _ in range(3)]
+    for visitor in visitors:
+        await visitor.get(query="who=a")
+    said = {"slot": "hero", "answer": "not relevant", "experience": "loud"}
+    told = [{"type": "track", "event": "Answer Given", "properties": said, "anonymousId": f"x{n}"} for n in range(20)]
+    sent = [(b"cookie", b"consent=granted"), (b"sec-fetch-site", b"same-origin")]
+    place = {"scheme": "https", "host": "shop.example"}
+    body = json.dumps({"batch": told}).encode()
+    assert (await call(app, "/_personalize/v1/b", method="POST", headers=sent, body=body, **place)).status == 200
+    assert await paused(app, 0) == []
+    assert b"Loud" in (await visitors[0].get(query="who=a")).body
+
+
 async def test_b47_a_resumed_experience_begins_anew(site: Any, browser: Any, clock: Any) -> None:
     """What was said before an operator resumed it counts for nothing after; nor what is older than the time."""
     app = await site(SITE)
