@@ -10,6 +10,7 @@ from typing import Any
 
 from ..conditions import compile_condition
 from ..decision.experiments import bucket_ranges, equal_weights
+from ..decision.growthbook import REDIRECT
 from .draft import BELOW, EVERYONE, Draft, NotCarriedError, both, plain_name, rolled_out
 
 Raw = Mapping[str, Any]
@@ -26,7 +27,9 @@ def from_growthbook(export: Raw) -> Draft:
             _feature(draft, key, feature, features, export.get("savedGroups") or {})
     _drop_unfounded(draft)
     for each in export.get("experiments") or ():
-        draft.note(each.get("key") or "an experiment", "experiments bound to URLs (visual, redirect) are not carried")
+        redirects = any("urlRedirect" in variation for variation in each.get("variations") or ())
+        why = REDIRECT if redirects else "experiments bound to URLs (visual) stay there"
+        draft.note(each.get("key") or "an experiment", f"not carried: {why}")
     return draft
 
 
@@ -94,6 +97,8 @@ def _experience(
         raise NotCarriedError("a contextual bandit: what it learned stays there")
     if not rule.get("variations"):
         return None
+    if any(isinstance(variation, Mapping) and "urlRedirect" in variation for variation in rule["variations"]):
+        raise NotCarriedError(REDIRECT)
     experiment = _experiment(draft, where, key, rule)
     experiment |= {"requires": required} if required else {}
     return {**when, "experiment": experiment}

@@ -133,6 +133,7 @@ def notes(*rules, **more):
         ({"contextualVariations": [1, 2], "contextualBanditRef": "b"}, "contextual bandit"),
         ({"parentConditions": [{"id": "many", "condition": {"value": 1}}], "force": 1}, "prerequisite many"),
         ({"variations": [1]}, "a single variation"),
+        ({"variations": [{}, {"urlRedirect": "https://shop.example/new"}]}, "a redirect is refused"),
         ({"force": 1, "filters": [{"seed": "s", "hashVersion": 1, "ranges": [[0, 1]]}]}, "version 1 of the hash"),
     ],
 )
@@ -196,8 +197,10 @@ def test_encrypted_features_are_refused():
 
 def test_a_redirect_is_not_imported():
     """Experiments bound to URLs stay there, and that is said."""
-    draft = import_flags("growthbook", json.dumps({"features": {}, "experiments": [{"key": "home"}]}))
-    assert draft.slots == {} and "home: experiments bound to URLs" in draft.notes[0]
+    away = {"key": "away", "variations": [{}, {"urlRedirect": "https://shop.example/new"}]}
+    draft = import_flags("growthbook", json.dumps({"features": {}, "experiments": [{"key": "home"}, away]}))
+    assert draft.slots == {} and "home: not carried: experiments bound to URLs" in draft.notes[0]
+    assert "away: not carried: a redirect is refused" in draft.notes[1]
 
 
 def test_the_rest_apis_list_is_read():
