@@ -67,7 +67,7 @@ FACTS: Mapping[str, Fact] = _table(
         "How many visits so far; a visit ends after 30 minutes without an event.",
         example="{visits: {gte: 2}}",
     ),
-    Fact("new", "flag", "Whether nothing is known of the visitor yet.", example="{new: true}"),
+    Fact("new", "flag", "Whether this is the visitor's first visit.", example="{new: true}"),
     Fact("first_seen", "duration", "How long ago the visitor was first seen.", example="{first_seen: {gt: 30d}}"),
     Fact(
         "last_seen",
