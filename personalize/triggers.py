@@ -34,6 +34,7 @@ class Trigger:
     message: str
     owner: str
     status: str
+    iteration: int | None  # which try at the idea, of an experiment
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ def triggers(config: Config, pauses: Pauses) -> list[Trigger]:
         Trigger(
             name, e.id, _signal(e), _message(e), e.owner,
             "paused" if e.status == "live" and pauses.on(name, e.id) is not None else e.status,
+            e.experiment.iteration if e.experiment is not None else None,
         )
         for name, slot in config.slots.items()
         for e in slot.experiences
@@ -94,7 +96,8 @@ def _signal(experience: Experience) -> str:
 
 def _message(experience: Experience) -> str:
     if experience.experiment is not None:
-        return f"experiment {experience.experiment.key}"
+        iteration = experience.experiment.iteration
+        return f"experiment {experience.experiment.key}" + (f", iteration {iteration}" if iteration > 1 else "")
     told = experience.show.model_dump(exclude_defaults=True, by_alias=True) if experience.show is not None else {}
     return ", ".join(_pieces(told))
 

@@ -14,7 +14,6 @@ _EXPERIMENT = (*_EXPERIENCE, "experiment")
 NOT_YET: dict[tuple[str, ...], str] = {
     (*_EXPERIMENT, "promote"): "winners are promoted by their results",
     (*_EXPERIMENT, "guardrails"): "reports measure guardrails",
-    (*_EXPERIMENT, "iteration"): "reports compare iterations",
     ("segments", "*", "value"): "segments are ranked by value",
     ("catalogue", "url"): "product lists are fetched; use file",
 }

@@ -112,7 +112,7 @@ class Experiment(Model):
     key: str = Field(
         description="Visitors are split by this and their id. Keep it while it runs; a new key splits anew."
     )
-    iteration: int = Field(default=1, ge=1, description="Which try at this idea it is, for reports.")
+    iteration: int = Field(default=1, ge=1, description="Which try at this idea it is, as reports and triggers say it.")
     coverage: Share = Field(default=1.0, description="The share of visitors that takes part.")
     namespace: Namespace | None = Field(default=None, description="Keeps its visitors apart from other experiments'.")
     filters: list[Filter] = Field(default=[], description="All must let a visitor in. They take namespace's place.")

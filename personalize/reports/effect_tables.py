@@ -22,6 +22,7 @@ def _plain(report: EffectReport) -> dict[str, Any]:
     tested = report.tested
     return {
         "experiment": tested.key,
+        "iteration": tested.iteration,
         "goal": tested.goal_name or None,
         "levels": [
             {
@@ -65,7 +66,9 @@ def effects_table(report: EffectReport) -> Table:
 
     goal = report.tested.goal
     caption = "\n".join(note[0].upper() + note[1:] + "." for note in report.notes())
-    drawn = Table(title=f"What {report.tested.key} did", caption=Text(caption, justify="left"), caption_justify="left")
+    iteration = f" (iteration {report.tested.iteration})" if report.tested.iteration > 1 else ""
+    title = f"What {report.tested.key}{iteration} did"
+    drawn = Table(title=title, caption=Text(caption, justify="left"), caption_justify="left")
     drawn.add_column("part", overflow="fold")
     drawn.add_column("level", overflow="fold")
     titles = ["visitors"]

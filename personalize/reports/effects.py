@@ -37,6 +37,7 @@ class Tested:
     shares: Mapping[str, Sequence[float]]
     goal_name: str
     goal: Goal | None
+    iteration: int = 1
 
 
 @dataclass(slots=True)
@@ -227,7 +228,7 @@ def experiments_in(config: Config) -> list[Tested]:
             parts = test.levels or {VARIANT: test.names}
             shares = {part: [weight / sum(of) for weight in of] for part, of in weights.items() if sum(of)}
             goal = config.goals.get(test.goal) if test.goal is not None else None
-            found[test.key] = Tested(test.key, parts, shares, test.goal or "", goal)
+            found[test.key] = Tested(test.key, parts, shares, test.goal or "", goal, test.iteration)
     return list(found.values())
 
 

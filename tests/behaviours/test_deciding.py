@@ -184,6 +184,11 @@ slots:
       - {id: low, owner: anna, when: {visits: {gte: 2}}, delay: 30m, show: {parts: {headline: headlines.low}}}
       - {id: hello, owner: bo, status: %s, show: {html: "<h1>Hello</h1>"}}
 """
+AGAIN = """
+      - id: again
+        experiment: {key: k, iteration: 3, goal: order, variants: [{id: a, show: page}, {id: b, html: B}]}
+goals: {order: {event: Order Completed}}
+"""
 
 
 async def test_b26_a_trigger_library_lists_signal_message_owner_and_status(site: Any, tmp_path: Path) -> None:
@@ -199,6 +204,21 @@ async def test_b26_a_trigger_library_lists_signal_message_owner_and_status(site:
     assert (hello["signal"], hello["status"], hello["message"]) == ("everyone", "draft", "html: <h1>Hello</h1>")
     drawn = (await command(["triggers", file])).output
     assert "hero/low" in drawn and "anna" in drawn and "paused" in drawn
+
+
+async def test_b26_which_try_an_experiment_is_stands_in_the_library_and_in_its_report(
+    site: Any, tmp_path: Path, browser: Any
+) -> None:
+    """`iteration` is told by `personalize triggers` and above the experiment's effects, in words and in JSON."""
+    app = await site(LIBRARY % "draft" + AGAIN, {"hero.html": "<h1>{{ headline }}</h1>"})
+    await browser(app).get()
+    file = str(tmp_path / "personalize.yaml")
+    assert "experiment k, iteration 3" in (await command(["triggers", file])).output
+    told = json.loads((await command(["triggers", file, "--json"])).output)["triggers"]
+    assert [one["iteration"] for one in told] == [None, None, 3]
+    assert "What k (iteration 3) did" in (await command(["report", file])).output
+    (effects,) = json.loads((await command(["report", file, "--json"])).output)["experiments"]
+    assert effects["iteration"] == 3
 
 
 async def test_b31_triggers_shipped_are_counted_per_week_and_owner(site: Any, tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ def test_what_is_not_supported_is_not_read():
 
 def test_not_supported_yet():
     """Keys that wait for a later version are accepted, and told."""
-    split = SPLIT | {"goal": "order", "guardrails": ["order"], "promote": {}, "iteration": 2}
+    split = SPLIT | {"goal": "order", "guardrails": ["order"], "promote": {}}
     found = warnings_of(
         [{"id": "a", "experiment": split}, experience("b", status="preview", show={"parts": {"o": "offers.star"}})],
         goals={"order": {"event": "Order Completed"}},
@@ -203,7 +203,7 @@ def test_not_supported_yet():
     )
     assert [code for code, _ in found] == ["PZ406"] * len(found)
     told = " ".join(message for _, message in found)
-    words = ("guardrails", "promote", "iteration", "challenge")
+    words = ("guardrails", "promote", "challenge")
     assert [word for word in words if word not in told] == []
 
 
