@@ -215,8 +215,8 @@ def _fold(value: Any) -> Any:
 
 
 def _regex(pattern: Any, ignore_case: bool, turned: bool, at: At) -> Code:
-    """Whether a pattern is found in a value or, `turned`, is not; a pattern that is none fails both. GrowthBook's Python,
-    Kotlin and Swift SDKs know `$notRegex`; its JavaScript is sent `$not` with `$regex`, which comes to the same."""
+    """Whether a pattern is found in a value or, `turned`, is not; a pattern that is none fails both. (GrowthBook's
+    JavaScript has no `$notRegex`; its Python, Kotlin and Swift do, and disagree about patterns that are none.)"""
     if not isinstance(pattern, str):
         return calling(_never)
     try:
