@@ -17,7 +17,7 @@ __all__ = [
     "MemoryHotState", "MemoryStore", "PostgresStore", "SqliteStore", "beside", "merged", "open_hot_state", "open_store",
 ]  # fmt: skip
 
-_STORE: Final = ("open", "append", "read", "of_visitor", "last", "close")
+_STORE: Final = ("open", "append", "read", "lines", "of_visitor", "last", "close")
 _KNOWN = "use sqlite, sqlite:///path, postgresql://user@host/database or memory"
 
 

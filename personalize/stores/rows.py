@@ -53,7 +53,7 @@ def _properties(text: str) -> dict[str, Any]:
     return properties if isinstance(properties, dict) else {"unreadable": text}
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=256)
 def _shown(text: str) -> Shown | None:
     """A list of exposures as many pages have it: read once for all of them."""
     try:

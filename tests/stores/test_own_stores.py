@@ -13,6 +13,7 @@ from personalize import PersonalizeMiddleware
 from personalize.checked import load_checked
 from personalize.errors import ConfigError, StoreError
 from personalize.model import Event
+from personalize.protocols import Line
 from personalize.stores import open_store
 from personalize.testing import HOT_STATE_LAWS, STORE_LAWS, Answer, call
 
@@ -44,6 +45,11 @@ class Lines:
 
     async def read(self, after: int = 0, limit: int = 1000) -> list[Event]:
         return self._all()[after : after + limit]
+
+    async def lines(self, after: int = 0, limit: int = 1000) -> list[Line]:
+        return [
+            (e.seq, e.id, e.name, e.time, e.visitor, json.dumps(e.properties)) for e in await self.read(after, limit)
+        ]
 
     async def of_visitor(self, visitor: str, after: int = 0, limit: int | None = None) -> list[Event]:
         return [event for event in self._all()[after:] if event.visitor == visitor][:limit]
