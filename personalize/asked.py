@@ -283,10 +283,11 @@ async def _decide(caller: _Caller) -> tuple[int, dict[str, Any], _Headers]:
         return 200, {"visitor": None, "slots": []}, ()
     wanted = told.get("slots")
     choices = [c for c in asked.decision.plan.choices if wanted is None or c.slot in wanted]
-    fills = await _fills(engine, asked, choices, now)
     recorded = told.get("record") is True and asked.visitor.id is not None
-    if recorded:
-        await _record(engine, asked, choices, fills, now)
+    with engine.history.showing(asked.visitor.id or "", asked.profile, choices if recorded else (), now):
+        fills = await _fills(engine, asked, choices, now)
+        if recorded:
+            await _record(engine, asked, choices, fills, now)
     slots = [_slot(engine, choice, fill) for choice, fill in zip(choices, fills, strict=True)]
     cookie = asked.visitor.set_cookie
     keeps = cookie is not None and (recorded or not asked.visitor.fresh)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -15,9 +16,9 @@ from .events import EventLog, Retention, Snapshots
 from .keeping import Keeping
 from .learning import Learning
 from .lists import Lists
-from .model import EXPIRED, OPERATOR, Catalogue, Event, Product, Profile
+from .model import EXPIRED, OPERATOR, Catalogue, Choice, Event, Product, Profile
 from .pauses import Pauses
-from .profiles import Profiles, alone, with_just_shown
+from .profiles import Profiles, Underway, alone, with_just_shown
 from .protocols import Fold, HotState, Observer, SavedFold, Store
 from .recommend import Embedded, ProofCounts
 from .stores import MemoryHotState, MemoryStore, beside, merged, open_hot_state, open_store
@@ -49,6 +50,7 @@ class History:
         self.profiles = Profiles(store, self.products)
         self.recommender = Embedded(self.products)
         self.proof = ProofCounts()
+        self.underway = Underway()
         self.pauses = Pauses()
         self.complaints = Complaints(observer)
         self.lists = Lists(observer)
@@ -131,10 +133,18 @@ class History:
 
     async def with_just_shown(self, visitor: str, profile: Profile | None) -> Profile | None:
         """The visitor's profile, with what they were shown so lately that the log has not brought it here yet."""
-        shown = await self.hot.recall(visitor)
-        for other in _others(visitor, profile):
-            shown = merged(shown, await self.hot.recall(other))
-        return with_just_shown(profile, visitor, shown)
+        names = (visitor, *_others(visitor, profile))
+        shown: Mapping[str, Sequence[float]] = self.underway.of(names)  # a page may end while the hot state is read
+        for name in names:
+            shown = merged(shown, await self.hot.recall(name))
+        return with_just_shown(profile, visitor, merged(shown, self.underway.of(names)))
+
+    def showing(
+        self, visitor: str, profile: Profile | None, choices: Iterable[Choice], time: float
+    ) -> AbstractContextManager[None]:
+        """Around a page or an answer that counts towards caps, from its decision on."""
+        keys = [f"{choice.slot}/{choice.experience}" for choice in choices if choice.experience is not None]
+        return self.underway.showing((visitor, *_others(visitor, profile)), keys, time)
 
     async def remember_shown(self, visitor: str, profile: Profile | None, keys: Sequence[str], time: float) -> None:
         """Tell every worker at once that these ("slot/experience") were shown, at the time of the log's own event."""

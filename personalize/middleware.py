@@ -180,13 +180,14 @@ class PersonalizeMiddleware:
             return
         inner = self._request_scope(scope, visit.request.headers)
         inner[_PASSED] = True
-        try:
-            await self.app(inner, receive, exchange.send)
-        finally:
-            inner.pop(_PASSED, None)
-            if inner is not scope:
-                self._return_scope(scope, inner)
-        await exchange.finish()
+        with visit.showing:
+            try:
+                await self.app(inner, receive, exchange.send)
+            finally:
+                inner.pop(_PASSED, None)
+                if inner is not scope:
+                    self._return_scope(scope, inner)
+            await exchange.finish()
 
     async def _previewed(self, match: Match[Route], scope: Scope, receive: Receive, send: Send) -> None:
         """A page as the link's token says it shall be seen. What fails here is shown: whoever asks wants to know."""

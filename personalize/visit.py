@@ -8,6 +8,7 @@ import os
 import re
 import uuid
 from collections.abc import Mapping, MutableMapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from .engine import Decision, Engine, Route
@@ -22,13 +23,14 @@ from .shared import NOBODY
 ATTRIBUTES = "personalize.attributes"  # where the site puts a mapping of what it knows itself, for custom.* facts
 _EXPLAIN = b"x-personalize-explain"  # explain.HEADER; that module is loaded when somebody asks
 _TRIED_OUT = re.compile(r"([\d.]+|\[[\da-fA-F:.]+\]|[^.:\[\]]+)(:\d*)?")  # an address, or a name without a dot
+_NOTHING = nullcontext()
 _PROFILE_PATIENCE = 0.05  # seconds a page waits for a profile that is not in memory
 
 
 class Visit:
     """Made for each request on a path of the config; holds nothing that outlives it."""
 
-    __slots__ = ("engine", "entered", "match", "now", "observer", "profile", "request", "unread", "visitor")
+    __slots__ = ("engine", "entered", "match", "now", "observer", "profile", "request", "showing", "unread", "visitor")
 
     def __init__(
         self, engine: Engine, match: Match[Route], scope: MutableMapping[str, Any], now: float, observer: Observer
@@ -41,6 +43,7 @@ class Visit:
         self.visitor: Visitor = engine.visitors.identify(self.request, now)
         self.entered: tuple[str, ...] = ()
         self.profile: Profile | None = None
+        self.showing: AbstractContextManager[None] = _NOTHING  # to be entered before anything else is awaited
         self.unread = False  # there may be a profile, and it did not come in time
         if self.visitor.forged:
             observer.count("visitors.forged")
@@ -80,6 +83,8 @@ class Visit:
         exchange = Exchange(self.engine, route, *made_from, send, self.record_page)
         if route.capped and self.visitor.id is not None:
             exchange.before_end = self._remember_shown
+            choices = decision.plan.choices
+            self.showing = self.engine.history.showing(self.visitor.id, self.profile, choices, self.now)
         return exchange
 
     def _decide_for_all(self, route: Route, send: Send) -> Exchange:

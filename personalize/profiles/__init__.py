@@ -7,7 +7,7 @@ from .facts import PROFILE_FACTS
 from .fold import apply_before, apply_event
 from .identity import Conflict, Identity, Member, before_sign_out
 from .ids import external_id
-from .just_shown import with_just_shown
+from .just_shown import Underway, with_just_shown
 from .people import KnownPeople, People, Person, alone
 from .profiles import Profiles
 from .provenance import first_party
@@ -22,6 +22,7 @@ __all__ = [
     "People",
     "Person",
     "Profiles",
+    "Underway",
     "alone",
     "apply_before",
     "apply_event",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from personalize import PersonalizeMiddleware
 from personalize.events import EventLog
+from personalize.profiles import Underway
 from personalize.stores.hot import Guarded
 from personalize.testing import Answer, call
 
@@ -98,6 +100,67 @@ async def test_the_test_of_caps_can_fail(tmp_path: Path, monkeypatch: pytest.Mon
 async def test_one_worker_needs_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In one process memory is enough: the cap is exact from one request to the next."""
     assert await at_work(config(tmp_path, "memory"), 1, monkeypatch) == 3
+
+
+async def at_once(made: dict[str, Any]) -> tuple[int, int]:
+    """How many of twelve pages that one visitor asks for at once show the offer, from an app that takes a while; and
+    of twelve answers to an app's own question that are recorded, an hour later."""
+    moments = iter(range(1, 10_000))
+    hour = 0.0
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(0.01)
+        await Answer(PAGE)(scope, receive, send)
+
+    worker = PersonalizeMiddleware(slow, made, clock=lambda: 1_790_000_000.0 + hour + next(moments) / 1_000)
+    patient(worker)
+    await worker.start()
+    try:
+        first = await call(worker, "/", scheme="https")
+        hour = 3_700.0
+        place: dict[str, Any] = {"cookies": first.cookies, "scheme": "https", "host": "shop.example"}
+        pages = await asyncio.gather(*(call(worker, "/", **place) for _ in range(12)))
+        hour *= 2
+        told: dict[str, Any] = {"method": "POST", "headers": [(b"sec-fetch-site", b"same-origin")]}
+        told["body"] = b'{"record": true}'
+        answers = await asyncio.gather(*(call(worker, "/_personalize/v1/decide", **told, **place) for _ in range(12)))
+    finally:
+        await worker.close()
+    return sum(b"<b>offer" in page.body for page in pages), sum(b"<b>offer" in answer.body for answer in answers)
+
+
+async def test_pages_asked_for_at_once_count_each_other(hot: str, tmp_path: Path) -> None:
+    """A browser that opens its tabs again, or an app that asks twelve times at once, is shown the offer three times."""
+    assert await at_once(config(tmp_path, hot)) == (3, 3)
+
+
+async def test_the_test_of_pages_at_once_can_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted bug: what is still on its way counts for nothing, and every page shows the offer."""
+    monkeypatch.setattr(Underway, "of", lambda self, names: {})
+    assert min(await at_once(config(tmp_path, "sqlite"))) > 3
+
+
+async def test_a_page_that_fails_is_on_its_way_no_more(tmp_path: Path) -> None:
+    """What an app did not finish was not shown, and holds back nothing: the offer still comes three times."""
+    broken = True
+
+    async def site(scope: Any, receive: Any, send: Any) -> None:
+        if broken:
+            raise RuntimeError("the site's own error")
+        await Answer(PAGE)(scope, receive, send)
+
+    worker = PersonalizeMiddleware(site, config(tmp_path, "memory"))
+    await worker.start()
+    broken = False
+    cookies = (await call(worker, "/", scheme="https")).cookies
+    broken = True
+    for _ in range(4):
+        with pytest.raises(RuntimeError, match="own error"):
+            await call(worker, "/", cookies=cookies, scheme="https")
+    broken = False
+    pages = [await call(worker, "/", cookies=cookies, scheme="https") for _ in range(5)]
+    assert [b"<b>offer" in page.body for page in pages] == [True, True, False, False, False]
+    await worker.close()
 
 
 @pytest.mark.parametrize("chunks", [2, 5])
