@@ -1,9 +1,10 @@
-"""Recorded views decided again: `python -m benchmarks.replay [--views 1000000] [--processes 1 2]`.
+"""Recorded views decided again: `python -m benchmarks.replay [--views 1000000] [--processes 1 2] [--folder FOLDER]`.
 
 Makes a log of that many page views over a week in SQLite: a tenth as many visitors, who come for four views at a time,
 250 of them at once, with product views, orders and log-ins among them. Then runs `personalize replay` on it as one
 would, and prints how long it took, how much processor time of all processes together, the most memory that any of
-them had, and what came of it. The proposed config changes rules on every page, so both are decided.
+them had, and what came of it. The proposed config changes rules on every page, so both are decided. With `--folder` the log
+is kept there and taken again; with `--only-write` that is all that is done.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def events(views: int, dice: Random) -> Iterator[tuple[str, str, float, str, str
 
 
 def fill(path: Path, views: int) -> int:
-    """Write the log; returns how many lines it has."""
+    """Write the log, unless it is there; returns how many lines it has."""
     import sqlite3
 
     async def open_once() -> None:
@@ -120,7 +121,10 @@ def fill(path: Path, views: int) -> int:
 
     asyncio.run(open_once())
     db = sqlite3.connect(path)
-    count = 0
+    count = int(db.execute("SELECT count(*) FROM events").fetchone()[0])
+    if count:
+        db.close()
+        return count
     with db:
         waiting = []
         for row in track(events(views, Random(7)), total=int(views * 1.44), description="writing", transient=True):
@@ -144,19 +148,24 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--views", type=int, default=1_000_000)
     arguments.add_argument("--processes", type=int, nargs="*", default=[1, 2])
+    arguments.add_argument("--folder", type=Path)
+    arguments.add_argument("--only-write", action="store_true")
     given = arguments.parse_args()
     console = Console()
     console.print(f"This machine, now: a million additions in a plain loop take {additions() * 1000:.0f} ms.")
-    folder = Path(tempfile.mkdtemp(prefix="replay-"))
+    folder = given.folder or Path(tempfile.mkdtemp(prefix="replay-"))
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         log = folder / "log.db"
         lines = fill(log, given.views)
         now, new = folder / "personalize.yaml", folder / "new.yaml"
         now.write_text(NOW_CONFIG.format(back="back", expire="3d"))
         new.write_text(NOW_CONFIG.format(back='{visits: {gte: 3}}', expire="1d"))
-        console.print(f"{given.views:,} views in a log of {lines:,} lines, {log.stat().st_size / 1e6:,.0f} MB.")
+        console.print(f"A log of {lines:,} lines, {log.stat().st_size / 1e6:,.0f} MB.")
+        if given.only_write:
+            return
         table = Table(title="personalize replay")
-        titles = ("processes", "seconds", "of a processor", "µs a view", "largest, MB", "views changed", "visitors")
+        titles = ("processes", "views", "seconds", "of a processor", "µs a view", "largest, MB", "views changed", "visitors")
         for name in titles:
             table.add_column(name, justify="right")
         answers = set()
@@ -171,12 +180,13 @@ def main() -> None:
             answers.add(done.stdout)
             largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
             used = processor_time() - before
-            cells = (f"{took:.1f}", f"{used:.1f}", f"{took / told['views'] * 1e6:.0f}", f"{largest:,.0f}")
+            cells = (f"{told['views']:,}", f"{took:.1f}", f"{used:.1f}", f"{took / told['views'] * 1e6:.0f}", f"{largest:,.0f}")
             table.add_row(str(processes), *cells, f"{told['changed_views']:,}", f"{told['changed_visitors']:,}")
         console.print(table)
         console.print("All answers are the same." if len(answers) == 1 else "THE ANSWERS DIFFER.")
     finally:
-        shutil.rmtree(folder)
+        if given.folder is None:
+            shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from .answers import Answers
 from .bandits import Bandit, last_draw
 from .chances import Chance, Holdout
 from .compiler import SlotCompiler
-from .experiments import kept_by
+from .experiments import is_held_out, kept_by
 from .finding import compile_finder
 from .gates import ScheduleGate
 from .inputs import key_maker
@@ -54,6 +54,7 @@ class Outline:
     bot: bool
     contested: bool  # two slots may want to show one of the same exclusive group
     room: int | None  # how many experiences the site's cap leaves to this page, None where that is enough for all slots
+    settled: dict[bool, Plan] = field(default_factory=dict)  # where nothing is open: by whether a visitor is held out
 
 
 class Decider:
@@ -118,15 +119,20 @@ class Decider:
         outline = self._outlines.get(key)
         if outline is None:
             outline = self._outlines.keep(key, self._outline(case.facts, answers, granted, visitor.bot))
-        chance = self._chance(id, profile)
-        draws = self._draw(case, id, profile, chance) if self._bandits and id is not None else _NO_DRAWS
-        plan = chance.plans.get(outline)
-        if plan is None:
-            if len(chance.plans) >= _OUTLINES:
-                chance.plans.clear()
-            plan = chance.plans[outline] = self._plan(outline, chance)
-        if draws:
-            plan = Plan(plan.choices, draws)
+        draws = _NO_DRAWS
+        if outline.open or self._bandits:
+            chance = self._chance(id, profile)
+            if self._bandits and id is not None:
+                draws = self._draw(case, id, profile, chance)
+            plan = chance.plans.get(outline)
+            if plan is None:
+                if len(chance.plans) >= _OUTLINES:
+                    chance.plans.clear()
+                plan = chance.plans[outline] = self._plan(outline, chance)
+            if draws:
+                plan = Plan(plan.choices, draws)
+        else:
+            plan = self._settled(outline, id)
         if trace is not None:
             from .tracing import trace_slot  # only those who ask why need it
 
@@ -181,6 +187,14 @@ class Decider:
         contested = len(groups) > len(set(groups))
         once = tuple(dict.fromkeys(seeds))
         return Outline(tuple(fixed), tuple(open_), candidates, once, bot, contested, room)
+
+    def _settled(self, outline: Outline, id: str | None) -> Plan:
+        """The plan where nothing but the holdout of everything tells visitors apart."""
+        held = id is not None and self._held_out is not None and is_held_out(self._held_out[1], self._held_out[0], id)
+        plan = outline.settled.get(held)
+        if plan is None:
+            plan = outline.settled[held] = self._plan(outline, Chance(id, (), self._splits, self._held_out))
+        return plan
 
     def _left(self, answers: int) -> int | None:
         if self._room is None:
