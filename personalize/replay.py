@@ -128,18 +128,18 @@ class Replay:
     async def take(self, lines: Sequence[Line]) -> None:
         """The next lines of the log."""
         identity, profiles, since = self._identity, self._profiles, self.told.since
-        alone, products = self._of == 1, self.old.history.products
+        alone, products, learning = self._of == 1, self.old.history.products, self._bandits
         for line in lines:
             seq, _, name, time, visitor, text = line
             person = identity.person(visitor)
             ours = alone or self._is_ours(person)
             mentions = may_mention(name, text)
-            if not (ours or mentions or any(bandits.may_heed(name, text) for bandits in self._bandits)):
+            if not (ours or mentions or (learning and any(bandits.may_heed(name, text) for bandits in learning))):
                 continue
             event, instead = event_of_line(line), None
             if ours and name == "Page Viewed" and time >= since:
                 instead = self._decide(event, person, profiles.get(person))
-            for bandits in self._bandits:
+            for bandits in learning:
                 bandits.apply(event)
             if mentions and (changed := identity.apply(event)):
                 for other in changed:

@@ -7,6 +7,7 @@ They are started anew and not forked: a fork would take along threads and connec
 from __future__ import annotations
 
 import asyncio
+import gc
 import multiprocessing
 import os
 from collections.abc import Callable
@@ -63,6 +64,8 @@ async def _walk(
     """Everything up to the log's line `last`, for the people of process `number`."""
     store = open_store(old.config.store, old.config.base)
     await store.open()
+    collecting = gc.isenabled()
+    gc.disable()  # profiles of everybody are kept and none is part of a cycle: to visit them all again finds nothing
     try:
         for engine in (old, new):
             await engine.history.lists.refresh()
@@ -74,6 +77,8 @@ async def _walk(
             done(min(after, last))
         return replay.told
     finally:
+        if collecting:
+            gc.enable()
         await store.close()
 
 
