@@ -3,8 +3,9 @@
 Rule 1  The rows stand at a seq and move in one transaction with it, from where they stand. So whichever worker comes
         first moves them on; the others find that it is done, and no event counts twice or is left out.
 Rule 2  Who asks for a person is told as of the last event that this process heard of, or later.
-Rule 3  An event that mentions the same ids as the last one that mentioned any of them changes nothing, and is not
-        looked at: a client that names its user with every event costs nothing more.
+Rule 3  An event that mentions the same ids as the last one that mentioned any of them, and is no older than what was
+        heard of them, changes nothing, and is not looked at: a client that names its user with every event costs
+        nothing more. One that is older may be of a part of a timeline that was cut since.
 """
 
 from __future__ import annotations
@@ -84,8 +85,7 @@ class KnownPeople:
 
     def apply(self, event: Event) -> tuple[str, ...]:
         """Take one stored event."""
-        self.identity.apply(event)
-        return mentioned(event)
+        return mentioned(event) if self.identity.apply(event) else ()
 
     async def of(self, id_: str) -> Person:
         """Raises nothing."""
@@ -101,10 +101,14 @@ class KnownPeople:
 class People:
     """The rows in the store. All methods are called on one event loop at a time; `store` must be one that keeps."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, began: float | None = None) -> None:
+        """No timeline was cut after `began` (Unix seconds; now) by an event that this process will not hear of."""
         self._store = cast(KeepingStore, store)
         self._pending: deque[Event] = deque()  # not in the rows yet, as far as is known
-        self._last: dict[str, str] = {}  # id -> what the last event that mentioned it mentioned
+        # Id -> what the last event that mentioned it mentioned, "" for a late one, and the newest time heard of it.
+        self._last: dict[str, tuple[str, float]] = {}
+        self._newest = time.time() if began is None else began  # of any event
+        self._late = self._newest  # nothing older is remembered of an id that is not in `_last`
         self._stands = 0
         self._heard = 0  # the last event's seq
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -129,16 +133,24 @@ class People:
 
     def _is_known(self, event: Event, ids: tuple[str, ...]) -> bool:
         """Rule 3."""
+        self._newest = max(self._newest, event.time)
         if parts(event) or event.name == MERGED:
-            self._last.clear()  # what was refused before may hold now
+            self._forget()  # what was refused before may hold now
             return False
-        told = CUT.join(ids)  # a text: the garbage collector need not look into twenty thousand of them
-        if all(self._last.get(id_) == told for id_ in ids):
+        told = CUT.join(ids)
+        lasts = [self._last.get(id_) or ("", self._late) for id_ in ids]
+        if all(last == told and event.time >= newest for last, newest in lasts):
             return True
         if len(self._last) > _REMEMBERED:
-            self._last.clear()
-        self._last.update(dict.fromkeys(ids, told))
+            self._forget()
+            lasts = [("", self._late) for _ in ids]
+        for id_, (_, newest) in zip(ids, lasts, strict=True):
+            self._last[id_] = (told, event.time) if event.time >= newest else ("", newest)
         return False
+
+    def _forget(self) -> None:
+        self._last.clear()
+        self._late = self._newest
 
     # --- asking ----------------------------------------------------------------------------------------
 
@@ -247,7 +259,7 @@ class People:
 
     def _note(self, stands: int) -> None:
         if stands < self._stands:  # the store was lost, and its links with it
-            self._last.clear()
+            self._forget()
         self._stands = stands
 
     def _lock(self) -> asyncio.Lock:

@@ -184,13 +184,19 @@ class Profiles:
                 self._weigh(name)
 
     def _touch(self, ids: tuple[str, ...], parting: bool) -> None:
-        """Persons may be others now: but for ids that are one person's already, and are told to be so again."""
+        """Persons may be others now: but for ids that are one person's already, and are told to be so again. Of a
+        timeline that was cut, an earlier part may be meant."""
         names = {name for id_ in ids if (name := self._routes.get(id_)) is not None}
-        if parting or len(names) != 1 or any(id_ not in self._routes for id_ in ids):
+        if parting or len(names) != 1 or any(id_ not in self._routes for id_ in ids) or self._is_cut(*names):
             for name in names:
                 self._drop(name)
         for load in {id(load): load for id_ in ids for load in self._loads.get(id_, ())}.values():
-            load.stale |= parting or not load.ids.issuperset(ids)
+            load.stale = True
+
+    def _is_cut(self, name: str) -> bool:
+        self._unpack(name)
+        person = self._persons.get(name)
+        return person is not None and any(member.after or member.upto < math.inf for member in person.members)
 
     # --- loading ---------------------------------------------------------------------------------------
 

@@ -57,7 +57,7 @@ async def kept_as_told(kind: type[People], steps: Sequence[Any], store: Any = No
     """Two workers follow one log, each at its own pace: does the store end with the graph that the log tells, and is
     everybody told who they are on the way?"""
     store = store or MemoryStore()
-    workers, heard = [kind(store), kind(store)], [0, 0]
+    workers, heard = [kind(store, 0.0), kind(store, 0.0)], [0, 0]
     graph = Identity()
     log: list[Event] = []
 
@@ -71,7 +71,7 @@ async def kept_as_told(kind: type[People], steps: Sequence[Any], store: Any = No
         graph.apply(log[-1])
         which = 1 if then.endswith("other") else 0
         if then == "new one":  # a worker ends, with what it had not written, and starts again from what is kept
-            workers[0] = kind(store)
+            workers[0] = kind(store, 100.0 * seq)
             heard[0] = await workers[0].restore()
         elif then != "wait":
             follow(which)
@@ -110,9 +110,16 @@ class Remembers(People):
     """Planted bug: what was told once is never looked at again, whoever was parted since."""
 
     def _is_known(self, event: Event, ids: tuple[str, ...]) -> bool:
-        known = self._last.get(event.visitor) == str(ids)
-        self._last[event.visitor] = str(ids)
+        known = self._last.get(event.visitor) == (str(ids), 0.0)
+        self._last[event.visitor] = (str(ids), 0.0)
         return known
+
+
+class Timeless(People):
+    """Planted bug: who is told to be whom again is not looked at, whenever that was."""
+
+    def _is_known(self, event: Event, ids: tuple[str, ...]) -> bool:
+        return super()._is_known(dataclasses.replace(event, time=1e9), ids)
 
 
 class Overwrites(MemoryStore):
@@ -141,6 +148,12 @@ async def test_graphs_that_are_kept_wrongly_are_caught() -> None:
     assert await kept_as_told(People, cut)
     with pytest.raises((AssertionError, StoreError)):
         assert await kept_as_told(Twice, cut, Overwrites())
+    # The fifth event happened before the fourth, and so is one of the part that ended there; the sixth is of the next.
+    nothing = ("b" * 32, "Product Viewed", "server", {}, "wait")
+    login = ("a" * 32, "Product Viewed", "server", JOIN, "one")
+    late = [login, nothing, nothing, ("a" * 32, "Signed Out", "browser", {}, "one"), login, login]
+    assert await kept_as_told(People, late)
+    assert not await kept_as_told(Timeless, late)
 
 
 async def test_who_asks_at_another_worker_is_told_at_once() -> None:
@@ -165,9 +178,9 @@ async def test_the_same_words_again_cost_no_reading() -> None:
             return await super().kept(group, keys)
 
     store = Counted()
-    worker = People(store)
+    worker = People(store, 0.0)
     for seq in range(1, 500):
-        worker.apply(event(seq, "u:7", anonymous_id="x", loyalty="12"))
+        worker.apply(dataclasses.replace(event(seq, "u:7", anonymous_id="x", loyalty="12"), time=float(seq)))
         await worker.settle()
     assert store.asked <= 3 and (await worker.of("a:x")).name == "u:7"
 
