@@ -51,7 +51,7 @@ def report(file: Path, as_json: bool) -> None:
 async def _report(file: Path) -> tuple[list[ExposureRow], list[EffectReport], list[EffectReport]]:
     from .config import load_config
     from .decision.experiments import is_held_out
-    from .profiles import Identity
+    from .profiles import Identity, Returns
     from .reports import Effects, ExposureReport, experiments_in, holdouts_in
     from .stores import open_store
 
@@ -64,8 +64,8 @@ async def _report(file: Path) -> tuple[list[ExposureRow], list[EffectReport], li
     store = open_store(config.store, config.base)
     await store.open()
     identity = Identity()
-    shown, effects = ExposureReport(identity.person_of), Effects(tested, identity.person_of)
-    added = [Effects(each, identity.person_of) for each in holdouts.tested(config) if each]
+    shown, effects = ExposureReport(identity.person_of), Effects(tested, identity.person_of, returns=Returns())
+    added = [Effects(each, identity.person_of, returns=Returns()) for each in holdouts.tested(config) if each]
     try:
         async for event in _events(store):
             identity.apply(event)

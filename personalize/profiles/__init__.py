@@ -11,6 +11,7 @@ from .just_shown import Underway, with_just_shown
 from .people import KnownPeople, People, Person, alone
 from .profiles import Profiles
 from .provenance import first_party
+from .returns import Returns
 from .words import is_own_word
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "People",
     "Person",
     "Profiles",
+    "Returns",
     "Underway",
     "alone",
     "apply_before",

@@ -132,16 +132,25 @@ def _removed(profile: Profile, event: Event, products: Catalogue) -> None:
 
 def _ordered(profile: Profile, event: Event, products: Catalogue) -> None:
     """An order without products is the cart as it was then."""
-    told = event.properties
-    given = told.get("products", told.get("items"))
-    lines = cart_at(profile, event.time) if given is None else tuple(_lines(given, 1))
-    revenue = _amount(told)
-    if revenue is None:
-        revenue = round(sum(line.quantity * line.price for line in lines), 2)
-    add_sale(profile, Sale(event.time, order_of(told), revenue, _currency(told), lines), products)
+    add_sale(profile, sale_of(event, cart_at(profile, event.time)), products)
 
 
 def _refunded(profile: Profile, event: Event, products: Catalogue) -> None:
+    add_refund(profile, refund_of(event), products)
+
+
+def sale_of(event: Event, cart: tuple[Line, ...] = ()) -> Sale:
+    """An order as its event tells it; `cart` is what was bought where it does not say."""
+    told = event.properties
+    given = told.get("products", told.get("items"))
+    lines = cart if given is None else tuple(_lines(given, 1))
+    revenue = _amount(told)
+    if revenue is None:
+        revenue = round(sum(line.quantity * line.price for line in lines), 2)
+    return Sale(event.time, order_of(told), revenue, _currency(told), lines)
+
+
+def refund_of(event: Event) -> Refund:
     """With products it is those, else an amount, and where neither is told the whole order. Who cancels an order
     describes it, so there an amount alone is the whole."""
     told = event.properties
@@ -149,8 +158,7 @@ def _refunded(profile: Profile, event: Event, products: Catalogue) -> None:
     lines = tuple(_lines(given, 0))
     amount = _amount(told)
     whole = not lines and (amount is None or event.name == "Order Cancelled")
-    id_ = _text(told.get("refund_id"))
-    add_refund(profile, Refund(event.time, order_of(told), id_, whole, amount, _currency(told), lines), products)
+    return Refund(event.time, order_of(told), _text(told.get("refund_id")), whole, amount, _currency(told), lines)
 
 
 def order_of(properties: Mapping[str, Any]) -> str:

@@ -41,13 +41,19 @@ def add_sale(profile: Profile, sale: Sale, products: Catalogue) -> None:
 
 
 def add_refund(profile: Profile, refund: Refund, products: Catalogue) -> None:
-    known = [other for other in profile.refunds if _same(other, refund)]
+    if put_refund(profile.refunds, refund):
+        profile.orders = _remaining(profile.sales, profile.refunds, products)
+
+
+def put_refund(refunds: list[Refund], refund: Refund) -> bool:
+    """Among the others, in the order of their times. False where it is known already."""
+    known = [other for other in refunds if _same(other, refund)]
     if known and known[0].time <= refund.time:
-        return
+        return False
     for other in known:
-        profile.refunds.remove(other)
-    _place(profile.refunds, refund, _ORDERS)
-    profile.orders = _remaining(profile.sales, profile.refunds, products)
+        refunds.remove(other)
+    _place(refunds, refund, _ORDERS)
+    return True
 
 
 def _same(one: Refund, other: Refund) -> bool:
@@ -57,19 +63,19 @@ def _same(one: Refund, other: Refund) -> bool:
 def _remaining(
     sales: Sequence[Sale], refunds: Iterable[Refund], products: Catalogue
 ) -> list[tuple[float, float, tuple[str, ...]]]:
-    """Rules 1 and 2."""
+    left = (sale for sale in left_of(sales, refunds, products) if sale is not None)
+    return [(sale.time, sale.revenue, _items(line.item for line in sale.lines)) for sale in left]
+
+
+def left_of(sales: Sequence[Sale], refunds: Iterable[Refund], products: Catalogue) -> list[Sale | None]:
+    """Rules 1 and 2: of each order, in the order of their times, what did not come back; None where that is nothing."""
     of_sale: dict[int, list[Refund]] = {}
     named = {sale.id: place for place, sale in enumerate(sales) if sale.id}
     for refund in refunds:
         place = named.get(refund.order) if refund.order else bisect_right(sales, refund.time, key=_TIME_OF) - 1
         if place is not None and place >= 0:
             of_sale.setdefault(place, []).append(refund)
-    orders = []
-    for place, sale in enumerate(sales):
-        left = _after(sale, of_sale[place], products) if place in of_sale else sale
-        if left is not None:
-            orders.append((left.time, left.revenue, _items(line.item for line in left.lines)))
-    return orders
+    return [_after(sale, of_sale[n], products) if n in of_sale else sale for n, sale in enumerate(sales)]
 
 
 def _after(sale: Sale, refunds: Sequence[Refund], products: Catalogue) -> Sale | None:

@@ -5,18 +5,20 @@ treat); held-out visitors do not count. Since parts are drawn independently, the
 part over everybody is that part's own effect, whatever the others show (Box, Hunter, Hunter, "Statistics for
 Experimenters", 2nd ed., 2005, chapter 5), and every visitor tells of every part.
 
+What came back of an order inside the goal's window is taken off its value. The order still counts as one: it was made.
+
 The intervals of one experiment hold together with 95 % (Bonferroni): each comparison is given its share of the 5 %.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, product
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from ..model import ERASED, Event
+from ..model import ERASED, Event, Refund, Sale
 from .intervals import Interval, Moments, fit, mean_contrast, share_difference, share_interval
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 _DOUBTFUL: Final = 0.001  # of a sample ratio this improbable nothing is concluded
 _UNSURE: Final = 0.05
 _MANY_SEVERAL: Final = 0.01  # of the visitors
+_ORDER: Final = "Order Completed"
+_BACK: Final = ("Order Refunded", "Order Cancelled")
 VARIANT: Final = ""  # stands where a part's name does, in an experiment of variants
 
 
@@ -136,17 +140,37 @@ class EffectReport:
         return told
 
 
-class Effects:
-    """A fold over the log. Holds a few hundred bytes for each visitor of each experiment."""
+class Returns(Protocol):
+    """How orders and what came back of them are read."""
 
-    def __init__(self, tested: Sequence[Tested], person: Callable[[Event], str] = lambda event: event.visitor) -> None:
+    def sale_of(self, event: Event) -> Sale: ...
+
+    def refund_of(self, event: Event) -> Refund: ...
+
+    def kept(self, sales: Sequence[Sale], refunds: Iterable[Refund]) -> list[float]:
+        """Which share of its money each order kept."""
+
+
+class Effects:
+    """A fold over the log. Holds a few hundred bytes for each visitor of each experiment, and what buyers ordered."""
+
+    def __init__(
+        self,
+        tested: Sequence[Tested],
+        person: Callable[[Event], str] = lambda event: event.visitor,
+        *,
+        returns: Returns,
+    ) -> None:
         """`person` gives the one name under which all that a person did is counted."""
         self._tested = tuple(tested)
-        self._by_key = {each.key: _Seen(each) for each in tested}
+        self._by_key = {each.key: _Seen(each, returns) for each in tested}
         self._by_event: dict[str, list[_Seen]] = {}
+        self._sold: list[_Seen] = []  # those that count the money of orders
         for seen in self._by_key.values():
-            if seen.tested.goal is not None:
-                self._by_event.setdefault(seen.tested.goal.event, []).append(seen)
+            if (goal := seen.tested.goal) is not None:
+                self._by_event.setdefault(goal.event, []).append(seen)
+                if goal.event == _ORDER and goal.value is not None:
+                    self._sold.append(seen)
         self._person = person
 
     def apply(self, event: Event) -> None:
@@ -158,6 +182,9 @@ class Effects:
                 seen.expose(self._person(event), shown, event.time)
         for seen in self._by_event.get(event.name, ()):
             seen.reach(self._person(event), event)
+        if event.name in _BACK:
+            for seen in self._sold:
+                seen.give_back(self._person(event), event)
         if event.name == ERASED:
             for seen in self._by_key.values():
                 seen.visitors.pop(self._person(event), None)
@@ -178,11 +205,14 @@ class _Visitor:
     times: int = 0
     value: float = 0.0
     several: bool = False
+    sales: tuple[tuple[Sale, float], ...] = ()  # with the value that each counts
+    refunds: tuple[Refund, ...] = ()
 
 
 @dataclass(slots=True)
 class _Seen:
     tested: Tested
+    returns: Returns
     visitors: dict[str, _Visitor] = field(default_factory=dict)
     _known: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)  # one tuple for all who have it
 
@@ -201,14 +231,32 @@ class _Seen:
         if seen is None or goal is None or not seen.time <= event.time <= seen.time + goal.window:
             return
         seen.times += 1
-        if seen.times >= goal.nth:
-            seen.value += _number(event.properties.get(goal.value)) if goal.value is not None else 0.0
+        if goal.value is None:
+            return
+        value = _number(event.properties.get(goal.value)) if seen.times >= goal.nth else 0.0
+        if goal.event == _ORDER:
+            seen.sales += ((self.returns.sale_of(event), value),)
+        else:
+            seen.value += value
+
+    def give_back(self, visitor: str, event: Event) -> None:
+        seen, goal = self.visitors.get(visitor), self.tested.goal
+        if seen is not None and goal is not None and seen.time <= event.time <= seen.time + goal.window:
+            seen.refunds += (self.returns.refund_of(event),)
+
+    def worth(self, seen: _Visitor) -> float:
+        """What a visitor brought: of each order the share that did not come back."""
+        if not seen.refunds:
+            return seen.value + sum(value for _, value in seen.sales)
+        kept = self.returns.kept([sale for sale, _ in seen.sales], seen.refunds)
+        return seen.value + sum(value * share for (_, value), share in zip(seen.sales, kept, strict=True))
 
     def cells(self) -> dict[tuple[str, ...], Count]:
         found: dict[tuple[str, ...], Count] = {}
         nth = self.tested.goal.nth if self.tested.goal is not None else 1
         for seen in self.visitors.values():
-            one = Count(1, int(seen.times >= nth), seen.value, seen.value**2)
+            worth = self.worth(seen)
+            one = Count(1, int(seen.times >= nth), worth, worth**2)
             found.setdefault(seen.levels, Count()).add(one)
         return found
 

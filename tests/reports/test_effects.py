@@ -11,6 +11,7 @@ import pytest
 from personalize.config import load_config
 from personalize.events.exposures import exposure_of, make_page_view
 from personalize.model import ERASED, Choice, Event
+from personalize.profiles import Returns
 from personalize.reports import Effects, effects_as_json, effects_table, experiments_in
 from personalize.reports.effects import Count, report_of
 from personalize.reports.intervals import (
@@ -57,7 +58,7 @@ def ordered(visitor: str, time: float, revenue: Any = 10.0) -> Event:
 
 def told(events: list[Event], experiment: dict[str, Any] | None = None, **options: Any) -> Any:
     tested = experiments_in(config(experiment or {"key": "k", "goal": "order", "parts": PARTS}))
-    effects = Effects(tested, **options)
+    effects = Effects(tested, returns=Returns(), **options)
     for event in events:
         effects.apply(event)
     return effects.reports()
@@ -244,7 +245,7 @@ def test_the_second_order_counts_where_the_goal_says_so() -> None:
     """`nth: 2` asks for two such events, and adds up from the second on."""
     goals = {"order": {"event": "Order Completed", "value": "revenue", "nth": 2, "window": "90d"}}
     tested = experiments_in(config({"key": "k", "goal": "order", "parts": PARTS}, goals))
-    effects = Effects(tested)
+    effects = Effects(tested, returns=Returns())
     for event in [
         seen("a", 1.0, headline="low", offer="none"), ordered("a", 2.0, 5), ordered("a", 3.0, 7),
         seen("b", 1.0, headline="low", offer="none"), ordered("b", 2.0, 5),
@@ -282,6 +283,6 @@ def test_what_is_not_known_is_said_and_not_a_number() -> None:
     Console(file=out, width=200).print(effects_table(found[0]))
     assert "too few to say" in out.getvalue() and "nan" not in out.getvalue()
     bare = experiments_in(config({"key": "k", "parts": PARTS}, {}))
-    effects = Effects(bare)
+    effects = Effects(bare, returns=Returns())
     effects.apply(seen("a", 1.0, headline="low", offer="none"))
     assert "no goal" in effects.reports()[0].notes()[0]
