@@ -31,9 +31,11 @@ class Desk:
         self.collector = Collector(
             engine.callers,
             write_keys(config.site.write_keys, os.environ),
+            config.site.consent,
             Log(history.record, lambda: _MOST_WAITING - history.log.waiting, history.log.written),
             engine.observer,
             identify=engine.visitors.identify,
+            proven=engine.visitors.proven,
             is_recorded=lambda path: _is_recorded(held(), path),
             shown_in=lambda visitor, slot: _shown_in(history, visitor, slot),
             count_shown=lambda events: _count_shown(history, events),

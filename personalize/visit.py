@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from .engine import Decision, Engine, Route
-from .events import as_allowed, counted, make_page_view, make_signal, segment_entered, withdrawn
+from .events import as_allowed, counted, make_page_view, make_signal, refused_by, segment_entered, withdrawn
 from .exchange import Exchange, Send
 from .model import Event, Profile, Request, Visitor
 from .profiles import first_party
@@ -147,8 +147,7 @@ class Visit:
         """An id came that is no longer wanted: exports and e-mail must hear of it too. Nothing else is written."""
         if self.visitor.set_cookie is None or (known := self.engine.visitors.proven(self.request, self.now)) is None:
             return
-        how = "off" if self.visitor.off else "gpc" if self.visitor.consent.gpc else "consent"
-        self.engine.history.record(withdrawn(known, self.now, how))
+        self.engine.history.record(withdrawn(known, self.now, refused_by(self.visitor)))
 
     async def read_profile(self) -> None:
         """From memory, or from the log for as long as a page may wait for it."""

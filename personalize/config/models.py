@@ -26,6 +26,7 @@ from .site import Cap as Cap
 from .site import Complaints as Complaints
 from .site import ConsentRules as ConsentRules
 from .site import Cookie as Cookie
+from .site import Granted as Granted
 from .site import Limits as Limits
 from .site import Model as Model
 from .site import Signal as Signal
@@ -35,10 +36,7 @@ from .variants import Variant as Variant
 
 Condition = str | dict[str, Any] | list[Any]  # checked and compiled by `conditions`
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-Purpose = Literal[
-    "none", "ad_storage", "ad_user_data", "ad_personalization", "analytics_storage",
-    "functionality_storage", "personalization_storage", "security_storage",
-]  # fmt: skip
+Purpose = Literal["none", Granted]
 
 
 # --- sources -------------------------------------------------------------------------------------------

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..model import PURPOSES
 from ..quantities import Duration, Share, Size
+
+Granted = Literal[
+    "ad_storage", "ad_user_data", "ad_personalization", "analytics_storage", "functionality_storage",
+    "personalization_storage", "security_storage",
+]  # fmt: skip
 
 
 class Model(BaseModel):
@@ -35,6 +42,9 @@ class ConsentRules(Model):
     """Where the visitor's consent is read. Without consent there is no id, no profile and no personalization."""
 
     cookie: str = Field(default="consent", description="The cookie in which the consent banner keeps the answer.")
+    categories: dict[str, list[Granted]] = Field(
+        default={}, description="What the banner's own categories grant, such as statistics: [analytics_storage]."
+    )
     default: Literal["denied", "granted"] = Field(
         default="denied", description="What holds while the visitor has not answered."
     )
@@ -42,6 +52,14 @@ class ConsentRules(Model):
     gpc_json: bool = Field(
         default=True, description="Whether /.well-known/gpc.json is answered where the app itself has none."
     )
+
+    def granted_by(self, names: Iterable[str]) -> frozenset[str]:
+        """The purposes that a yes to these grants: purposes by name, and the banner's own categories."""
+        given = frozenset(names)
+        granted = set(given.intersection(PURPOSES))
+        for category in given.intersection(self.categories):
+            granted.update(self.categories[category])
+        return frozenset(granted)
 
 
 class Signal(Model):

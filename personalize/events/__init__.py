@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .consent import as_allowed, withdrawn
+from .consent import as_allowed, refused_by, withdrawn
 from .exposures import counted, exposure_of, make_page_view, make_signal, segment_entered
 from .limits import Callers
 from .log import EventLog
@@ -19,6 +19,7 @@ __all__ = [
     "exposure_of",
     "make_page_view",
     "make_signal",
+    "refused_by",
     "segment_entered",
     "withdrawn",
 ]

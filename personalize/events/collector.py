@@ -19,11 +19,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..config.site import ConsentRules
 from ..errors import CollectError
 from ..model import Event, Request, Visitor
 from ..protocols import Observer
 from .bodies import MOST_OF_AN_EVENT, Piece, Pieces, Receive, read_batch, read_body, read_json
 from .clocks import skew_of
+from .consent import as_allowed, refused_by, withdrawn
 from .doors import Door, is_browser, is_same_origin, key_in, key_of
 from .limits import Callers
 from .posthog import read_capture, unwrapped
@@ -60,7 +62,8 @@ class Log:
 
 
 class Collector:
-    """Takes events for one config. `identify` tells a browser's visitor; `is_recorded` says of a path whether the
+    """Takes events for one config. `identify` tells a browser's visitor, and `proven` whose cookie it sends even where
+    they are no longer to be known; `is_recorded` says of a path whether the
     middleware records its page views itself; `shown_in(visitor, slot)` what a visitor last saw in a slot;
     `count_shown(events)` is told what other channels showed, before that is answered."""
 
@@ -68,18 +71,22 @@ class Collector:
         self,
         callers: Callers,
         keys: Sequence[str],
+        rules: ConsentRules,
         log: Log,
         observer: Observer,
         *,
         identify: Callable[[Request, float], Visitor],
+        proven: Callable[[Request, float], str | None],
         is_recorded: Callable[[str], bool],
         shown_in: Callable[[str, str], Awaitable[str | None]],
         count_shown: Callable[[Sequence[Event]], Awaitable[None]],
     ) -> None:
         self._keys = tuple(keys)
+        self._rules = rules
         self._log = log
         self._observer = observer
         self._identify = identify
+        self._proven = proven
         self._is_recorded = is_recorded
         self._shown_in = shown_in
         self._count_shown = count_shown
@@ -110,7 +117,7 @@ class Collector:
             self._check_key(told, request)
         self._check_room(len(pieces))
         self._callers.charge_server(told, len(pieces), now)
-        caller = Caller(True, now, via="posthog" if door.posthog else "server", keys=self._keys)
+        caller = Caller(True, now, via="posthog" if door.posthog else "server", keys=self._keys, rules=self._rules)
         taken = await self._read(door, envelope, pieces, others, caller)
         await self._write(taken.events)
         if shown := [event for event in taken.events if event.name == "Experience Viewed"]:
@@ -152,16 +159,19 @@ class Collector:
         cookie = () if visitor.set_cookie is None else ((b"set-cookie", visitor.set_cookie),)
         if visitor.id is None:
             self._observer.count("collector.bot" if visitor.bot else "collector.no_consent")
+            if cookie and (known := self._proven(request, now)) is not None:
+                # The answer takes the cookie away: no page will see any more that there was one.
+                self._log.record(withdrawn(known, now, refused_by(visitor)))
             return Answer(200, {"success": True, "accepted": 0}, cookie)
         envelope, pieces, others = await _cut(door, request, body)
         if not door.browser and self._holds(key_in(envelope)):
             self._refuse_lost_key()
         self._check_room(len(pieces))
         self._callers.charge_browser(visitor, client, len(pieces), now)
-        caller = Caller(False, now, visitor.id, visitor.fresh, "browser", self._keys)
+        caller = Caller(False, now, visitor.id, visitor.fresh, "browser", self._keys, self._rules)
         taken = await self._read(door, envelope, pieces, others, caller)
         completed = [await self._completed(event) for event in taken.events]
-        taken.events = [event for event in completed if event is not None]
+        taken.events = [as_allowed(event, visitor.consent) for event in completed if event is not None]
         await self._write(taken.events)
         # A newcomer whose events went to a profile of another name keeps no id that nothing is known of.
         used = not visitor.fresh or any(event.visitor == visitor.id for event in taken.events)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
-from ..model import WITHDRAWN, Consent, Event
+from ..config.site import ConsentRules
+from ..model import WITHDRAWN, Consent, Event, Visitor
 
+Consented = Mapping[str, bool]  # the answers that a message carries, by category
 _DAY: Final = 86_400.0
 
 
@@ -23,7 +26,32 @@ def as_allowed(event: Event, consent: Consent) -> Event:
     return replace(event, properties=properties)
 
 
+def refused_by(visitor: Visitor) -> str:
+    """How a visitor without consent says so: `off`, `gpc` or `consent`."""
+    return "off" if visitor.off else "gpc" if visitor.consent.gpc else "consent"
+
+
 def withdrawn(visitor: str, now: float, how: str) -> Event:
-    """The visitor refused what was granted before (`how`: consent, gpc or off). Its id is made from the visitor and the
-    day, so that a browser that goes on sending its old cookie is written down once a day."""
+    """The visitor refused what was granted before (see `refused_by`). Its id is made from the visitor and the day, so
+    that a browser that goes on sending its old cookie is written down once a day."""
     return Event(f"withdrawn-{visitor}-{int(now // _DAY)}", WITHDRAWN, now, visitor, {"how": how})
+
+
+def consent_in(context: Mapping[str, Any]) -> Consented | None:
+    """The answers in a message's context, as Segment's clients tell them (`consent.categoryPreferences`,
+    https://segment.com/docs/privacy/consent-management/) and RudderStack's (`consentManagement`: two lists of ids)."""
+    told = context.get("consent")
+    if isinstance(told, dict) and isinstance(answers := told.get("categoryPreferences"), dict) and answers:
+        return {name: answer is True for name, answer in answers.items()}
+    told = context.get("consentManagement")
+    if isinstance(told, dict):
+        lists = ((told.get("allowedConsentIds"), True), (told.get("deniedConsentIds"), False))
+        return {id_: yes for ids, yes in lists if isinstance(ids, list) for id_ in ids if isinstance(id_, str)}
+    return None
+
+
+def granted_by(told: Consented, rules: ConsentRules) -> frozenset[str] | None:
+    """The purposes that these answers grant; None where they name nothing that the config knows."""
+    if not rules.granted_by(told):
+        return None
+    return rules.granted_by(name for name, yes in told.items() if yes)

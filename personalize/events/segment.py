@@ -24,8 +24,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ..config.event_names import canonical_name
+from ..config.site import ConsentRules
 from ..model import PREVIEW, Event
 from .clocks import event_time, skew_of
+from .consent import Consented, consent_in, granted_by
 from .names import NEVER_TOLD, OURS, TRUSTED_ONLY, UNVERIFIED, canonical_properties
 from .orders import signed_order
 from .tidy import tidy, tidy_id, tidy_text
@@ -33,6 +35,7 @@ from .tidy import tidy, tidy_id, tidy_text
 DAY: Final = 86_400.0
 _OLDEST: Final = {True: 20 * 365 * DAY, False: 30 * DAY}  # trusted: imports of old orders; browsers: kept while offline
 _LONGEST_NAME: Final = 200
+_PLAIN: Final = ConsentRules()
 OWN_ID: Final = re.compile(r"[0-9a-f]{32}")  # as the middleware makes them
 _LETTERS: Final = {"t": "track", "i": "identify", "p": "page", "s": "screen", "g": "group", "a": "alias"}
 KINDS: Final = frozenset(_LETTERS.values())
@@ -54,6 +57,7 @@ class Refusal(StrEnum):
     NOBODY = "neither userId nor anonymousId"
     RESERVED = "a name that only the middleware uses"
     PREVIEW = "told by a page that was a preview"
+    NO_CONSENT = "told with a consent that does not allow personalization"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Caller:
     fresh: bool = False
     via: str = "server"
     keys: Sequence[str] = ()  # that orders may be signed with
+    rules: ConsentRules = _PLAIN
 
 
 @dataclass(slots=True)
@@ -85,6 +90,7 @@ class Message:
     other_id: str = ""  # previousId, groupId
     path: str = ""
     provenance: Mapping[str, Any] | None = None  # of the traits, as the site tells it in `context`
+    consent: Consented | None = None
 
 
 def read_message(raw: Any, kind: str | None, skew: float, now: float) -> Message | Refusal:
@@ -113,6 +119,7 @@ def read_message(raw: Any, kind: str | None, skew: float, now: float) -> Message
         other_id=_other_id(raw, kind) if kind in ("group", "alias") else "",
         path=path_of(page) if isinstance(page, dict) else "",
         provenance=_mapping(context.get("provenance")) or None,
+        consent=consent_in(context),
     )
 
 
@@ -142,6 +149,11 @@ def make_events(message: Message, caller: Caller) -> list[Event] | Refusal:
         properties = {**properties, "provenance": {"party": "first", "source": caller.via}}
     time = event_time(message.time, message.skew, caller.now, _OLDEST[caller.trusted])
     marks: dict[str, Any] = {_VIA: caller.via, _IDS: ids} if (ids := _ids(message, visitor)) else {_VIA: caller.via}
+    if message.consent and (granted := granted_by(message.consent, caller.rules)) is not None:
+        if "personalization_storage" not in granted:
+            return Refusal.NO_CONSENT
+        if "analytics_storage" not in granted:
+            marks["counted"] = False
     events = []
     for number, one in enumerate(canonical_properties(name.removeprefix(UNVERIFIED), properties)):
         kept = tidy(one)

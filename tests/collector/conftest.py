@@ -43,13 +43,17 @@ async def shop(scope: Any, receive: Any, send: Any) -> None:
 
 
 def make_config(
-    store: str = "memory", consent: str = "granted", slots: dict[str, Any] | None = None, **site: Any
+    store: str = "memory",
+    consent: str = "granted",
+    slots: dict[str, Any] | None = None,
+    categories: dict[str, list[str]] | None = None,
+    **site: Any,
 ) -> dict[str, Any]:
     hero = {"match": {"path": "/"}, "experiences": [{"id": "sale", "show": {"html": "<a href=/sale>Sale</a>"}}]}
     return {
         "version": 1,
         "store": store,
-        "site": {"consent": {"default": consent}, **site},
+        "site": {"consent": {"default": consent, "categories": categories or {}}, **site},
         "slots": slots or {"hero": hero},
     }
 

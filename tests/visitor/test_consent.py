@@ -12,10 +12,15 @@ from hypothesis import strategies as st
 
 from personalize.config.models import ConsentRules
 from personalize.model import PURPOSES
-from personalize.visitor.consent import consent_of, granted_by
+from personalize.visitor.consent import consent_of
+from personalize.visitor.consent import granted_by as granted_by_rules
 
 ANSWERS = st.dictionaries(st.sampled_from(PURPOSES), st.sampled_from(["granted", "denied"]))
 Reader = Callable[[bytes], frozenset[str]]
+
+
+def granted_by(value: bytes) -> frozenset[str]:
+    return granted_by_rules(ConsentRules(), value)
 
 
 def spellings(answers: dict[str, str]) -> list[bytes]:
@@ -55,7 +60,7 @@ def _one_yes_grants_all(value: bytes) -> frozenset[str]:
 
 
 def _no_decoding(value: bytes) -> frozenset[str]:
-    return granted_by(value.replace(b"%", b"%25"))
+    return granted_by(value.replace(b"%", b"_"))
 
 
 @pytest.mark.parametrize("wrong", [_named_is_granted, _one_yes_grants_all, _no_decoding])
@@ -117,3 +122,54 @@ def test_global_privacy_control_outweighs_the_cookie() -> None:
     assert consent_of(ConsentRules(), b"all", gpc=True).granted == {"functionality_storage", "security_storage"}
     told = consent_of(ConsentRules(honour_gpc=False), b"all", gpc=True)
     assert told.granted == frozenset(PURPOSES) and told.gpc
+
+
+# What consent managers write into their own cookies, with somebody who refused marketing and nothing else.
+BANNERS = {
+    "Cookiebot": "{stamp:'a/B==',necessary:true,preferences:true,statistics:true,marketing:false,method:'explicit',"
+    "ver:1,utc:1790000000000,region:'tr'}",
+    "OneTrust": "isGpcEnabled=0&datestamp=Mon+Sep+21+2026+12:30:00&version=202604.1.0&consentId=a-b&interactionCount=1"
+    "&groups=C0001:1,C0002:1,C0003:1,C0004:0&geolocation=TR;34",
+    "CookieYes": "consentid:aB3,consent:yes,action:yes,necessary:yes,functional:yes,analytics:yes,performance:no,"
+    "advertisement:no",
+    "CookieConsent": '{"categories":["necessary","analytics","functional"],"revision":0,"data":null,"services":{}}',
+    "Klaro": '{"analytics":true,"functional":true,"ads":false}',
+    "Consent Mode": '{"analytics_storage":"granted","personalization_storage":"granted","ad_storage":"denied",'
+    '"ad_user_data":"denied","ad_personalization":"denied"}',
+}
+CATEGORIES = {
+    "statistics": ["analytics_storage"], "analytics": ["analytics_storage"], "C0002": ["analytics_storage"],
+    "preferences": ["personalization_storage"], "functional": ["personalization_storage"],
+    "C0003": ["personalization_storage"], "marketing": ["ad_storage"], "C0004": ["ad_storage"],
+    "advertisement": ["ad_storage"], "ads": ["ad_storage"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("banner", BANNERS)
+@pytest.mark.parametrize("write", [str, quote, lambda text: quote(quote(text))], ids=["plain", "encoded", "twice"])
+def test_the_cookies_of_consent_managers_are_read(banner: str, write: Callable[[str], str]) -> None:
+    """Their own categories grant what the config says; without it they grant nothing."""
+    value = write(BANNERS[banner]).encode()
+    rules = ConsentRules.model_validate({"categories": CATEGORIES})
+    assert granted_by_rules(rules, value) == {"analytics_storage", "personalization_storage"}
+    plain = granted_by(value)
+    assert plain == ({"analytics_storage", "personalization_storage"} if banner == "Consent Mode" else set())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '{"personalization_storage":"granted","personalization_storage":"denied"}',
+        "personalization_storage=denied&personalization_storage=granted",
+        '{"rejected":{"personalization_storage":true}}',
+        '{"rejected":["personalization_storage"]}',
+        "!personalization_storage:true",
+        "not_personalization_storage:true",
+        "personalization_storage:true story",
+        '["personalization_storage"',
+        '{"consent":{"personalization_storage":"granted"},"personalization_storage":false}',
+    ],
+)
+def test_what_is_said_both_ways_or_half_is_a_no(value: str) -> None:
+    """A contradiction, another word beside the answer, a list of what was refused: nothing is granted."""
+    assert "personalization_storage" not in granted_by(value.encode())
