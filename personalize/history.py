@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from .complaints import Complaints
 from .errors import StoreError
@@ -18,8 +18,8 @@ from .learning import Learning
 from .lists import Lists
 from .model import EXPIRED, OPERATOR, Catalogue, Choice, Event, Product, Profile
 from .pauses import Pauses
-from .profiles import Profiles, Underway, alone, with_just_shown
-from .protocols import Fold, HotState, Observer, SavedFold, Store
+from .profiles import Member, Profiles, Underway, alone, with_just_shown
+from .protocols import Fold, ForgettingStore, HotState, Observer, SavedFold, Store
 from .recommend import Embedded, ProofCounts
 from .stores import MemoryHotState, MemoryStore, beside, merged, open_hot_state, open_store
 
@@ -181,11 +181,23 @@ class History:
             if not hasattr(self.store, "forget"):
                 return False
             for member in person.members:
-                await self.store.forget(member.id, member.after, None if member.upto == math.inf else int(member.upto))
+                await self._forget_part(cast(ForgettingStore, self.store), member)
         except StoreError as error:
             self.observer.failed("erase", error)
             return False
         return True
+
+    async def _forget_part(self, store: ForgettingStore, member: Member) -> None:
+        """Its lines, also those that were told late; but none that are of who sat there before, told since."""
+        after, upto = member.after, None if member.upto == math.inf else int(member.upto)
+        if member.begins != -math.inf or upto is not None:  # somebody signed out there
+            for event in await self.store.of_visitor(member.id):
+                if member.holds(event) and upto is not None and event.seq > upto:
+                    await store.forget(member.id, event.seq - 1, event.seq)
+                elif after < event.seq and (upto is None or event.seq <= upto) and not member.holds(event):
+                    await store.forget(member.id, after, event.seq - 1)
+                    after = event.seq
+        await store.forget(member.id, after, upto)
 
     def follow(self, products: Catalogue) -> None:
         """Take over a changed catalogue, in place, so that every fold sees it."""

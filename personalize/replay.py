@@ -131,7 +131,8 @@ class Replay:
         alone, products, learning = self._of == 1, self.old.history.products, self._bandits
         for line in lines:
             seq, _, name, time, visitor, text = line
-            person = identity.person(visitor)
+            # What is told late may be of who sat there before a sign-out.
+            person = identity.person_of(event_of_line(line)) if identity.is_cut(visitor) else identity.person(visitor)
             ours = alone or self._is_ours(person)
             mentions = may_mention(name, text)
             if not (ours or mentions or (learning and any(bandits.may_heed(name, text) for bandits in learning))):
@@ -147,7 +148,7 @@ class Replay:
                     self._apart.pop(other, None)
                     if self._is_ours(other):
                         await self._begin_anew(other, seq)
-                person = identity.person(visitor)
+                person = identity.person_of(event)
                 if person in changed:
                     continue  # its profile was made anew, of all that is its own up to this line
                 ours = self._is_ours(person)
@@ -179,7 +180,7 @@ class Replay:
 
     async def _events(self, members: Sequence[Member], upto: int) -> list[Event]:
         of_all = [(m, await self.store.of_visitor(m.id)) for m in members]
-        found = [e for m, events in of_all for e in events if m.after < e.seq <= min(m.upto, upto)]
+        found = [e for m, events in of_all for e in events if e.seq <= upto and m.holds(e)]
         return sorted(found, key=lambda event: event.seq)
 
     # --- one view --------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ Rule 3  Signing out cuts a browser's timeline: what came before stays with the p
 Rule 4  What was joined can be undone: "Identity Unlinked" takes an id out of its person, with every link through it.
         "Identity Merged" is an operator's word that two users are one, and may join them.
 Rule 5  A link is of the moment that its event tells: one that arrives after the sign-out, and happened before it, is a
-        link of the part that ended there. So what a server's client sends late signs nobody in again.
+        link of the part that ended there. So what a server's client sends late signs nobody in again, and counts for
+        who it was then.
 Rule 6  A person has at most 500 ids. A link beyond that is refused: such an id is shared by many.
 """
 
@@ -37,13 +38,25 @@ _LOOKED_BACK: Final = 16  # sign-outs: a browser that many share is not read fro
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A part of one id's timeline: its events with `after` < seq <= `upto`. What a browser was shown from `since` on
-    still decides which variants it is shown."""
+    """A part of one id's timeline: its events with `after` < seq <= `upto`, and those that the site's servers told
+    later of the time from `begins` until `ends`. What a browser was shown from `since` on still decides which variants
+    it is shown."""
 
     id: str
     after: int = 0
     upto: float = float("inf")
     since: int = 0
+    begins: float = float("-inf")
+    ends: float = float("inf")
+
+    def holds(self, event: Event) -> bool:
+        """Rule 5. Of two parts of one id never both do. A browser's own word on the time moves nothing: who sits there
+        now must not write into the profile of who sat there before."""
+        if event.seq <= self.after:
+            return False
+        if event.seq <= self.upto:
+            return event.time >= self.begins or not is_trusted(event)
+        return self.begins <= event.time < self.ends and is_trusted(event)
 
 
 def before_sign_out(members: Iterable[Member]) -> list[Member]:
@@ -86,8 +99,16 @@ class Identity:
 
     def person_of(self, event: Event) -> str:
         """Whose a stored event is, as far as is known now: before a sign-out the browser may have been another's."""
-        node = _numbered(event.visitor, bisect_left(self._cuts.get(event.visitor, ()), event.seq))
+        cuts = self._cuts.get(event.visitor)
+        number = bisect_left(cuts, event.seq) if cuts else 0
+        if number and is_trusted(event):
+            number = min(number, bisect_right(self._cut_times[event.visitor], event.time))  # Rule 5
+        node = _numbered(event.visitor, number)
         return self._person.get(node, node)
+
+    def is_cut(self, id_: str) -> bool:
+        """Did somebody sign out there?"""
+        return id_ in self._cuts
 
     def user(self, id_: str) -> str | None:
         """The user ("u:42") behind an id, where one is known."""
@@ -278,11 +299,14 @@ class Identity:
 
     def _member(self, node: str) -> Member:
         id_, _, number = node.partition(CUT)
-        cuts = self._cuts.get(id_, [])
+        cuts, times = self._cuts.get(id_, []), self._cut_times.get(id_, [])
         place = int(number or 0)
         after = cuts[place - 1] if place else 0
         since = cuts[place - _LOOKED_BACK - 1] if place > _LOOKED_BACK else 0
-        return Member(id_, after, cuts[place] if place < len(cuts) else float("inf"), since)
+        begins = times[place - 1] if place else float("-inf")
+        if place == len(cuts):
+            return Member(id_, after, since=since, begins=begins)
+        return Member(id_, after, cuts[place], since, begins, times[place])
 
 
 def _numbered(id_: str, number: int) -> str:

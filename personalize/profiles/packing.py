@@ -17,6 +17,7 @@ _DRAWS: Final = _NAMES.index("draws")
 _WORDS: Final = (_NAMES.index("provenance"), _NAMES.index("removed"))
 _BOUGHT: Final = {name: _NAMES.index(name) for name in ("sales", "refunds", "cart_changes")}
 _DRAW: Final = attrgetter(*(field.name for field in fields(Draw)))
+_MEMBER: Final = attrgetter(*(field.name for field in fields(Member)))
 _SAID: Final = attrgetter(*(field.name for field in fields(Provenance)))
 
 
@@ -31,7 +32,7 @@ def packed(person: Person, profile: Profile, known: int) -> tuple[Any, ...]:
     if profile.sales or profile.refunds or profile.cart_changes:
         for name, rows in to_rows(profile).items():
             values[_BOUGHT[name]] = rows
-    members = None if person.is_alone(person.name) else [(m.id, m.after, m.upto) for m in person.members]
+    members = None if person.is_alone(person.name) else [_MEMBER(m) for m in person.members]
     return person.name, members, person.known, known, values
 
 

@@ -49,9 +49,18 @@ class Person:
         first = self.members[0]
         return len(self.members) == 1 and first.id == id_ and not first.after and first.upto == math.inf
 
+    def holds(self, event: Event) -> bool:
+        """Is it the person's, and not of somebody else who used the same browser before or since?"""
+        return any(member.id == event.visitor and member.holds(event) for member in self.members)
+
     @property
     def ids(self) -> frozenset[str]:
         return frozenset(member.id for member in self.members)
+
+    @property
+    def ended(self) -> frozenset[str]:
+        """The ids of which some part ended: what happened in it may still be told."""
+        return frozenset(member.id for member in self.members if member.upto != math.inf)
 
     @property
     def live(self) -> frozenset[str]:

@@ -29,7 +29,7 @@ from ..packed import Packed
 from ..protocols import Store
 from .fold import apply_before, apply_event
 from .identity import before_sign_out
-from .ids import parts
+from .ids import is_trusted, parts
 from .packing import packed, unpacked
 from .people import KnownPeople, People, Person, Persons, alone
 from .saved import LEAST, Saved
@@ -81,6 +81,7 @@ class Profiles:
         self._size = 0  # bytes of those, about
         self._rest = Packed(room, self._forgotten)
         self._routes: dict[str, str] = {}  # every id whose next events are theirs -> the person's name
+        self._ended: dict[str, dict[str, None]] = {}  # ids of which a part ended -> the names of whose it was
         self._stale: set[str] = set()  # those whose lines may have left the log
         self._tasks: dict[str, asyncio.Task[Profile | None]] = {}
         self._loads: dict[str, list[_Load]] = {}  # id -> the loads under way that read it
@@ -174,12 +175,19 @@ class Profiles:
             for load in loads:
                 load.aside.append(event)
         name = self._routes.get(event.visitor)
-        if name is None:
-            return
+        if name is not None:
+            self._fold_one(name, event)
+        if event.visitor in self._ended and is_trusted(event):  # it may tell of before a sign-out
+            for other in list(self._ended[event.visitor]):
+                if other != name and (other in self._ready or other in self._rest):
+                    self._fold_one(other, event)
+
+    def _fold_one(self, name: str, event: Event) -> None:
         profile = self._unpack(name)
         if event.seq > self._known[name]:
             self._known[name] = event.seq
-            apply_event(profile, event, self._products)
+            if name not in self._persons or self._persons[name].holds(event):
+                apply_event(profile, event, self._products)
             if event.seq % _WEIGHED_AT == 0:
                 self._weigh(name)
 
@@ -211,13 +219,14 @@ class Profiles:
             )
             if (found := self.get(visitor)) is not None:  # by another id of the same person
                 return found
-            self._await(load, person.live)
+            self._await(load, person.ids)
             profile, long = await self._read(person, page if person.is_alone(visitor) else None)
             known = max(person.known, profile.version)
             for event in load.aside:
                 if event.seq > known:
                     known = event.seq
-                    apply_event(profile, event, self._products)
+                    if person.holds(event):
+                        apply_event(profile, event, self._products)
             if load.stale:
                 return None
             self._keep(person, profile, known)
@@ -280,6 +289,8 @@ class Profiles:
         for other in {name, *(self._routes[id_] for id_ in live if id_ in self._routes)}:
             self._drop(other)
         self._routes.update(dict.fromkeys(live, name))
+        for id_ in person.ended:
+            self._ended.setdefault(id_, {})[name] = None
         self._get_ready(person, profile, known)
 
     def _get_ready(self, person: Person, profile: Profile, known: int) -> None:
@@ -334,3 +345,7 @@ class Profiles:
         for id_ in person.live:
             if self._routes.get(id_) == person.name:
                 del self._routes[id_]
+        for id_ in person.ended:
+            names = self._ended.get(id_)
+            if names is not None and names.pop(person.name, 1) is None and not names:
+                del self._ended[id_]

@@ -31,7 +31,7 @@ async def timeline(
         pages = await asyncio.gather(*(store.of_visitor(id_, int(reached[id_]), PAGE) for id_ in empty))
         for id_, events in zip(empty, pages, strict=True):
             parts = ranges[id_]
-            waiting[id_] = [e for e in events if any(part.after < e.seq <= min(part.upto, upto) for part in parts)]
+            waiting[id_] = [e for e in events if e.seq <= upto and any(part.holds(e) for part in parts)]
             reached[id_] = events[-1].seq if len(events) == PAGE else math.inf
         # Up to here every id's events are known.
         known = min(reached.values())

@@ -122,3 +122,34 @@ async def test_b45_erasing_takes_nothing_of_who_used_the_browser_later(site: Any
     assert b"<h1>Gold</h1>" in (await computer.get()).body
     left = [event.visitor for event in await stored(app, "Page Viewed")]
     assert left == [of(computer)] * 2, "of the first user no line is left"
+
+
+async def test_b07_what_servers_tell_late_is_whose_it_was_and_is_erased_with_it(
+    site: Any, browser: Any, stored: Any, clock: Any
+) -> None:
+    """A view that a server tells after the logout of before it is the first user's, on their other device too; the next
+    one never sees it. Whoever erases loses their own lines, late ones too, and nobody else's."""
+    app = await site(CONFIG)
+    history = app.watcher.history
+    computer = browser(app)
+    await computer.get()
+    told = lambda id_, name, time, **more: history.record(
+        Event(id_, name, 1_790_000_000.0 + time, of(computer), {"$via": "server", **more})
+    )
+    told("in1", "Signed In", 0, **{"$ids": {"user_id": "7"}})
+    clock.now += 10
+    await computer.get("/logout", method="POST")
+    clock.now += 10
+    await computer.get()
+    told("in2", "Signed In", 21, **{"$ids": {"user_id": "8"}})
+    told("late", "Product Viewed", 5, product_id="p1")
+    told("own", "Product Viewed", 22, product_id="p2")
+    await history.log.flush()
+    items = lambda profile: [item for _, item, _ in profile.views if item]
+    assert items(await history.profiles.load("u:7")) == ["p1"]
+    assert items(await history.profiles.load(of(computer))) == ["p2"]
+    assert await history.erase(Event("erase8", "Visitor Erased", 1_790_000_030.0, of(computer)))
+    assert [event.id for event in await stored(app, "Product Viewed")] == ["late"], "the other's line stays"
+    assert items(await history.profiles.load("u:7")) == ["p1"]
+    assert await history.erase(Event("erase7", "Visitor Erased", 1_790_000_040.0, "u:7"))
+    assert await stored(app, "Product Viewed") == [] and items(await history.profiles.load("u:7")) == []

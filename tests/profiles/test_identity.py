@@ -93,13 +93,13 @@ async def test_b07_one_profile_after_login_and_a_strangers_after_logout() -> Non
 
 
 async def test_b07_what_arrives_late_signs_nobody_in() -> None:
-    """A server's client sends a moment later what the user did before the logout, or before another logged in: the
-    browser stays the stranger's, or the other user's; what did happen after it counts."""
+    """A server's client sends a moment later what the user did before the logout, or before another logged in: it
+    counts for that user; the browser stays the stranger's, or the other user's."""
     out = [event(1, PHONE), event(2, "u:7"), event(3, PHONE, "Signed Out"), event(4, PHONE, at=2.5, user_id="7"),
            event(5, PHONE)]  # fmt: skip
     identity = known(*out)
     assert identity.user(PHONE) is None, "the phone is a stranger's"
-    assert await load(out, "u:7") == ["p1", "p2"] and await load(out, PHONE) == ["p4", "p5"]
+    assert await load(out, "u:7") == ["p1", "p2", "p4"] and await load(out, PHONE) == ["p5"]
     assert known(*out, event(6, PHONE, user_id="7")).user(PHONE) == "u:7", "and a login is one"
     other = [event(1, PHONE, user_id="7"), event(2, PHONE, user_id="8"), event(3, PHONE, at=1.5, user_id="7"),
              event(4, PHONE, at=1.7, user_id="8"), event(5, PHONE, at=1.8, user_id="9")]  # fmt: skip
