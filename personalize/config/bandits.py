@@ -22,7 +22,7 @@ def check_bandit(tree: Tree, path: Path, experiment: Mapping[str, Any]) -> None:
     own = _mapping(experiment.get("bandit"))
     goal = experiment.get("goal")
     if "parts" in experiment:
-        hint = "give it variants"
+        hint = "give it variants in place of parts, or leave allocate out"
         tree.report("PZ326", (*path, "allocate"), "a bandit cannot draw parts each on its own", hint, at="key")
     if goal is None:
         hint = "write goal: NAME, one of the goals"
