@@ -60,9 +60,9 @@ class Member:
 
 
 def before_sign_out(members: Iterable[Member]) -> list[Member]:
-    """What the browsers that are still the person's did before they were signed out."""
+    """What the browsers that are still the person's did before they were signed out, as far as it was known then."""
     live = (member for member in members if member.upto == float("inf"))
-    return [Member(member.id, member.since, member.after) for member in live if member.since < member.after]
+    return [Member(m.id, m.since, m.after, ends=float("-inf")) for m in live if m.since < m.after]
 
 
 @dataclass(frozen=True, slots=True)
