@@ -14,7 +14,7 @@ import csv
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _LOOK: Final = 1.0  # seconds between two looks at what is due
 _PATIENCE: Final = 60.0  # seconds that reading one list may take
 _AGAIN: Final = 30.0  # seconds after which a failed list is tried again, if it is not due before
+_PARTS: Final = 256
+_A_TURN: Final = 500  # ids between two turns of other tasks
 _MOST_JSON: Final = 64 * 1024 * 1024  # bytes
 _OWN_ID: Final = re.compile(r"[0-9a-f]{32}")
 _ID_COLUMNS: Final = {
@@ -72,7 +74,7 @@ class Lists:
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
         self._listings: dict[str, Listing] = {}
-        self._members: dict[str, frozenset[str]] = {}
+        self._members: dict[str, Ids] = {}
         self._due: dict[str, float] = {}  # monotonic seconds
         self._sick: set[str] = set()
         self._task: asyncio.Task[None] | None = None
@@ -86,7 +88,7 @@ class Lists:
 
     def of(self, ids: Collection[str]) -> frozenset[str]:
         """The listed segments that any of these ids of one person is in."""
-        return frozenset(name for name, members in self._members.items() if not members.isdisjoint(ids))
+        return frozenset(name for name, members in self._members.items() if members.any_of(ids))
 
     def __bool__(self) -> bool:
         return bool(self._listings)
@@ -105,9 +107,9 @@ class Lists:
 
     async def refresh(self) -> None:
         """Read every list that is due."""
-        for name, listing in list(self._listings.items()):
-            if time.monotonic() >= self._due.get(name, 0.0):
-                await self._read(name, listing)
+        now = time.monotonic()
+        due = [(name, listing) for name, listing in self._listings.items() if now >= self._due.get(name, 0.0)]
+        await asyncio.gather(*(self._read(name, listing) for name, listing in due))
 
     async def _run(self) -> None:
         while True:
@@ -118,7 +120,7 @@ class Lists:
         wait = listing.every
         try:
             async with asyncio.timeout(_PATIENCE):
-                members = frozenset([listed_id(id_) async for id_ in listing.lookup.members(name)]) - {""}
+                members = await _taken(listing.lookup.members(name))
         except Exception as error:  # a plugin may raise whatever it likes; the list stays as it was
             wait = min(wait, _AGAIN)
             if name not in self._sick:
@@ -126,11 +128,47 @@ class Lists:
                 self._observer.changed(f"segment {name}", "unread", f"its members stay as they were; {error!r}")
         else:
             if self._listings.get(name) is listing:
-                self._members[name] = members
+                before, self._members[name] = self._members.get(name), members
+                if before is not None:
+                    await before.clear()
             if name in self._sick:
                 self._sick.discard(name)
                 self._observer.changed(f"segment {name}", "ok", f"{len(members)} members")
         self._due[name] = time.monotonic() + wait
+
+
+class Ids:
+    """A set of ids that may be a million: in parts, so that neither growing nor leaving takes one long step."""
+
+    def __init__(self) -> None:
+        self._parts: tuple[set[str], ...] = tuple(set() for _ in range(_PARTS))
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    def add(self, id_: str) -> None:
+        self._parts[hash(id_) % _PARTS].add(id_)
+
+    def any_of(self, ids: Iterable[str]) -> bool:
+        return any(id_ in self._parts[hash(id_) % _PARTS] for id_ in ids)
+
+    async def clear(self) -> None:
+        for part in self._parts:
+            part.clear()
+            await asyncio.sleep(0)
+
+
+async def _taken(told: AsyncIterator[str]) -> Ids:
+    """Other tasks get their turn, however many there are."""
+    ids = Ids()
+    number = 0
+    async for text in told:
+        if id_ := listed_id(text):
+            ids.add(id_)
+        number += 1
+        if number % _A_TURN == 0:
+            await asyncio.sleep(0)
+    return ids
 
 
 def listed_id(text: str) -> str:

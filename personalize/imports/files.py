@@ -1,4 +1,4 @@
-"""A file of events, row by row: CSV with a header, or JSON lines; UTF-8, UTF-16, or line by line an older encoding.
+"""A file of events, row by row: CSV with a header, or JSON lines; in UTF-8, 16 or 32, or line by line an older encoding.
 
 Rule 1  A row that can't be read costs itself: it is given out with its line and the reason, and reading goes on.
 Rule 2  Memory holds one row at a time.
@@ -76,9 +76,16 @@ class _Lines:
 
 
 def _byte_order(file: BinaryIO) -> str:
-    start = file.read(2)
+    """The encoding of several bytes a character, from its mark, or from the zeros in the Latin letters of a first line
+    that names columns or opens an object."""
+    start = file.read(4)
     file.seek(0)
-    return "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else ""
+    if start in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE):
+        return "utf-32"
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    zeros = [byte == 0 for byte in start]
+    return "utf-16-le" if zeros == [False, True] * 2 else "utf-16-be" if zeros == [True, False] * 2 else ""
 
 
 def _table(lines: _Lines) -> Iterator[Row]:

@@ -85,9 +85,9 @@ async def test_lines_that_are_no_events_are_refused(tmp_path: Path, text: str, l
     assert refused[-1][0] == line and outcome.new == 0
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
 async def test_a_file_may_be_in_any_usual_encoding(tmp_path: Path, encoding: str) -> None:
-    """With or without a byte order mark, in UTF-8, UTF-16 or an older encoding, names come out right."""
+    """With or without a byte order mark, in UTF-8, UTF-16, UTF-32 or an older encoding, names come out right."""
     path = tmp_path / "events.csv"
     path.write_text(f"{HEAD}Product Viewed,2026-05-01,7,café,1\n", encoding=encoding)
     store = MemoryStore()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from personalize import ConfigError, PersonalizeMiddleware, load_config
-from personalize.lists import FileLookup, HttpLookup, Lists, listed_id, listings
+from personalize.lists import FileLookup, HttpLookup, Listing, Lists, listed_id, listings
 from personalize.model import Event
 from personalize.testing import Answer, call
 
@@ -185,3 +185,53 @@ async def test_a_plugin_that_is_not_there_is_refused_at_start() -> None:
     """A wrong import string is an error of the config, not of the first visitor."""
     with pytest.raises(ConfigError, match="no_such_module"):
         PersonalizeMiddleware(Answer(PAGE), config({"use": "no_such_module:Crm"}))
+
+
+async def test_a_list_that_hangs_holds_up_no_other(tmp_path: Path) -> None:
+    """Lists are read at the same time: one whose address never answers leaves the others to be read."""
+    (tmp_path / "vip.txt").write_text("42\n")
+    silent = await asyncio.start_server(lambda reader, writer: asyncio.sleep(60), "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    members = {"slow": {"url": f"http://127.0.0.1:{port}/ids"}, "vip": {"file": "vip.txt"}}
+    config = {"version": 1, "segments": {name: {"members": found} for name, found in members.items()}, "slots": {}}
+    lists = Lists(Said())
+    found = listings(load_config(config))
+    found["vip"] = type(found["vip"])(1, 60.0, FileLookup(tmp_path / "vip.txt"))
+    lists.follow(found)
+    reading = asyncio.create_task(lists.refresh())
+    try:
+        async with asyncio.timeout(5):
+            while not lists.of(("u:42",)):
+                await asyncio.sleep(0.01)
+        assert lists.of(("u:42",)) == {"vip"} and not reading.done()
+    finally:
+        reading.cancel()
+        silent.close()
+
+
+async def test_a_long_list_lets_others_have_their_turn() -> None:
+    """While fifty thousand ids are taken in, and when they are replaced, another task gets hundreds of turns."""
+    turns = 0
+
+    class Many:
+        async def members(self, segment: str) -> AsyncIterator[str]:
+            for number in range(50_000):
+                yield str(number)
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    lists = Lists(Said())
+    lists.follow({"vip": Listing(1, 0.0, Many())})
+    task = asyncio.create_task(other())
+    try:
+        for least in (50_000 // 1_000, 50_000 // 1_000 + 100):
+            before = turns
+            await lists.refresh()
+            assert turns - before >= least
+        assert lists.of(("u:49999",)) == {"vip"} and not lists.of(("u:50000",))
+    finally:
+        task.cancel()
