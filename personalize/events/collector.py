@@ -180,8 +180,8 @@ class Collector:
     async def _completed(self, event: Event) -> Event | None:
         """What only this side knows about a browser's event. None for a page view that is in the log already."""
         own = ":" not in event.visitor
-        if event.name == "Page Viewed" and own and self._is_recorded(event.properties["path"]):
-            return None
+        if event.name == "Page Viewed" and own and "navigated" not in event.properties:
+            return None if self._is_recorded(event.properties["path"]) else event
         if event.name in ("Experience Clicked", "Answer Given"):  # also of an id that a browser claims
             shown = await self._shown_in(event.visitor, str(event.properties.get("slot", "")))
             return Event(event.id, event.name, event.time, event.visitor, {**event.properties, "experience": shown})

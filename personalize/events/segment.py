@@ -234,6 +234,8 @@ def _page_of(message: Message) -> dict[str, Any]:
     page = {key: told[key] for key in ("title", "category") if isinstance(told.get(key), str)}
     if message.kind == "page" and message.name:
         page["name"] = message.name
+    if told.get("navigated") is True:  # by a script, without a request of the page
+        page["navigated"] = True
     return {"path": path_of(told) or message.path, **page}
 
 

@@ -1,4 +1,4 @@
-"""A file of events, row by row: CSV with a header, or JSON lines; in UTF-8, 16 or 32, or line by line an older encoding.
+"""A file of events, row by row: CSV with a header, or JSON lines; UTF-8, UTF-16, UTF-32, or by line an older encoding.
 
 Rule 1  A row that can't be read costs itself: it is given out with its line and the reason, and reading goes on.
 Rule 2  Memory holds one row at a time.

@@ -94,3 +94,50 @@ def test_nothing_is_kept_of_a_visitor_who_refused(serve_pages: Any, chromium: An
         assert answered.value.status == 200
         assert server.events(least=0) == []
         assert chromium.cookies() == []
+
+
+APP = b"""<!doctype html><title>Home</title><div data-slot="hero"></div>
+<a id="tea" href="/tea">Tea</a><a id="same" href="#x">Same</a>
+<script src="/app.js"></script><script src="/_personalize/p.js" async></script>"""
+APP_JS = b"""document.addEventListener('click', (e) => {
+  if (!e.target.host || e.target.id == 'same' || e.target.id == 'a') return;
+  e.preventDefault(); history.pushState({}, '', e.target.href); document.title = e.target.textContent;
+});"""
+
+
+@pytest.mark.browser
+def test_an_app_that_changes_pages_without_requests_is_counted(serve_pages: Any, chromium: Any) -> None:
+    """Each page that a client framework navigates to is one view, also one with slots, which no request told of; going
+    back is one, and what stays on its page is none. Clicks in slots still carry slot and experience."""
+    slots = {**SLOTS, "hero": {**SLOTS["hero"], "match": {"path": "/**"}}}
+    with serve_pages({"/": APP, "/app.js": APP_JS}, slots=slots) as server:
+        page = chromium.new_page()
+        page.goto(f"{server.origin}/")
+        server.events("Page Viewed")
+        page.click("#tea")
+        views = server.events("Page Viewed", least=2)
+        assert views[1].properties["path"] == "/tea" and views[1].properties["title"] == "Tea"
+        page.click("#same")
+        page.click("#a")
+        page.go_back()
+        page.go_back()
+        page.go_back()
+        views = server.events("Page Viewed", least=3)
+        assert [view.properties["path"] for view in views] == ["/", "/tea", "/"]
+        (click,) = server.events("Experience Clicked")
+        assert (click.properties["slot"], click.properties["experience"]) == ("hero", "sale")
+
+
+@pytest.mark.browser
+def test_where_a_click_leads_tells_no_address_of_a_person(serve_pages: Any, chromium: Any) -> None:
+    """A link's path is told, without its query; of mailto: and tel: nothing."""
+    links = '<a id=q href="/tea?mail=a@x.org#me">T</a><a id=m href="mailto:a@x.org">M</a><a id=t href="tel:1">C</a>'
+    hero = {"match": {"path": "/"}, "experiences": [{"id": "sale", "show": {"html": links}}]}
+    with serve_pages({"/": APP, "/app.js": APP_JS}, slots={"hero": hero}) as server:
+        page = chromium.new_page()
+        page.goto(f"{server.origin}/")
+        for link in ("#m", "#t", "#q"):
+            page.click(link)
+        clicks = server.events("Experience Clicked", least=3)
+        assert sorted(click.properties["to"] for click in clicks) == ["", "", "/tea"]
+        assert "x.org" not in str(server.events())
