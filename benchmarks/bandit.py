@@ -1,5 +1,5 @@
 """Bandits in worlds whose truth is known: `python -m benchmarks.bandit [--visitors 200000] [--seeds 3]
-[--worlds shop clicks ...] [--svg FILE]`.
+[--worlds shop clicks ...] [--svg FILE]`. Without `--worlds` it is the shop's.
 
 Visitors of four segments come one after another over two weeks and are shown one of three variants; then they buy or
 not. The form of the simulation is published: one of a few contexts at a time, and a matrix with the chance of a reward
@@ -315,7 +315,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--visitors", type=int, default=200_000)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--worlds", nargs="*", choices=list(WORLDS), default=list(WORLDS))
+    parser.add_argument("--worlds", nargs="*", choices=list(WORLDS), default=["shop"])
     parser.add_argument("--svg", type=Path, help="curves of the shop's world")
     options = parser.parse_args()
     console = Console(width=132)

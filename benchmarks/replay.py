@@ -3,8 +3,9 @@
 Makes a log of that many page views over a week in SQLite: a tenth as many visitors, who come for four views at a time,
 250 of them at once, with product views, orders and log-ins among them. Then runs `personalize replay` on it as one
 would, and prints how long it took, how much processor time of all processes together, the most memory that any of
-them had, and what came of it. The proposed config changes rules on every page, so both are decided. With `--folder` the log
-is kept there and taken again; with `--only-write` that is all that is done.
+them had, and what came of it. The proposed config changes rules on every page, so both are decided.
+
+With `--folder` the log is kept there and taken again; with `--only-write` that is all that is done.
 """
 
 from __future__ import annotations
@@ -165,7 +166,7 @@ def main() -> None:
         if given.only_write:
             return
         table = Table(title="personalize replay")
-        titles = ("processes", "views", "seconds", "of a processor", "µs a view", "largest, MB", "views changed", "visitors")
+        titles = ("views", "processes", "seconds", "of a processor", "largest, MB", "views changed", "visitors")
         for name in titles:
             table.add_column(name, justify="right")
         answers = set()
@@ -180,8 +181,8 @@ def main() -> None:
             answers.add(done.stdout)
             largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
             used = processor_time() - before
-            cells = (f"{told['views']:,}", f"{took:.1f}", f"{used:.1f}", f"{took / told['views'] * 1e6:.0f}", f"{largest:,.0f}")
-            table.add_row(str(processes), *cells, f"{told['changed_views']:,}", f"{told['changed_visitors']:,}")
+            cells = (f"{told['views']:,}", str(processes), f"{took:.1f}", f"{used:.1f}", f"{largest:,.0f}")
+            table.add_row(*cells, f"{told['changed_views']:,}", f"{told['changed_visitors']:,}")
         console.print(table)
         console.print("All answers are the same." if len(answers) == 1 else "THE ANSWERS DIFFER.")
     finally:

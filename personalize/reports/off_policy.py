@@ -12,8 +12,9 @@ DR     doubly robust (Dudik, Langford, Li, "Doubly robust policy evaluation and 
 
 The effective sample is the sum of w, squared, over the sum of w squared (Kong, "A note on importance sampling using
 standardized weights", 1992; Owen, "Monte Carlo theory, methods and examples", 2013, section 9.3). Where it is small, or
-propensities are missing, nothing is concluded. It is asked for in each context too: an arm that one context draws often
-and another hardly ever has many visitors in all, and an estimate that hangs on a few.
+propensities are missing, nothing is concluded. It is asked for in each context too, and for each arm there that the
+policy would give a notable share: an arm that one context draws often and another hardly ever has many visitors in all,
+and one at its floor is among many of other arms, and yet an estimate hangs on a few.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _FOLDS: Final = 5
 _CALM: Final = 10.0  # visitors at the overall mean, added to each of the model's means
 LEAST_VISITORS: Final = 200.0  # effective ones, below which nothing is concluded
 LEAST_REWARDED: Final = 20.0  # effective visitors with a reward
-LEAST_IN_CONTEXT: Final = 10.0  # of these in each context with so large a share of the visitors:
+LEAST_IN_CONTEXT: Final = 10.0  # of these in each context, and of an arm there, with so large a share of the visitors:
 SMALL: Final = 0.05
 MOST_MISSING: Final = 0.01  # of the visitors may have no propensity; they are left out
 
@@ -71,7 +72,7 @@ def estimate(logged: Sequence[Logged], policy: Policy, level: float = 0.95) -> E
     rows = [row for row, _ in told]
     effective = effective_size(weights)
     rewarded = effective_size([w for w, row in zip(weights, rows, strict=True) if row.reward != 0.0])
-    refused = _refused(len(logged), len(told), effective, rewarded) or _refused_in_context(rows, weights)
+    refused = _refused(len(logged), len(told), effective, rewarded) or _refused_in_context(rows, weights, policy)
     if refused:
         return Estimate(UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, effective, rewarded, refused)
     z = NormalDist().inv_cdf((1 + level) / 2)
@@ -104,18 +105,22 @@ def _refused(all_: int, told: int, effective: float, rewarded: float) -> str:
     return ""
 
 
-def _refused_in_context(rows: Sequence[Logged], weights: Sequence[float]) -> str:
+def _refused_in_context(rows: Sequence[Logged], weights: Sequence[float], policy: Policy) -> str:
     visitors: dict[str, int] = {}
-    rewarded: dict[str, list[float]] = {}
+    rewarded: dict[str, dict[str, list[float]]] = {}  # the weights, by context and arm
     for row, weight in zip(rows, weights, strict=True):
         visitors[row.context] = visitors.get(row.context, 0) + 1
         if row.reward != 0.0:
-            rewarded.setdefault(row.context, []).append(weight)
+            rewarded.setdefault(row.context, {}).setdefault(row.arm, []).append(weight)
     for context, count in visitors.items():
-        found = effective_size(rewarded.get(context, ()))
-        if count >= SMALL * len(rows) and found < LEAST_IN_CONTEXT:
-            where = f"in {context}" if context else "outside of the segments" if len(visitors) > 1 else "in all"
-            return f"an effective sample of {found:.1f} rewards {where} is too small; it takes {LEAST_IN_CONTEXT:.0f}"
+        of_arms = rewarded.get(context, {})
+        where = f"in {context}" if context else "outside of the segments" if len(visitors) > 1 else "in all"
+        asked = [("", count, [weight for each in of_arms.values() for weight in each])]
+        asked += [(f" of {arm}", p * count, of_arms.get(arm, [])) for arm, p in policy(context).items()]
+        for whose, share, found in asked:
+            if share >= SMALL * len(rows) and (size := effective_size(found)) < LEAST_IN_CONTEXT:
+                told = f"an effective sample of {size:.1f} rewards{whose} {where}"
+                return f"{told} is too small; it takes {LEAST_IN_CONTEXT:.0f}"
     return ""
 
 
