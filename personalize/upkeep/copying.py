@@ -31,7 +31,7 @@ async def copy_log(source: Store, target: Store, progress: Callable[[int], None]
     left = False
     while events := await source.read(after, _BATCH):
         left = left or any(event.name in (ERASED, EXPIRED) for event in events)
-        await _forget(target, [event for event in events if event.name == ERASED])
+        await _forget(source, target, [event for event in events if event.name == ERASED])
         stored, _ = await target.append(events)
         new += stored
         total += len(events)
@@ -40,9 +40,14 @@ async def copy_log(source: Store, target: Store, progress: Callable[[int], None]
     return Copied(new, total - new, left)
 
 
-async def _forget(target: Store, tombstones: Sequence[Event]) -> None:
-    """Before a tombstone comes that is new to the target, so that a copy that was cut off in between does it again."""
+async def _forget(source: Store, target: Store, tombstones: Sequence[Event]) -> None:
+    """Before a tombstone comes that is new to the target, so that a copy that was cut off in between does it again.
+    What the source still has of that id stays: it is of somebody else who used the same browser."""
     for tombstone in tombstones:
-        theirs = {event.id for event in await target.of_visitor(tombstone.visitor)}
-        if theirs and tombstone.id not in theirs and hasattr(target, "forget"):
-            await cast(ForgettingStore, target).forget(tombstone.visitor)
+        theirs = await target.of_visitor(tombstone.visitor)
+        if not theirs or not hasattr(target, "forget") or any(event.id == tombstone.id for event in theirs):
+            continue
+        there = {event.id for event in await source.of_visitor(tombstone.visitor)}
+        for event in theirs:
+            if event.id not in there:
+                await cast(ForgettingStore, target).forget(tombstone.visitor, event.seq - 1, event.seq)

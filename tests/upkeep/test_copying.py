@@ -98,3 +98,20 @@ def test_what_cannot_be_copied_is_said(log: Path, source: str, target: str, says
     """A slip is told in plain words, and the exit status is not 0."""
     ran = CliRunner().invoke(main, ["copy-store", source.format(log=log), target.format(log=log)])
     assert ran.exit_code and says in ran.output
+
+
+async def test_who_is_erased_takes_nobody_elses_lines_out_of_the_copy(tmp_path: Path) -> None:
+    """Of a browser that two people used, one of whom erased everything, the copy has what the source has, also where
+    the erasure comes many lines later."""
+    source, target = MemoryStore(), open_store("sqlite", tmp_path)
+    await source.append([Event("first", "Page Viewed", 0.1, "shared"), Event("out", "Signed Out", 0.2, "shared")])
+    await source.append([Event("second", "Page Viewed", 0.3, "shared"), *batch(0, 1500)])
+    await copy_log(source, target)
+    await source.append([Event("tombstone", ERASED, 9.0, "shared")])
+    await source.forget("shared", 2, 3)
+    for _ in range(2):
+        await copy_log(source, target)
+        left = [event.id for event in await target.of_visitor("shared")]
+        assert left == [event.id for event in await source.of_visitor("shared")] and "first" in left
+        assert "second" not in left
+    await target.close()
