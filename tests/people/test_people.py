@@ -30,7 +30,7 @@ def told(name: str, time: int, **more: Any) -> dict[str, Any]:
 
 ROWS = [
     told("User Identified", 1_780_000_000, user_id="1", email="a@x.org", traits={"tier": "gold", "email": "a@x.org"}),
-    told("User Identified", 1_780_000_001, user_id="2", traits={"tier": "gold", "email": "=cmd()"}),
+    told("User Identified", 1_780_000_001, user_id="2", traits={"tier": "gold", "email": " ＝cmd()"}),
     told("User Identified", 1_780_000_002, user_id="3", traits={"tier": "silver"}),
     told("Email Opened", 1_780_000_003, email="A@X.org "),
     told("Order Completed", 1_780_000_004, loyalty_id="9", user_id="3", products=["soap"], revenue=5),
@@ -62,7 +62,7 @@ def test_b06_a_segments_members_are_exported(site: Path) -> None:
     first = next(line for line in lines if line["user_id"] == "1")
     assert "f" * 32 in first["ids"] and "email" not in first and first["visits"] == 1
     rows = list(csv.DictReader(io.StringIO(run("export", "segment", "gold", "--trait", "email").stdout)))
-    assert {row["user_id"]: row["email"] for row in rows} == {"1": "a@x.org", "2": "'=cmd()"}, "no formula gets out"
+    assert {row["user_id"]: row["email"] for row in rows} == {"1": "a@x.org", "2": "' ＝cmd()"}, "no formula gets out"
     (buyer,) = csv.DictReader(io.StringIO(run("export", "segment", "buyers").stdout))
     assert (buyer["user_id"], buyer["orders"], buyer["spent"]) == ("3", "1", "5.0")
 
