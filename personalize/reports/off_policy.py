@@ -115,7 +115,8 @@ def _refused_in_context(rows: Sequence[Logged], weights: Sequence[float], policy
     for context, count in visitors.items():
         of_arms = rewarded.get(context, {})
         where = f"in {context}" if context else "outside of the segments" if len(visitors) > 1 else "in all"
-        asked: list[tuple[str, float, list[float]]] = [("", count, [weight for each in of_arms.values() for weight in each])]
+        in_all = [weight for each in of_arms.values() for weight in each]
+        asked: list[tuple[str, float, list[float]]] = [("", count, in_all)]
         asked += [(f" of {arm}", p * count, of_arms.get(arm, [])) for arm, p in policy(context).items()]
         for whose, share, found in asked:
             if share >= SMALL * len(rows) and (size := effective_size(found)) < LEAST_IN_CONTEXT:
