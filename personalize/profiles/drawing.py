@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ..model import Draw
+
+_AT_ONCE: Final = 60.0  # seconds
 
 
 def draw_of(shown: Mapping[str, Any], variant: str) -> Draw | None:
@@ -21,5 +23,6 @@ def draw_of(shown: Mapping[str, Any], variant: str) -> Draw | None:
 
 def follows(draw: Draw, last: Draw | None) -> bool:
     """Whether it takes the place of the newest one known: a page that was decided before that was known must not move
-    the visitor."""
-    return last is None or draw.number > last.number
+    the visitor. What was drawn much later with the same number was drawn while the first was another's: somebody had
+    signed out, and both parts turned out to be one person's."""
+    return last is None or draw.number > last.number or draw.until > last.until + _AT_ONCE

@@ -90,6 +90,7 @@ class World:
         self.decider = CONFIGS[0]
         self.shown: dict[tuple[str, str], str] = {}  # browser, experiment or part -> what it saw last
         self.draws: dict[str, Any] = {}  # browser -> the draw it saw last, until it is signed out
+        self.erased: set[str] = set()  # who erases gets a new id, and nobody comes with the old one
 
     async def append(self, event: Event) -> None:
         await self.store.append([event])
@@ -101,6 +102,8 @@ class World:
     async def take(self, what: str, who: str, value: str) -> bool:
         """Do one step. False: somebody was moved, or two workers do not agree."""
         now = NOW + self.seq * HOUR
+        if who in self.erased:
+            return True
         if what == "config":
             self.decider = CONFIGS[int(who)]
         elif what == "view":
@@ -113,6 +116,7 @@ class World:
             if what in ("logout", "erase"):
                 self.draws.pop(who, None)
             if what == "erase":
+                self.erased.add(who)
                 self.shown = {key: variant for key, variant in self.shown.items() if key[0] != who}
                 # Whoever erases takes along all that is known of them; what only that told is drawn anew.
                 ids = (await self.workers[1].people.of(who)).live
