@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from .config.models import Config
-from .model import CONFIG_LIVE, PAUSED, RESUMED, Event
+from .model import CONFIG_LIVE, DEMOTED, PAUSED, PROMOTED, RESUMED, Event
 
+_WHAT = {PAUSED: "paused", RESUMED: "resumed", PROMOTED: "promoted", DEMOTED: "demoted"}
 _DIGITS = 12  # of a SHA-256 in hexadecimal
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of the history. `what` is "paused", "resumed" or "config"; `by` is empty where nobody said who."""
+    """One line of the history. `what` is a word of _WHAT, or "config"; `by` is empty where nobody said who."""
 
     time: float
     what: str
@@ -64,10 +65,10 @@ def changes(events: Sequence[Event]) -> list[Change]:
     rest_before: Mapping[str, str] | None = None
     for event in events:
         said = event.properties
-        if event.name in (PAUSED, RESUMED):
-            what = "paused" if event.name == PAUSED else "resumed"
+        if event.name in _WHAT:
             target, by, why = (str(said.get(key, "")) for key in ("target", "by", "why"))
-            told.append(Change(event.time, what, target, by, why))
+            details = [f"to variant {said['variant']}"] if "variant" in said else []
+            told.append(Change(event.time, _WHAT[event.name], target, by, why, (*details,)))
         elif event.name == CONFIG_LIVE:
             now, rest = said.get("experiences", {}), said.get("rest")
             details = [f"{len(now)} experiences"] if before is None else [*_compared(before, now)]

@@ -15,6 +15,7 @@ from .imports.command import import_events
 from .payoff.command import bandit
 from .people.commands import export, identity
 from .previewing import preview
+from .promoting import demote, promote
 from .replaying import replay
 from .reporting import report
 from .switch import history, pause, resume
@@ -83,7 +84,7 @@ main.add_command(copy_store)
 main.add_command(rebuild)
 
 
-for command in (explain, report, bandit, pause, resume, history, triggers_command, preview, replay):
+for command in (explain, report, bandit, pause, resume, promote, demote, history, triggers_command, preview, replay):
     main.add_command(command)
 
 

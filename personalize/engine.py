@@ -115,7 +115,7 @@ class Engine:
         self._prepared: dict[int, Prepared] = {}  # by the identity of a plan's choices
         self._targets = {name: _targets(name, config) for name in config.slots}
         self._refuse_bad_selectors()
-        self.deciding = history.pauses.without_paused(config)
+        self.deciding = self._switched()
         self._routes: Routes[Route] = Routes(config, self._route)
         if config.slots:
             # Routes are made when a path first asks for them; what is wrong or slow in one is met now instead.
@@ -123,6 +123,10 @@ class Engine:
         history.lists.follow(lists)
         history.learning.follow(specs_of(config))
         history.complaints.follow(config)
+        history.promoter.follow(config)
+
+    def _switched(self) -> Config:
+        return self.history.promotions.with_winners(self.history.pauses.without_paused(self.config))
 
     # --- made once ---------------------------------------------------------------------------------
 
@@ -197,9 +201,9 @@ class Engine:
 
     # --- each request ------------------------------------------------------------------------------
 
-    def pause(self) -> None:
-        """Act on what the history says is paused now, from the next request on."""
-        self.deciding = self.history.pauses.without_paused(self.config)
+    def switch(self) -> None:
+        """Act on what the history says is paused and promoted now, from the next request on."""
+        self.deciding = self._switched()
         self._routes = Routes(self.config, self._route)
 
     def match(self, path: str) -> Match[Route] | None:

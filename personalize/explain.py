@@ -14,7 +14,9 @@ from zoneinfo import ZoneInfo
 
 from .engine import Engine, Route
 from .model import PURPOSES, Choice, Consent, Fill, Mark, Plan, Profile, Request, Step, Visitor
+from .pauses import Pause
 from .profiles import first_party
+from .promotions import Promotion
 
 HEADER: Final = b"x-personalize-explain"  # with a preview's token in a request; with what was decided in a response
 _LONGEST_HEADER: Final = 4000
@@ -116,7 +118,7 @@ async def explain_as(
     engine.decide(*asked, None, frozenset(as_segments))  # as a page asks: keeping the reasons takes longer
     share = (time.perf_counter() - began) * 1e6 / max(1, len(trace))
     slots = [
-        await _slot(engine, choice, _with_pauses(engine, choice.slot, step), (request, decision, profile, now), share)
+        await _slot(engine, choice, _switched(engine, choice.slot, step), (request, decision, profile, now), share)
         for choice, step in zip(decision.plan.choices, trace, strict=True)
     ]
     segments = decision.facts.get("segments", ())
@@ -149,15 +151,25 @@ async def _slot(
     )
 
 
-def _with_pauses(engine: Engine, slot: str, step: Step) -> Step:
-    """The slot's tree, beginning with what operators paused of it."""
-    steps = []
-    for pause in engine.history.pauses.held.values():
-        if pause.covers(slot) or pause.target.startswith(f"{slot}/"):
-            when = datetime.fromtimestamp(pause.time, ZoneInfo(engine.config.timezone)).strftime("%Y-%m-%d %H:%M")
-            why = f": {pause.why}" if pause.why else ""
-            steps.append(Step(f"{pause.target} is not paused", False, f"paused by {pause.by} on {when}{why}"))
+def _switched(engine: Engine, slot: str, step: Step) -> Step:
+    """The slot's tree, beginning with what operators paused and promoted of it."""
+    zone = ZoneInfo(engine.config.timezone)
+    steps = [
+        Step(f"{pause.target} is not paused", False, f"paused {_said(pause, zone)}")
+        for pause in engine.history.pauses.held.values()
+        if pause.covers(slot) or pause.target.startswith(f"{slot}/")
+    ]
+    for experience in engine.config.slots[slot].experiences:
+        test = experience.experiment
+        if test is not None and (won := engine.history.promotions.of(test)) is not None:
+            saw = f"{won.variant} was promoted {_said(won, zone)}"
+            steps.append(Step(f"{slot}/{experience.id} is still an experiment", False, saw))
     return replace(step, inner=(*steps, *step.inner)) if steps else step
+
+
+def _said(switch: Pause | Promotion, zone: ZoneInfo) -> str:
+    when = datetime.fromtimestamp(switch.time, zone).strftime("%Y-%m-%d %H:%M")
+    return f"by {switch.by} on {when}{f': {switch.why}' if switch.why else ''}"
 
 
 def explained(send: Send, plan: Plan, warnings: Sequence[str] = ()) -> Send:

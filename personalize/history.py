@@ -19,6 +19,8 @@ from .lists import Lists
 from .model import EXPIRED, OPERATOR, Catalogue, Choice, Event, Product, Profile
 from .pauses import Pauses
 from .profiles import Member, Profiles, Underway, alone, with_just_shown
+from .promoter import Promoter
+from .promotions import Promotions
 from .protocols import Fold, ForgettingStore, HotState, Observer, SavedFold, Store
 from .recommend import Embedded, ProofCounts
 from .stores import MemoryHotState, MemoryStore, beside, merged, open_hot_state, open_store
@@ -52,15 +54,18 @@ class History:
         self.proof = ProofCounts()
         self.underway = Underway()
         self.pauses = Pauses()
+        self.promotions = Promotions()
         self.complaints = Complaints(observer)
+        self.promoter = Promoter(store, observer, self.promotions)
         self.lists = Lists(observer)
         self.learning = Learning(store, observer)
         bandits = self.learning.bandits
-        self.folds: tuple[Fold, ...] = (self.pauses, self.profiles, self.recommender, self.proof, bandits)
+        switches: tuple[Fold, ...] = (self.pauses, self.promotions)
+        self.folds: tuple[Fold, ...] = (*switches, self.profiles, self.recommender, self.proof, bandits)
         learned: dict[str, SavedFold] = {"recommend": self.recommender, "proof": self.proof, "bandits": bandits}
         self.snapshots = Snapshots(None if isinstance(store, MemoryStore) else store, learned, observer)
         self._keeping = Keeping(self.profiles.people, self.snapshots, observer)
-        following: tuple[Fold, ...] = (self.pauses, self.profiles, self.snapshots, self.complaints)
+        following: tuple[Fold, ...] = (*switches, self.profiles, self.snapshots, self.complaints)
         self.log = EventLog(store, observer, folds=following, keeper=self._keeping)
         self.hot: HotState = hot or MemoryHotState()
         self.retention = Retention(store, observer, keep or {}, known=self._keeping.known)
@@ -68,6 +73,7 @@ class History:
         self._trimming: asyncio.Task[None] | None = None
         self._saving: asyncio.Task[None] | None = None
         self._acting: asyncio.Task[None] | None = None
+        self._promoting: asyncio.Task[None] | None = None
 
     @classmethod
     def at(
@@ -103,15 +109,18 @@ class History:
             await self.learning.refresh()
             acting = self.complaints.act(self.record, lambda: self.pauses.held)
             self._acting = asyncio.get_running_loop().create_task(acting, name="personalize complaints")
+            promoting = self.promoter.act(self.record)
+            self._promoting = asyncio.get_running_loop().create_task(promoting, name="personalize promotions")
         except Exception as error:  # a site stays up without its log
             self.observer.failed("history", error)
 
     async def _recall_operators(self) -> None:
-        """What is paused stays so, and what left the log stays away, while a long log is still being read."""
+        """What is paused or promoted stays so, and what left stays away, while a long log is still being read."""
         try:
             await self.log.open()
             told = await self.store.of_visitor(OPERATOR)
             self.pauses.recall(told)
+            self.promotions.recall(told)
             self.profiles.lines_left(max((event.seq for event in told if event.name == EXPIRED), default=0))
         except StoreError as error:
             self.observer.failed("history", error)  # the log tries again, and its tail brings the pauses
@@ -208,10 +217,10 @@ class History:
     async def close(self) -> None:
         self._starting = None
         self.lists.close()
-        for task in (self._trimming, self._saving, self._acting):
+        for task in (self._trimming, self._saving, self._acting, self._promoting):
             if task is not None and task.get_loop() is asyncio.get_running_loop():
                 task.cancel()
                 await asyncio.wait((task,))
-        self._trimming = self._saving = self._acting = None
+        self._trimming = self._saving = self._acting = self._promoting = None
         await self.log.close()
         await self.hot.close()

@@ -106,6 +106,7 @@ ERASED = "Visitor Erased"  # an event's name: nothing of this visitor up to its 
 # What those who run the site did: events of no visitor.
 OPERATOR = "site:operator"  # stands where a visitor's id does
 PAUSED, RESUMED, CONFIG_LIVE = "Experience Paused", "Experience Resumed", "Config Live"
+PROMOTED, DEMOTED = "Variant Promoted", "Variant Demoted"
 EXPIRED = "Events Expired"  # lines older than they are to be kept have left the log
 
 Party = Literal["first", "second", "third"]

@@ -57,7 +57,8 @@ class Watcher:
         self.history = open_history(loaded, observer)
         self._kept_at = (loaded.store, loaded.hot)  # what this process opened
         self.engine = self._make(loaded)
-        self.history.pauses.changed = self._switched
+        self.history.pauses.changed = self._paused
+        self.history.promotions.changed = self._promoted
         self._closed = False
         self._following: asyncio.Task[None] | None = None
         self._started_at: tuple[int, asyncio.AbstractEventLoop, int] | None = None
@@ -137,9 +138,16 @@ class Watcher:
         self._write_down()
         self._retire(old)
 
-    def _switched(self, event: Event) -> None:
+    def _promoted(self, event: Event) -> None:
+        """A variant was promoted, or is so no more, wherever that was done."""
+        self.engine.switch()
+        target, variant, by = (event.properties.get(word) for word in ("target", "variant", "by"))
+        what = f"variant {variant} of {target}" if variant else target
+        self.observer.changed("winners", f"{event.name}: {what}", f"by {by}")
+
+    def _paused(self, event: Event) -> None:
         """An operator paused or resumed something, wherever that was done."""
-        self.engine.pause()
+        self.engine.switch()
         state = "on" if self.history.pauses.held else "off"
         target, by = event.properties.get("target"), event.properties.get("by")
         self.observer.changed("kill switch", state, f"{event.name}: {target} by {by}")

@@ -72,7 +72,7 @@ def resume(file: Path, target: str, by: str, why: str) -> None:
 @FILE
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def history(file: Path, as_json: bool) -> None:
-    """Show who changed what when, from the log: pauses, and each config that went live."""
+    """Show who changed what when, from the log: pauses, promotions, and each config that went live."""
     config = readable_config(file)
     told = changes(asyncio.run(operators_events(config)))
     if as_json:
@@ -160,6 +160,6 @@ def _draw(told: Sequence[Change], zone: ZoneInfo) -> None:
     table = Table("when", "what", "", "who", "why, or what changed", box=None, header_style="bold")
     for change in told:
         when = datetime.fromtimestamp(change.time, zone).strftime("%Y-%m-%d %H:%M:%S")
-        details = change.why or "\n".join(change.details)
+        details = "\n".join(filter(None, (*change.details, change.why)))
         table.add_row(when, change.what, escape(named(change.target)), escape(change.by), escape(details))
     console().print(table if told else "nothing was changed yet")

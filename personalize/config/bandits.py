@@ -92,7 +92,12 @@ def lint_bandits(tree: Tree) -> Iterator[Problem]:
         if not _is_bandit(experiment):
             if "bandit" in experiment:
                 yield _without_effect(tree, (*path, "bandit"), "write allocate: thompson beside it")
+            if "promote" in experiment and "goal" not in experiment:
+                yield _without_effect(tree, (*path, "promote"), "write a goal beside it, which says what wins")
             continue
+        for key in ("promote", "guardrails"):
+            if key in experiment:
+                yield _without_effect(tree, (*path, key), "a bandit shows more of what earns more by itself")
         if experiment.get("sticky") is False:
             yield _without_effect(tree, (*path, "sticky"), "a bandit's visitor keeps the variant for its window")
         for i, variant in enumerate(_list(experiment.get("variants"))):

@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..model import CONFIG_LIVE, ERASED, EXPIRED, PAUSED, RESUMED, Problem
+from ..model import CONFIG_LIVE, DEMOTED, ERASED, EXPIRED, PAUSED, PROMOTED, RESUMED, Problem
 from .event_names import CANONICAL, canonical_name
 from .problems import quoted
 from .tree import Path, Tree
 
 _OURS = (
     "Experience Viewed", "Segment Entered", "User Identified", "Group Joined", "Identity Aliased",
-    ERASED, EXPIRED, PAUSED, RESUMED, CONFIG_LIVE,
+    ERASED, EXPIRED, PAUSED, RESUMED, PROMOTED, DEMOTED, CONFIG_LIVE,
 )  # fmt: skip
 _NEAR = 0.85  # of difflib's ratio: one or two letters
 

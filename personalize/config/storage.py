@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ..model import ERASED, EXPIRED, PAUSED, RESUMED, WITHDRAWN
+from ..model import DEMOTED, ERASED, EXPIRED, PAUSED, PROMOTED, RESUMED, WITHDRAWN
 from ..quantities import duration
 from .tree import Tree
 
@@ -15,7 +15,7 @@ _OURS: Final = ("sqlite", "memory", *POSTGRES, *REDIS)
 _PLUGIN: Final = re.compile(r"([\w.]+):[A-Za-z_][\w.]*")
 _A_DAY: Final = 86_400.0
 # Without these what was erased, refused or paused would be back; they are few.
-_STAYING: Final = frozenset({ERASED, WITHDRAWN, EXPIRED, PAUSED, RESUMED})
+_STAYING: Final = frozenset({ERASED, WITHDRAWN, EXPIRED, PAUSED, RESUMED, PROMOTED, DEMOTED})
 
 
 def check_storage(tree: Tree) -> None:

@@ -7,13 +7,8 @@ from collections.abc import Iterator
 from ..model import Problem
 from .tree import Path, Tree
 
-_EXPERIENCE = ("slots", "*", "experiences", "*")
-_EXPERIMENT = (*_EXPERIENCE, "experiment")
-
 # where the key stands -> what it waits for ("has no effect until ...")
 NOT_YET: dict[tuple[str, ...], str] = {
-    (*_EXPERIMENT, "promote"): "winners are promoted by their results",
-    (*_EXPERIMENT, "guardrails"): "reports measure guardrails",
     ("segments", "*", "value"): "segments are ranked by value",
     ("catalogue", "url"): "product lists are fetched; use file",
 }

@@ -69,10 +69,12 @@ class Requirement(Model):
 class Promote(Model):
     """When the best variant wins for good."""
 
-    probability: float = Field(default=0.95, gt=0.5, lt=1, description="How sure it must be.")
-    min_visitors: int = Field(default=0, ge=0, description="After at least so many visitors.")
-    min_days: int = Field(default=0, ge=0, description="After at least so many days.")
-    approval: Literal["required", "none"] = Field(default="required", description="Whether a person must agree.")
+    probability: float = Field(default=0.95, gt=0.5, lt=1, description="How probably it must be the best.")
+    min_visitors: int = Field(default=0, ge=0, description="Each variant must have been shown to so many visitors.")
+    min_days: int = Field(default=0, ge=0, description="So many days must have passed since it was first shown.")
+    approval: Literal["required", "none"] = Field(
+        default="required", description="required: `personalize promote` does it; none: the site does it by itself."
+    )
 
 
 class Bandit(Model):
@@ -132,7 +134,7 @@ class Experiment(Model):
         default="weights", description="thompson: a bandit, which shows more of what earns more, by its goal."
     )
     bandit: Bandit = Field(default=Bandit(), description="For allocate: thompson: how it learns.")
-    guardrails: list[str] = Field(default=[], description="Goals that must not suffer.")
+    guardrails: list[str] = Field(default=[], description="Goals that must not suffer for it to be promoted.")
     promote: Promote | None = Field(default=None, description="When the best variant wins for good.")
     variants: list[Variant] = Field(default=[], min_length=2, description="What is compared; the first is the control.")
     parts: dict[str, Annotated[list[Level], Field(min_length=2)]] = Field(

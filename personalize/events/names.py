@@ -7,14 +7,14 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..model import CONFIG_LIVE, ERASED, PAUSED, RESUMED
+from ..model import CONFIG_LIVE, DEMOTED, ERASED, PAUSED, PROMOTED, RESUMED
 
 # What only a caller with a write key, or an order signed by the site, may say.
 TRUSTED_ONLY: Final = frozenset({"Order Completed", "Order Refunded", "Order Updated", "Order Cancelled"})
 # What a browser can't track by name: the middleware says these itself, or `identify` does.
 OURS: Final = frozenset({"Experience Viewed", "Segment Entered", "User Identified", ERASED})
 # What nobody can tell over HTTP, with a write key or without.
-NEVER_TOLD: Final = frozenset({ERASED, PAUSED, RESUMED, CONFIG_LIVE})
+NEVER_TOLD: Final = frozenset({ERASED, PAUSED, RESUMED, PROMOTED, DEMOTED, CONFIG_LIVE})
 UNVERIFIED: Final = "Unverified "
 
 # Events about single products: one with a list of them is taken as so many events.

@@ -6,8 +6,9 @@ from .effect_tables import effects_as_json, effects_table
 from .effects import EffectReport, Effects, Tested, experiments_in
 from .exposures import ExposureReport, ExposureRow, as_json, table
 from .holdouts import Holdouts, holdouts_in
+from .winners import Guardrails, Verdict, judge
 
 __all__ = [
-    "EffectReport", "Effects", "ExposureReport", "ExposureRow", "Holdouts", "Tested",
-    "as_json", "effects_as_json", "effects_table", "experiments_in", "holdouts_in", "table",
+    "EffectReport", "Effects", "ExposureReport", "ExposureRow", "Guardrails", "Holdouts", "Tested", "Verdict",
+    "as_json", "effects_as_json", "effects_table", "experiments_in", "holdouts_in", "judge", "table",
 ]  # fmt: skip

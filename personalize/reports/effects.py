@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations, product
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..model import ERASED, Event, Refund, Sale
@@ -24,7 +25,7 @@ from .intervals import Interval, Moments, fit, mean_contrast, share_difference, 
 if TYPE_CHECKING:
     from ..config.models import Config, Goal
 
-_DOUBTFUL: Final = 0.001  # of a sample ratio this improbable nothing is concluded
+DOUBTFUL: Final = 0.001  # of a sample ratio this improbable nothing is concluded
 _UNSURE: Final = 0.05
 _MANY_SEVERAL: Final = 0.01  # of the visitors
 _ORDER: Final = "Order Completed"
@@ -34,7 +35,8 @@ VARIANT: Final = ""  # stands where a part's name does, in an experiment of vari
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """An experiment to be counted: the levels of its parts with their shares of newcomers, the control first."""
+    """An experiment to be counted: the levels of its parts with their shares of newcomers, the control first. What
+    comes after `until`, when a variant was promoted, tells nothing of the others."""
 
     key: str
     parts: Mapping[str, Sequence[str]]
@@ -42,6 +44,8 @@ class Tested:
     goal_name: str
     goal: Goal | None
     iteration: int = 1
+    until: float = math.inf
+    guardrails: Mapping[str, Goal] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -92,7 +96,7 @@ class Together:
 @dataclass(frozen=True, slots=True)
 class EffectReport:
     """One experiment. `ratios` has, by part, how probable the visitors' split is under today's weights; `several` are
-    visitors who saw more than what they count as."""
+    visitors who saw more than what they count as; `began` is when it was first shown."""
 
     tested: Tested
     rows: Sequence[LevelRow]
@@ -101,6 +105,7 @@ class EffectReport:
     ratios: Mapping[str, float]
     comparisons: int
     several: int = 0
+    began: float = math.inf
 
     @property
     def visitors(self) -> int:
@@ -117,7 +122,7 @@ class EffectReport:
         if self.tested.goal is None:
             told.append("it names no goal, so only visitors are counted")
         for part, chance in self.ratios.items():
-            if chance < _DOUBTFUL:
+            if chance < DOUBTFUL:
                 name = part or "the variants"
                 told.append(
                     f"the visitors of {name} do not stand in the ratio of its weights (p = {chance:.2g}): unless these"
@@ -192,7 +197,10 @@ class Effects:
     def reports(self) -> list[EffectReport]:
         """One for each experiment that was seen, in the config's order."""
         return [
-            report_of(seen.tested, seen.cells(), sum(v.several for v in seen.visitors.values()))
+            replace(
+                report_of(seen.tested, seen.cells(), sum(v.several for v in seen.visitors.values())),
+                began=min(v.time for v in seen.visitors.values()),
+            )
             for seen in self._by_key.values()
             if seen.visitors
         ]
@@ -217,6 +225,8 @@ class _Seen:
     _known: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)  # one tuple for all who have it
 
     def expose(self, visitor: str, shown: Mapping[str, Any], time: float) -> None:
+        if time > self.tested.until:
+            return
         levels = shown.get("levels")
         drawn = {VARIANT: shown.get("variant"), **(levels if isinstance(levels, Mapping) else {})}
         found = tuple([str(drawn.get(part)) for part in self.tested.parts])
@@ -228,7 +238,7 @@ class _Seen:
 
     def reach(self, visitor: str, event: Event) -> None:
         seen, goal = self.visitors.get(visitor), self.tested.goal
-        if seen is None or goal is None or not seen.time <= event.time <= seen.time + goal.window:
+        if seen is None or goal is None or not self.counts(seen, goal, event.time):
             return
         seen.times += 1
         if goal.value is None:
@@ -239,9 +249,13 @@ class _Seen:
         else:
             seen.value += value
 
+    def counts(self, seen: _Visitor, goal: Goal, time: float) -> bool:
+        """Whether what a visitor did then tells of what was shown."""
+        return seen.time <= time <= min(seen.time + goal.window, self.tested.until)
+
     def give_back(self, visitor: str, event: Event) -> None:
         seen, goal = self.visitors.get(visitor), self.tested.goal
-        if seen is not None and goal is not None and seen.time <= event.time <= seen.time + goal.window:
+        if seen is not None and goal is not None and self.counts(seen, goal, event.time):
             seen.refunds += (self.returns.refund_of(event),)
 
     def worth(self, seen: _Visitor) -> float:
@@ -261,9 +275,9 @@ class _Seen:
         return found
 
 
-def experiments_in(config: Config) -> list[Tested]:
+def experiments_in(config: Config, until: Mapping[str, float] = MappingProxyType({})) -> list[Tested]:
     """Every experiment of a config but bandits, whose shares move with what they see (see `personalize bandit`); where
-    one key stands in several slots, the first."""
+    one key stands in several slots, the first. `until` says when a variant of one was promoted."""
     found: dict[str, Tested] = {}
     for slot in config.slots.values():
         for experience in slot.experiences:
@@ -276,7 +290,9 @@ def experiments_in(config: Config) -> list[Tested]:
             parts = test.levels or {VARIANT: test.names}
             shares = {part: [weight / sum(of) for weight in of] for part, of in weights.items() if sum(of)}
             goal = config.goals.get(test.goal) if test.goal is not None else None
-            found[test.key] = Tested(test.key, parts, shares, test.goal or "", goal, test.iteration)
+            end = until.get(test.key, math.inf)
+            guardrails = {name: config.goals[name] for name in test.guardrails}
+            found[test.key] = Tested(test.key, parts, shares, test.goal or "", goal, test.iteration, end, guardrails)
     return list(found.values())
 
 

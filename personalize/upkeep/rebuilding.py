@@ -24,6 +24,7 @@ from ..model import ERASED, EXPIRED, Product
 from ..pauses import Pauses
 from ..profiles import Identity, KnownPeople, Profiles
 from ..profiles.people import GROUP, written
+from ..promotions import Promotions
 from ..protocols import Fold, KeepingStore, Observer, SavedFold, Store
 from ..recommend import Embedded, ProofCounts
 
@@ -56,6 +57,7 @@ class Folds:
     bandits: Mapping[str, BanditSpec]
     upto: int = 0
     pauses: Pauses = field(default_factory=Pauses)
+    promotions: Promotions = field(default_factory=Promotions)
     identity: Identity = field(default_factory=Identity)
     learned: Mapping[str, SavedFold] = field(init=False)
 
@@ -67,7 +69,7 @@ class Folds:
     async def states(self, store: Store, visitors: Iterable[str]) -> dict[str, str]:
         """By the name of the fold. Raises StoreError."""
         profiles = Profiles(store, self.products, people=KnownPeople(self.identity))
-        folds: tuple[Fold, ...] = (self.pauses, profiles, *self.learned.values())
+        folds: tuple[Fold, ...] = (self.pauses, self.promotions, profiles, *self.learned.values())
         states = {type(fold).__name__: await state_of(fold, visitors) for fold in folds}
         return states | {"Identity": _hashed(sorted(self.identity.rows().items()))}
 
@@ -134,6 +136,7 @@ async def _read_on(
         for begin in range(0, len(events), _TURN):
             for event in events[begin : begin + _TURN]:
                 folds.pauses.apply(event)
+                folds.promotions.apply(event)
                 if event.seq > linked_upto:
                     folds.identity.apply(event)
                 for fold in folds.learned.values() if event.seq > learned_upto else ():

@@ -195,16 +195,29 @@ def test_what_is_not_supported_is_not_read():
 
 def test_not_supported_yet():
     """Keys that wait for a later version are accepted, and told."""
-    split = SPLIT | {"goal": "order", "guardrails": ["order"], "promote": {}}
     found = warnings_of(
-        [{"id": "a", "experiment": split}, experience("b", status="preview", show={"parts": {"o": "offers.star"}})],
-        goals={"order": {"event": "Order Completed"}},
+        [experience("b", status="preview", show={"parts": {"o": "offers.star"}})],
         parts={"offers": {"star": {"kind": "challenge"}}},
     )
-    assert [code for code, _ in found] == ["PZ406"] * len(found)
-    told = " ".join(message for _, message in found)
-    words = ("guardrails", "promote", "challenge")
-    assert [word for word in words if word not in told] == []
+    assert [code for code, _ in found] == ["PZ406"]
+    assert "challenge" in found[0][1]
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"goal": "order", "promote": {}, "guardrails": ["order"]}, []),
+        ({"promote": {}}, ["promote"]),
+        ({"goal": "order", "promote": {}, "guardrails": ["order"], "allocate": "thompson"}, ["guardrails", "promote"]),
+    ],
+)
+def test_a_winner_needs_a_goal_and_fixed_weights(keys, told):
+    """Whoever asks for a winner where there can be none is told so."""
+    goals = {"order": {"event": "Order Completed"}}
+    found = warnings_of([{"id": "a", "experiment": SPLIT | keys}], goals=goals)
+    assert [(code, message.split('"')[1]) for code, message in found if code != "PZ402"] == [
+        ("PZ407", key) for key in told
+    ]
 
 
 @pytest.mark.parametrize(
