@@ -229,6 +229,18 @@ async def test_b40_one_of_several_workers_promotes_by_itself_and_never_again(
     assert len(await lines(app, PROMOTED)) == 1
 
 
+async def test_b40_a_running_site_looks_by_itself(
+    site: Any, browser: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody runs a command: the site that serves finds the winner in its log, and shows it."""
+    monkeypatch.setattr("personalize.promoter._LOOK", (0.05, 0.1))
+    monkeypatch.setattr("personalize.promoter._EVERY", 0.0)
+    workers = [await site(site_text("none")), await site(site_text("none"))]
+    await visited(workers[0])
+    await everybody_sees(workers, browser, b"<h1>two</h1>")
+    assert len(await lines(workers[0], PROMOTED)) == 1
+
+
 @pytest.mark.parametrize(("approval", "days"), [("required", 8), ("none", 3)])
 async def test_b40_nobody_is_promoted_without_approval_or_too_early(site: Any, approval: str, days: int) -> None:
     """A worker leaves alone what a person has to agree to, and what is not ready."""
