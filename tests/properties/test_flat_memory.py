@@ -47,8 +47,13 @@ MORE = 800
 class KeepsRoutes(Profiles):
     """Planted bug: the ids of somebody who was forgotten are still known."""
 
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._all_ever: list[Person] = []
+
     def _unroute(self, person: Person) -> None:
-        return
+        super()._unroute(person)
+        self._all_ever.append(person)
 
 
 async def shop(scope: Any, receive: Any, send: Any) -> None:
