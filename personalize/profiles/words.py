@@ -2,7 +2,9 @@
 
 Rule 1  The visitor's own word, said on their own page or in an answer, counts against everybody else's, whenever those
         were said: what they corrected or removed does not come back with a file, old or new, until they allow it.
-Rule 2  Otherwise the later word counts, by when it was said and not by when it came. That a trait was taken away is a
+Rule 2  What the site's servers or its imports said counts against what a script in the browser says: anybody can make
+        their browser say anything.
+Rule 3  Otherwise the later word counts, by when it was said and not by when it came. That a trait was taken away is a
         word too.
 """
 
@@ -17,6 +19,7 @@ from typing import Any, Final
 from ..model import Profile, Provenance
 
 VISITOR: Final = "visitor"  # the source of the visitor's own word
+_BROWSER: Final = "browser"  # and of what the collector has from scripts
 ANSWERS: Final = "answers"  # the trait that holds their answers
 _MOST: Final = 100
 _LONGEST: Final = 2000  # characters of JSON
@@ -27,7 +30,7 @@ _FORGOTTEN: Final = ""  # no question: until when answers were removed
 def say(profile: Profile, name: str, value: Any, provenance: Provenance) -> None:
     """A trait is said to have this value; None takes it away."""
     known = profile.provenance.get(name) or profile.removed.get(name)
-    if name == ANSWERS and value is None and _rank(provenance)[0]:
+    if name == ANSWERS and value is None and is_own_word(provenance):
         _forget_answers(profile, provenance)
         return
     if known is not None and _rank(known) > _rank(provenance):
@@ -91,8 +94,10 @@ def is_own_word(word: Provenance) -> bool:
     return word.party == "first" and word.source == VISITOR
 
 
-def _rank(word: Provenance) -> tuple[bool, float]:
-    return is_own_word(word), word.time
+def _rank(word: Provenance) -> tuple[int, float]:
+    if is_own_word(word):
+        return 2, word.time
+    return (0 if word.party == "first" and word.source == _BROWSER else 1), word.time
 
 
 def _put(kept: dict[str, Provenance], name: str, word: Provenance) -> str:

@@ -29,6 +29,18 @@ async def test_the_next_page_knows_it(site: Any) -> None:
     assert profile.cart == {"soap": (1, 2.0)}
 
 
+async def test_b49_a_browser_says_nothing_against_what_a_server_said(site: Any) -> None:
+    """A trait from the site's server stays, whatever a script in the browser sends; one that only scripts send changes
+    with them."""
+    own = await site.visit()
+    told = {"type": "identify", "userId": "7", "anonymousId": own, "traits": {"tier": "silver"}}
+    await site.server("/v1/batch", {"batch": [told]})
+    await site.browser("/v1/i", {"traits": {"tier": "gold", "likes": "tea"}})
+    await site.browser("/v1/i", {"traits": {"likes": "coffee"}})
+    profile = await site.app.engine.history.load(own)
+    assert profile.traits == {"tier": "silver", "likes": "coffee"}
+
+
 FORGED = ["{victim}", "a:{victim}", "b:{victim}", " {victim} ", "{victim}\0", "{VICTIM}"]
 
 

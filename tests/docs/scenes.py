@@ -9,8 +9,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from personalize import PersonalizeMiddleware
 from personalize.model import Event
 from personalize.stores import SqliteStore
+from personalize.testing import Answer
 
 VENV = "python3 -m venv .venv && . .venv/bin/activate"
 # Blocks that are not run, by page and first line, each with the reason.
@@ -116,5 +118,6 @@ def names(page: str) -> dict[str, Any]:
 
         os.environ.setdefault("PERSONALIZE_WRITE_KEYS", "a-key")
         analytics.send = False  # nothing listens at shop.example
-        return {"request": SimpleNamespace(cookies={"__Host-pz": "f" * 32 + ".signature"})}
+        app = PersonalizeMiddleware(Answer(b""), {"version": 1, "site": {"consent": {"default": "granted"}}})
+        return {"app": app, "request": SimpleNamespace(scope={"type": "http", "method": "POST", "path": "/login", "headers": []})}
     return {}

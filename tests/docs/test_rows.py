@@ -9,7 +9,7 @@ TESTS = Path(__file__).parents[1]
 TABLE = TESTS.parent / "docs" / "explanation" / "proofs.md"
 
 
-def tested() -> dict[int, set[str]]:
+def found() -> dict[int, set[str]]:
     """The files, by the numbers in their tests' names (test_c18_c19_... counts for both)."""
     found: dict[int, set[str]] = {}
     for file in TESTS.rglob("test_*.py"):
@@ -25,5 +25,5 @@ def test_every_row_has_its_tests() -> None:
     rows = re.findall(r"^\| C([0-9]+) \|.*\| ([^|]+) \|$", TABLE.read_text("utf-8"), re.MULTILINE)
     told = {int(number): set(files.split(", ")) for number, files in rows}
     assert list(told) == list(range(1, 43))
-    missing = {number: files - tested().get(number, set()) for number, files in told.items()}
+    missing = {number: files - found().get(number, set()) for number, files in told.items()}
     assert not {number: files for number, files in missing.items() if files}
