@@ -119,5 +119,6 @@ def names(page: str) -> dict[str, Any]:
         os.environ.setdefault("PERSONALIZE_WRITE_KEYS", "a-key")
         analytics.send = False  # nothing listens at shop.example
         app = PersonalizeMiddleware(Answer(b""), {"version": 1, "site": {"consent": {"default": "granted"}}})
-        return {"app": app, "request": SimpleNamespace(scope={"type": "http", "method": "POST", "path": "/login", "headers": []})}
+        scope = {"type": "http", "method": "POST", "path": "/login", "headers": []}
+        return {"app": app, "request": SimpleNamespace(scope=scope)}
     return {}
