@@ -117,12 +117,19 @@ class Site:
 
     async def server(self, path: str, body: Any, **more: Any) -> Reply:
         """A request of the site's own server, with its write key."""
-        return await self.ask(f"/_personalize{path}", body, key=KEY, **more)
+        return await self._known(await self.ask(f"/_personalize{path}", body, key=KEY, **more))
 
     async def browser(self, path: str, body: Any, **more: Any) -> Reply:
         """A request of a page of the site."""
         headers = {"sec-fetch-site": "same-origin", "content-type": "text/plain;charset=UTF-8"}
-        return await self.ask(f"/_personalize{path}", body, headers={**headers, **more.pop("headers", {})}, **more)
+        headers |= more.pop("headers", {})
+        return await self._known(await self.ask(f"/_personalize{path}", body, headers=headers, **more))
+
+    async def _known(self, reply: Reply) -> Reply:
+        """What was taken is in the log by now, and in the folds some milliseconds later."""
+        if reply.status == 200:
+            await self.app.watcher.history.log.flush()
+        return reply
 
     async def visit(self) -> str:
         """Open the page as a newcomer would; gives the id in the cookie."""

@@ -40,7 +40,7 @@ CONFIG: dict[str, Any] = {
     },
     "goals": {"order": {"event": "Order Completed"}},
 }  # fmt: skip
-WARM = 800  # visitors until each table is at its bound
+WARM = 1600  # visitors until each table is at its bound
 MORE = 800
 
 
