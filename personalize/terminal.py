@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _LEAST: Final = 72  # columns that a table is given; in a narrower window the terminal breaks its lines
 _PIPED: Final = 300  # into a pipe or a file nothing is cut to a screen's width
-# What stands for our own signs where the terminal's encoding lacks them. Everything else becomes \u and four digits, which
-# JSON and YAML's double quotes read as the character that was meant.
+# What stands for our own signs where the terminal's encoding lacks them. Everything else becomes an escape of four hex
+# digits, which JSON and YAML's double quotes read as the character that was meant.
 _PLAIN: Final = {
     "✓": "+", "✗": "-", "→": "->", "·": "-", "…": "...", "“": "'", "”": "'", "µ": "u", "−": "-", "–": "-", "×": "x",
 }  # fmt: skip
