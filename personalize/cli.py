@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .explaining import explain
+from .editor.explaining import explain
+from .editor.previewing import preview
 from .flags.command import import_command
 from .imports.command import import_events
+from .operators.promoting import demote, promote
+from .operators.reporting import report
+from .operators.switch import history, pause, resume
+from .operators.triggers import triggers_command
 from .payoff.command import bandit
 from .people.commands import export, identity
-from .previewing import preview
-from .promoting import demote, promote
-from .replaying import replay
-from .reporting import report
-from .switch import history, pause, resume
+from .replay.command import replay
 from .terminal import CommandObserver, Commands
-from .triggers import triggers_command
 from .upkeep.commands import copy_store, rebuild
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _serving(file: Path) -> Config:
     """A config that was also put together, so that what only the floors can tell is told too."""
     from .checked import load_checked
     from .engine import Engine
-    from .history import History
+    from .history.history import History
 
     config = load_checked(file)
     observer = CommandObserver()

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from .asgi import Message, Send
 from .errors import PageError
 from .events import exposure_of
 from .model import Ask, Fill, Profile, Request, Shown, Visitor
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
 _WHOLE = 4 * 1024 * 1024  # a decoded page up to this size is judged as a whole; the rest of a larger one streams
 
-Message = MutableMapping[str, Any]
-Send = Callable[[Message], Awaitable[None]]
 
 
 class Exchange:

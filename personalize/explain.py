@@ -5,24 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from .asgi import Message, Send
 from .engine import Engine, Route
 from .model import PURPOSES, Choice, Consent, Fill, Mark, Plan, Profile, Request, Step, Visitor
-from .pauses import Pause
+from .operators.pauses import Pause
+from .operators.promotions import Promotion
 from .profiles import first_party
-from .promotions import Promotion
 
 HEADER: Final = b"x-personalize-explain"  # with a preview's token in a request; with what was decided in a response
 _LONGEST_HEADER: Final = 4000
 
-Message = MutableMapping[str, Any]
-Send = Callable[[Message], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .asgi import App, Message, Receive, Scope, Send
 from .errors import ConfigError
 from .observe import LogObserver
 from .refusal import built_late, refuse_start
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
     from .routes import Match
     from .visit import Visit
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _STARTUP = 5.0  # seconds that a server's start waits; what is left of a long log is read beside the pages
 _PASSED = "personalize"  # in a scope that already went through this door (C39)
@@ -47,8 +43,8 @@ class PersonalizeMiddleware:
         clock: Callable[[], float] = time.time,
     ) -> None:
         # Loaded here, not with this module: importing the package stays cheap for those who only check a config.
+        from .editor.preview import IN_QUERY
         from .page.headers import request_scope, return_scope
-        from .preview import IN_QUERY
         from .reload import Watcher
         from .routes import reaches
         from .visit import Visit, read_request
@@ -197,7 +193,7 @@ class PersonalizeMiddleware:
 
     async def _previewed(self, match: Match[Route], scope: Scope, receive: Receive, send: Send) -> None:
         """A page as the link's token says it shall be seen. What fails here is shown: whoever asks wants to know."""
-        from .preview import as_device, begin, refuse, take_token, unlisted
+        from .editor.preview import as_device, begin, refuse, take_token, unlisted
 
         if not self._watcher.started:
             await self._watcher.start(patience=0.25)

@@ -8,12 +8,10 @@ in the server's own words; where no lifespan is asked for, the site is served as
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
+from .asgi import Message
 from .errors import ConfigError
-
-Message = MutableMapping[str, Any]
 
 
 def built_late() -> bool:

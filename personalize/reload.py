@@ -17,13 +17,13 @@ from pathlib import Path
 from threading import get_ident
 from typing import Any
 
-from .changes import config_live
 from .checked import load_checked
 from .config import Config
 from .engine import Engine
 from .errors import ConfigError
-from .history import History
+from .history.history import History
 from .model import CONFIG_LIVE, OPERATOR, Event, Problem
+from .operators.changes import config_live
 from .protocols import Observer
 from .visitor import secret_keys
 

@@ -11,9 +11,10 @@ from collections.abc import Mapping, MutableMapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from .asgi import Send
 from .engine import Decision, Engine, Route
 from .events import as_allowed, counted, make_page_view, make_signal, refused_by, segment_entered, withdrawn
-from .exchange import Exchange, Send
+from .exchange import Exchange
 from .model import Event, Profile, Request, Visitor
 from .profiles import first_party
 from .protocols import Observer

@@ -13,9 +13,10 @@ import asyncio
 import json
 import re
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from ..asgi import Receive
 from ..errors import CollectError
 
 MOST_OF_A_BODY: Final = 500 * 1024  # bytes, compressed or not
@@ -26,7 +27,6 @@ _PATIENCE: Final = 30.0  # seconds in which a body must come
 _QUICK: Final = 128 * 1024  # characters that are parsed without a pause: under five milliseconds
 _SLICE: Final = 2_000  # brackets between two turns of other tasks: about a millisecond
 
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 # Up to the next bracket that is not in a string. Possessive, so that broken text costs no more than its length.
 _BRACKET: Final = re.compile(r'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+([{}\[\]])', re.DOTALL)

@@ -19,11 +19,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..asgi import Receive
 from ..config.site import ConsentRules
 from ..errors import CollectError
 from ..model import Event, Request, Visitor
 from ..protocols import Observer
-from .bodies import MOST_OF_AN_EVENT, Piece, Pieces, Receive, read_batch, read_body, read_json
+from .bodies import MOST_OF_AN_EVENT, Piece, Pieces, read_batch, read_body, read_json
 from .clocks import skew_of
 from .consent import as_allowed, refused_by, withdrawn
 from .doors import Door, is_browser, is_same_origin, key_in, key_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..bandits import Bandits, BanditSpec, Ledger, Told, Trial, allocation, believed
 from ..bandits.pooling import Cells
-from ..learning import links_of
+from ..history.learning import links_of
 from ..model import PARTS, Allocation
 from ..protocols import Store
 from ..reports.off_policy import Estimate, Logged, Policy, estimate

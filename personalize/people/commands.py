@@ -83,7 +83,7 @@ def identity(file: Path, as_json: bool, unlink: str | None, merge: tuple[str, st
 async def _export(name: str, file: Path, take: Callable[[Member], None]) -> None:
     from ..config import load_config
     from ..engine import Engine
-    from ..history import History
+    from ..history.history import History
     from .members import members
 
     config, observer = load_config(file), CommandObserver()

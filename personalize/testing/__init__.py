@@ -10,17 +10,13 @@ every store must do.
 
 from __future__ import annotations
 
+from ..asgi import App, Message, Receive, Scope, Send
 from .asgi import (
     HTML,
     Answer,
-    App,
     BrokenRule,
     HeaderPairs,
-    Message,
-    Receive,
     Response,
-    Scope,
-    Send,
     Sent,
     call,
     read_body,

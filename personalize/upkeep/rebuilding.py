@@ -19,12 +19,12 @@ from typing import Any, Literal, cast
 from ..bandits import Bandits, BanditSpec, Ledger
 from ..errors import StoreError
 from ..events import Snapshots
-from ..learning import links_of
+from ..history.learning import links_of
 from ..model import ERASED, EXPIRED, Product
-from ..pauses import Pauses
+from ..operators.pauses import Pauses
+from ..operators.promotions import Promotions
 from ..profiles import Identity, KnownPeople, Profiles
 from ..profiles.people import GROUP, written
-from ..promotions import Promotions
 from ..protocols import Fold, KeepingStore, Observer, SavedFold, Store
 from ..recommend import Embedded, ProofCounts
 

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.middleware.gzip import GZipMiddleware
 
+from personalize.editor.preview import link
 from personalize.page.codings import available, decoder
-from personalize.preview import link
 from personalize.testing import HTML, Answer, Response, call
 from personalize.visitor import Preview
 

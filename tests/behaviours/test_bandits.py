@@ -14,9 +14,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from personalize.cli import main
+from personalize.editor.preview import link
 from personalize.explain import explain, read_url
 from personalize.model import Event
-from personalize.preview import link
 from personalize.testing import call
 from personalize.visitor import Preview
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from personalize import PersonalizeMiddleware
-from personalize.changes import changes
-from personalize.complaints import Complaints
 from personalize.model import OPERATOR, PAUSED, RESUMED, Event
+from personalize.operators.changes import changes
+from personalize.operators.complaints import Complaints
 from personalize.testing import call
 
 SITE = """

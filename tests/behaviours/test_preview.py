@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import pytest
 from click.testing import CliRunner, Result
 
-from personalize import preview as previews
-from personalize import previewing
 from personalize.cli import main
+from personalize.editor import preview as previews
+from personalize.editor import previewing
 from personalize.testing import Response, call
 from personalize.visitor import Preview, PreviewTokens
 

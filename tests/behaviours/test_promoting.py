@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from personalize.cli import main
 from personalize.explain import explain, read_url
 from personalize.model import DEMOTED, OPERATOR, PROMOTED, Event
-from personalize.promotions import Promotions
+from personalize.operators.promotions import Promotions
 
 DAY = 86_400.0
 SITE = """
@@ -233,8 +233,8 @@ async def test_b40_a_running_site_looks_by_itself(
     site: Any, browser: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody runs a command: the site that serves finds the winner in its log, and shows it."""
-    monkeypatch.setattr("personalize.promoter._LOOK", (0.05, 0.1))
-    monkeypatch.setattr("personalize.promoter._EVERY", 0.0)
+    monkeypatch.setattr("personalize.operators.promoter._LOOK", (0.05, 0.1))
+    monkeypatch.setattr("personalize.operators.promoter._EVERY", 0.0)
     workers = [await site(site_text("none")), await site(site_text("none"))]
     await visited(workers[0])
     await everybody_sees(workers, browser, b"<h1>two</h1>")

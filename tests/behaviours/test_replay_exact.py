@@ -17,8 +17,8 @@ from personalize.engine import Engine
 from personalize.model import PURPOSES, Consent, Event, Profile, Request, Visitor
 from personalize.profiles import Identity, apply_before, apply_event, before_sign_out, first_party
 from personalize.profiles.ids import may_mention, mentioned
-from personalize.replay import Replay, name_of
-from personalize.replayers import engine_of
+from personalize.replay.replay import Replay, name_of
+from personalize.replay.replayers import engine_of
 from personalize.stores import MemoryStore
 from personalize.stores.rows import event_of_line, row_of
 from tests.behaviours.test_replaying_together import week

@@ -11,9 +11,9 @@ import pytest
 
 from personalize.model import Event
 from personalize.profiles import Identity
-from personalize.replay import Replay
-from personalize.replayed import Replayed, merged
-from personalize.replayers import engine_of, replay_log
+from personalize.replay.replay import Replay
+from personalize.replay.replayed import Replayed, merged
+from personalize.replay.replayers import engine_of, replay_log
 from personalize.stores import open_store
 
 CONFIG = """

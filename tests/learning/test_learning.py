@@ -14,7 +14,7 @@ import pytest
 from personalize.bandits import Bandits, BanditSpec, Ledger
 from personalize.errors import StoreError
 from personalize.history import History
-from personalize.learning import Learning, links_of
+from personalize.history.learning import Learning, links_of
 from personalize.model import Event
 from personalize.observe import LogObserver
 from personalize.stores import open_store
@@ -134,7 +134,7 @@ async def test_shares_that_are_late_bring_back_no_older_batch(begin: Any, monkey
             await slow.wait()
         return told
 
-    monkeypatch.setattr("personalize.learning.asyncio.to_thread", late)
+    monkeypatch.setattr("personalize.history.learning.asyncio.to_thread", late)
     await live_through(history, log_of(1))
     first = loop.create_task(history.learning.refresh())
     await asyncio.sleep(0.05)
@@ -184,7 +184,7 @@ async def keeps_up(learning: Learning, history: History) -> bool:
 
 async def test_a_change_of_settings_is_caught_up_with_while_events_come_in(begin: Any, monkeypatch: Any) -> None:
     """The log is read in slices beside the tail; no event is missed, and none counts twice."""
-    monkeypatch.setattr("personalize.learning._SLICE", 40)
+    monkeypatch.setattr("personalize.history.learning._SLICE", 40)
     history = await begin()
     assert await keeps_up(history.learning, history)
 
@@ -202,7 +202,7 @@ class ReadsPastTheTail(Bandits):
 
 async def test_the_law_of_catching_up_finds_a_planted_mistake(begin: Any, monkeypatch: Any) -> None:
     """A ledger that knows more than the tail when it is taken over ends with another state."""
-    monkeypatch.setattr("personalize.learning._SLICE", 40)
+    monkeypatch.setattr("personalize.history.learning._SLICE", 40)
     history = await begin()
     history.learning.bandits.__class__ = ReadsPastTheTail
     assert not await keeps_up(history.learning, history)

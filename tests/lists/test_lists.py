@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from personalize import ConfigError, PersonalizeMiddleware, load_config
-from personalize.lists import FileLookup, HttpLookup, Listing, Lists, listed_id, listings
+from personalize.history.lists import FileLookup, HttpLookup, Listing, Lists, listed_id, listings
 from personalize.model import Event
 from personalize.testing import Answer, call
 

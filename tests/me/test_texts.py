@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalize.me.known import corrected, written
-from personalize.me.texts import LANGUAGES, TEXTS, language_for
+from personalize.own.me.known import corrected, written
+from personalize.own.me.texts import LANGUAGES, TEXTS, language_for
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

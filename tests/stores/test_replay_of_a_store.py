@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from personalize.replayed import Replayed
-from personalize.replayers import replay_log
+from personalize.replay.replayed import Replayed
+from personalize.replay.replayers import replay_log
 from personalize.stores import open_store
 from tests.behaviours.test_replaying_together import CONFIG, week
 

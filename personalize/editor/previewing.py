@@ -1,0 +1,138 @@
+"""The command `preview`: a link that shows a page as somebody else would see it."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..model import PURPOSES
+from ..terminal import address, moment
+
+if TYPE_CHECKING:
+    from ..config import Config
+
+DEVICES = ("mobile", "tablet", "desktop", "bot")  # a test holds this against what previews know
+
+
+@click.command(short_help="Print a link that shows a page as somebody else sees it.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("url", callback=address)
+@click.option("--as", "segments", multiple=True, metavar="SEGMENT", help="In this segment. May be repeated.")
+@click.option("--device", type=click.Choice(DEVICES), help="On this device; else the browser's own.")
+@click.option(
+    "--consent",
+    "consent",
+    multiple=True,
+    metavar="PURPOSE",
+    help="Only this is granted (none: nothing). May be repeated.",
+)
+@click.option(
+    "--variant",
+    "variants",
+    multiple=True,
+    metavar="EXPERIENCE=VARIANT",
+    help="Show this experience (and variant, or parts: PART=LEVEL,...), whatever its status and rules say. May be"
+    " repeated.",
+)
+@click.option(
+    "--with",
+    "drafts",
+    multiple=True,
+    metavar="EXPERIENCE",
+    help="Take this draft or preview as live; its rules are asked. May be repeated.",
+)
+@click.option("--at", metavar="TIME", help='As of then: "2026-12-24 18:00" in the config\'s timezone.')
+@click.option("--everywhere", is_flag=True, help="The token holds for every page of the site, not for this one only.")
+@click.option("--expires", default="1h", show_default=True, metavar="DURATION", help="For how long the link works.")
+def preview(
+    file: Path,
+    url: str,
+    segments: tuple[str, ...],
+    device: str | None,
+    consent: tuple[str, ...],
+    variants: tuple[str, ...],
+    drafts: tuple[str, ...],
+    at: str | None,
+    everywhere: bool,
+    expires: str,
+) -> None:
+    """Print a link that shows URL as somebody else would see it, or as it will be.
+
+    Everybody who has the link sees the preview of this page until it expires. It records nothing, sets no id cookie,
+    and neither caches nor search engines keep it. Without options it is a newcomer who consents to everything.
+    """
+    from ..config import load_config
+    from ..config.models import duration
+    from ..visitor import Preview, PreviewTokens
+    from .preview import link, path_of
+
+    config = load_config(file, products=False)
+    if unknown := [name for name in segments if name not in config.segments]:
+        there = ", ".join(config.segments) or "none"
+        raise click.BadParameter(f'there is no segment "{unknown[0]}"; there are: {there}', param_hint="--as")
+    granted = purposes(consent)
+    try:
+        seconds = duration(expires)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--expires")
+    shown = Preview(
+        segments=segments,
+        device=device,
+        consent=granted,
+        variants=tuple(_variant(config, text) for text in variants),
+        drafts=tuple(named(config, text, "--with") for text in drafts),
+        at=moment(at, config.timezone) if at else None,
+        path=None if everywhere else path_of(url),
+    )
+    click.echo(link(url, PreviewTokens(_keys(config)).make(shown, time.time(), seconds)))
+
+
+def purposes(consent: tuple[str, ...]) -> tuple[str, ...] | None:
+    """What `--consent` grants; None where it was not given. Raises click.BadParameter."""
+    if wrong := [purpose for purpose in consent if purpose not in (*PURPOSES, "none")]:
+        there = ", ".join(("none", *PURPOSES))
+        raise click.BadParameter(f'there is no purpose "{wrong[0]}"; there are: {there}', param_hint="--consent")
+    return tuple(purpose for purpose in consent if purpose != "none") if consent else None
+
+
+def named(config: Config, name: str, option: str) -> str:
+    """ "slot/experience" for either that or an experience's own name. Raises click.BadParameter."""
+    there = [f"{slot}/{e.id}" for slot, of in config.slots.items() for e in of.experiences]
+    meant = [key for key in there if key == name or key.endswith(f"/{name}")]
+    if len(meant) == 1:
+        return meant[0]
+    said = f'"{name}" could be any of {", ".join(meant)}' if meant else f'there is no experience "{name}"'
+    raise click.BadParameter(f"{said}; there are: {', '.join(there) or 'none'}", param_hint=option)
+
+
+def _variant(config: Config, text: str) -> tuple[str, str]:
+    name, _, variant = text.partition("=")
+    key = named(config, name, "--variant")
+    slot, _, id_ = key.partition("/")
+    test = next(e.experiment for e in config.slots[slot].experiences if e.id == id_)
+    if test is not None and test.parts:
+        from ..config.mixes import fitting
+
+        if not fitting(test.levels, variant):
+            there = [f"{part}={'|'.join(levels)}" for part, levels in test.levels.items()]
+            said = f"{key} draws {', '.join(there)}: write {name}=PART=LEVEL,..."
+            raise click.BadParameter(said, param_hint="--variant")
+    elif variant not in (test.names if test is not None else [""]):
+        there = test.names if test is not None else []
+        said = f"{key} has the variants {', '.join(there)}: write {name}=VARIANT" if there else f"{key} has no variants"
+        raise click.BadParameter(said, param_hint="--variant")
+    return key, variant
+
+
+def _keys(config: Config) -> tuple[str, ...]:
+    from ..visitor import secret_keys
+
+    if config.store == "memory" and not os.environ.get("PERSONALIZE_SECRET"):
+        raise click.ClickException(
+            "with store: memory each process has keys of its own: set PERSONALIZE_SECRET for both"
+        )
+    return secret_keys(os.environ, config.base)

@@ -1,0 +1,4 @@
+"""The log and all that a process learns from it: the folds, what is kept of them, lists and bandits."""
+from .history import History
+
+__all__ = ["History"]

@@ -1,0 +1,84 @@
+"""The kill switch: what operators paused, as a fold over the log, and a config without it.
+
+A pause is a line in the log, so it holds on every worker that follows the log, and after a restart; it says who, when
+and why. What is paused is taken out of the config before rules are compiled: a page asks nothing more than before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..config.models import PAGE, Config, Slot
+from ..model import OPERATOR, PAUSED, RESUMED, Event
+
+EVERYTHING = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """`target` is "slot/experience", "slot/*", or "*" for everything; `by` and `why` are what the operator said."""
+
+    target: str
+    time: float
+    by: str
+    why: str = ""
+
+    def covers(self, slot: str, experience: str | None = None) -> bool:
+        """Whether it takes out the whole slot, or, where one is named, this experience of it."""
+        if self.target in (EVERYTHING, f"{slot}/*"):
+            return True
+        return experience is not None and self.target == f"{slot}/{experience}"
+
+
+class Pauses:
+    """What is paused now, by target. `changed` is called with each line that changed it."""
+
+    def __init__(self) -> None:
+        self.held: Mapping[str, Pause] = {}
+        self.changed: Callable[[Event], None] | None = None
+        self._seq = 0
+
+    def recall(self, events: Sequence[Event]) -> None:
+        """Take what operators did before, and tell of the last of it only."""
+        taken = [event for event in events if self._take(event)]
+        if taken and self.changed is not None:
+            self.changed(taken[-1])
+
+    def apply(self, event: Event) -> None:
+        """Take one stored event; one that is known already changes nothing."""
+        if self._take(event) and self.changed is not None:
+            self.changed(event)
+
+    def _take(self, event: Event) -> bool:
+        if event.visitor != OPERATOR or event.name not in (PAUSED, RESUMED) or event.seq <= self._seq:
+            return False
+        self._seq = event.seq
+        target = str(event.properties.get("target", ""))
+        held = {name: pause for name, pause in self.held.items() if name != target}
+        if event.name == PAUSED:
+            by, why = (str(event.properties.get(key, "")) for key in ("by", "why"))
+            held[target] = Pause(target, event.time, by, why)
+        self.held = held
+        return True
+
+    def on(self, slot: str, experience: str | None = None) -> Pause | None:
+        """The first pause that covers a slot, or an experience of it."""
+        return next((pause for pause in self.held.values() if pause.covers(slot, experience)), None)
+
+    def without_paused(self, config: Config) -> Config:
+        """The same config with what is paused taken out: a paused experience has the status, a paused slot shows the
+        page's own markup. The same object where nothing is paused."""
+        if not self.held:
+            return config
+        return config.model_copy(update={"slots": {name: self._slot(name, s) for name, s in config.slots.items()}})
+
+    def _slot(self, name: str, slot: Slot) -> Slot:
+        experiences = [
+            e.model_copy(update={"status": "paused"}) if e.status == "live" and self.on(name, e.id) else e
+            for e in slot.experiences
+        ]
+        changed: dict[str, object] = {"experiences": experiences}
+        if self.on(name) is not None:
+            changed["default"] = PAGE
+        return slot.model_copy(update=changed)

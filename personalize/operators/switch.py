@@ -1,0 +1,165 @@
+"""The commands of the kill switch: pause · resume · history."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import click
+
+from ..config.problems import did_you_mean
+from ..model import OPERATOR, PAUSED, RESUMED, Event
+from ..terminal import console
+from .changes import Change, changes
+from .pauses import EVERYTHING, Pauses
+
+if TYPE_CHECKING:
+    from ..config import Config
+
+FILE = click.argument("file", type=click.Path(path_type=Path))
+TARGET = click.argument("target", metavar="ID")
+BY = click.option("--by", default="", metavar="NAME", help="Who does it; else the name of who is logged in.")
+WHY = click.option("--why", default="", metavar="TEXT", help="Said in the history and in explain.")
+
+
+@click.command(short_help="Take something out of all pages, within seconds.")
+@FILE
+@TARGET
+@BY
+@WHY
+def pause(file: Path, target: str, by: str, why: str) -> None:
+    """Take an experience, a slot or everything out of all pages, on all workers, within seconds.
+
+    ID is an experience ("winter", or "hero/winter" where several slots have one), the key of its experiment, a slot
+    ("hero", or "hero/*"), or "everything". A paused experience leaves its place to the next that fits; a paused slot
+    shows the page's own markup.
+    FILE is not changed: a line in the log says who paused what when.
+    """
+    config = readable_config(file)
+    target = found(config, target)
+    held = asyncio.run(_write(config, PAUSED, target, by, why))
+    click.echo(f"{named(target)} is paused. Workers that follow this log leave it out within a second.")
+    _tell_held(held, but=target)
+
+
+@click.command()
+@FILE
+@TARGET
+@BY
+@WHY
+def resume(file: Path, target: str, by: str, why: str) -> None:
+    """Undo `pause` for the same ID."""
+    config = readable_config(file)
+    held = asyncio.run(_held(config))
+    target = target if target in held.held else found(config, target)
+    if target not in held.held:
+        paused = ", ".join(map(named, held.held)) or "nothing"
+        raise click.ClickException(f"{named(target)} is not paused; paused: {paused}")
+    _tell_held(asyncio.run(_write(config, RESUMED, target, by, why)), but=target)
+    click.echo(f"{named(target)} is resumed.")
+
+
+@click.command(short_help="Show who changed what when.")
+@FILE
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def history(file: Path, as_json: bool) -> None:
+    """Show who changed what when, from the log: pauses, promotions, and each config that went live."""
+    config = readable_config(file)
+    told = changes(asyncio.run(operators_events(config)))
+    if as_json:
+        click.echo(json.dumps([asdict(change) for change in told], indent=2, ensure_ascii=False))
+    else:
+        _draw(told, ZoneInfo(config.timezone))
+
+
+def found(config: Config, name: str) -> str:
+    """The target that an ID means. Raises click.BadParameter for one that means nothing, or several things."""
+    if name in ("everything", EVERYTHING):
+        return EVERYTHING
+    whole = [f"{slot}/*" for slot in config.slots]
+    single = [f"{slot}/{e.id}" for slot, of in config.slots.items() for e in of.experiences]
+    if name in whole or name in single:
+        return name
+    meant = [target for target in single if target.endswith(f"/{name}")]
+    if name in config.slots:
+        meant.append(f"{name}/*")
+    meant = meant or [
+        f"{slot}/{e.id}"
+        for slot, of in config.slots.items()
+        for e in of.experiences
+        if e.experiment is not None and e.experiment.key == name
+    ]
+    if len(meant) == 1:
+        return meant[0]
+    if meant:
+        raise click.BadParameter(f'"{name}" could be any of {", ".join(meant)}: write one of these', param_hint="ID")
+    there = ["everything", *config.slots, *single, *(target.rpartition("/")[2] for target in single)]
+    hint = did_you_mean(name, there, "there are")
+    raise click.BadParameter(f'there is nothing called "{name}"; {hint}', param_hint="ID")
+
+
+def named(target: str) -> str:
+    """A target as it is said."""
+    return "everything" if target == EVERYTHING else target
+
+
+def readable_config(file: Path) -> Config:
+    """The config, whose log other processes can reach."""
+    from ..config import load_config
+
+    config = load_config(file, products=False)
+    if config.store == "memory":
+        raise click.ClickException("the log is in the memory of the process that serves: nobody else can reach it")
+    return config
+
+
+async def operators_events(config: Config, add: Event | None = None) -> list[Event]:
+    """What operators did, with `add` if it is given, in the log's order."""
+    from ..stores import open_store
+
+    store = open_store(config.store, config.base)
+    await store.open()
+    try:
+        if add is not None:
+            await store.append([add])
+        return await store.of_visitor(OPERATOR)
+    finally:
+        await store.close()
+
+
+async def _held(config: Config, add: Event | None = None) -> Pauses:
+    held = Pauses()
+    held.recall(await operators_events(config, add))
+    return held
+
+
+async def _write(config: Config, name: str, target: str, by: str, why: str) -> Pauses:
+    said = {"target": target, "by": by or getpass.getuser()} | ({"why": why} if why else {})
+    return await _held(config, Event(uuid.uuid4().hex, name, time.time(), OPERATOR, said))
+
+
+def _tell_held(held: Pauses, but: str) -> None:
+    for pause in held.held.values():
+        if pause.target != but:
+            click.echo(f"{named(pause.target)} is still paused, by {pause.by}.")
+
+
+def _draw(told: Sequence[Change], zone: ZoneInfo) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("when", "what", "", "who", "why, or what changed", box=None, header_style="bold")
+    for change in told:
+        when = datetime.fromtimestamp(change.time, zone).strftime("%Y-%m-%d %H:%M:%S")
+        details = "\n".join(filter(None, (*change.details, change.why)))
+        table.add_row(when, change.what, escape(named(change.target)), escape(change.by), escape(details))
+    console().print(table if told else "nothing was changed yet")

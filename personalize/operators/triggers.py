@@ -1,0 +1,148 @@
+"""The trigger library: what is shown on which signal, by whom; and what went live in each week."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import click
+
+from ..config.models import Config, Experience
+from ..model import CONFIG_LIVE, Event
+from ..terminal import console
+from .pauses import Pauses
+from .switch import FILE, operators_events, readable_config
+
+_WEEKS: Final = 12
+_LONGEST: Final = 70  # characters of a signal or a message in the table; JSON has all
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """One experience as a trigger: the signal it waits for and what its message is made of."""
+
+    slot: str
+    experience: str
+    signal: str
+    message: str
+    owner: str
+    status: str
+    iteration: int | None  # which try at the idea, of an experiment
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """What one owner brought live in one week (ISO 8601, such as 2026-W47): new, and live before and changed."""
+
+    week: str
+    owner: str
+    new: int
+    changed: int
+
+
+def triggers(config: Config, pauses: Pauses) -> list[Trigger]:
+    """Every experience of the config, in its order. One that is paused by the kill switch says so."""
+    return [
+        Trigger(
+            name, e.id, _signal(e), _message(e), e.owner,
+            "paused" if e.status == "live" and pauses.on(name, e.id) is not None else e.status,
+            e.experiment.iteration if e.experiment is not None else None,
+        )
+        for name, slot in config.slots.items()
+        for e in slot.experiences
+    ]  # fmt: skip
+
+
+def shipped(events: Sequence[Event], zone: ZoneInfo) -> list[Shipped]:
+    """What each config that went live brought, by week and owner, the newest week first. An experience counts as new
+    when it becomes live, and as changed when it was live and reads otherwise now."""
+    new: Counter[tuple[str, str]] = Counter()
+    changed: Counter[tuple[str, str]] = Counter()
+    before: dict[str, Any] = {}
+    for event in events:
+        if event.name != CONFIG_LIVE:
+            continue
+        now = event.properties.get("experiences") or {}
+        year, week, _ = datetime.fromtimestamp(event.time, zone).isocalendar()
+        for key, told in now.items():
+            if told["status"] != "live":
+                continue
+            place = f"{year}-W{week:02}", str(told.get("owner") or "")
+            old = before.get(key)
+            if old is None or old["status"] != "live":
+                new[place] += 1
+            elif old["hash"] != told["hash"]:
+                changed[place] += 1
+        before = now
+    places = sorted({*new, *changed}, key=lambda place: place[1])
+    places.sort(key=lambda place: place[0], reverse=True)
+    return [Shipped(week, owner, new[week, owner], changed[week, owner]) for week, owner in places]
+
+
+def _signal(experience: Experience) -> str:
+    when = experience.when
+    parts = [when if isinstance(when, str) else json.dumps(when, ensure_ascii=False, default=str)]
+    parts += [f"after {experience.delay:g} s"] if experience.delay is not None else []
+    parts += [f"up to {experience.expire:g} s"] if experience.expire is not None else []
+    return ", ".join(parts)
+
+
+def _message(experience: Experience) -> str:
+    if experience.experiment is not None:
+        iteration = experience.experiment.iteration
+        return f"experiment {experience.experiment.key}" + (f", iteration {iteration}" if iteration > 1 else "")
+    told = experience.show.model_dump(exclude_defaults=True, by_alias=True) if experience.show is not None else {}
+    return ", ".join(_pieces(told))
+
+
+def _pieces(told: dict[str, Any]) -> Iterator[str]:
+    for key, value in told.items():
+        if key == "kind":  # its other words tell it
+            continue
+        if isinstance(value, dict):
+            yield from (f"{name}: {text}" for name, text in value.items())
+        else:
+            yield f"{key}: {value}"
+
+
+@click.command("triggers", short_help="List every experience: its signal, message and owner.")
+@FILE
+@click.option("--json", "as_json", is_flag=True, help="All of it as JSON.")
+def triggers_command(file: Path, as_json: bool) -> None:
+    """List every experience with its signal, message, owner and status, and what went live in each week by owner."""
+    config = readable_config(file)
+    events = asyncio.run(operators_events(config))
+    pauses = Pauses()
+    pauses.recall(events)
+    library, weeks = triggers(config, pauses), shipped(events, ZoneInfo(config.timezone))
+    if as_json:
+        told = {"triggers": [asdict(one) for one in library], "shipped": [asdict(one) for one in weeks]}
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        _draw(library, weeks)
+
+
+def _draw(library: Sequence[Trigger], weeks: Sequence[Shipped]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    screen = console()
+    table = Table("trigger", "signal", "message", "owner", "status", box=None, header_style="bold")
+    for one in library:
+        texts = (one.signal, one.message)
+        cut = [text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…" for text in texts]
+        table.add_row(*map(escape, (f"{one.slot}/{one.experience}", *cut, one.owner or "nobody", one.status)))
+    screen.print(table if library else "there is no experience yet")
+    kept = sorted({one.week for one in weeks}, reverse=True)[:_WEEKS]
+    counts = Table("week", "owner", "went live", "changed", box=None, header_style="bold")
+    for told in weeks:
+        if told.week in kept:
+            counts.add_row(told.week, escape(told.owner or "nobody"), str(told.new), str(told.changed))
+    screen.print(counts if weeks else "the log says of no config that it went live")
