@@ -12,7 +12,6 @@ Rule 5  Once bytes have left, an error of the app stays an error: nothing here e
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -29,6 +28,7 @@ from .page.headers import compressed, judge, personalized
 from .page.negotiation import PLAIN, Offer, negotiate
 from .page.opening import Opening
 from .page.xhtml import well_formed
+from .patience import Patience
 
 if TYPE_CHECKING:
     from .engine import Decision, Engine, Route
@@ -59,6 +59,7 @@ class Exchange:
     _held: Message | None = None
     _offer = PLAIN  # the coding that the page leaves in
     _pass = False  # Rule 4
+    _patience: Patience | None = None  # what is left of the page's budget, once a slot was waited for
     _policy = FREE  # what may be inline
     _splicer: Splicer | None = None
     _verdict: Verdict | None = None
@@ -82,7 +83,6 @@ class Exchange:
         self.found: Sequence[str] = ()
         self._send = send
         self._ended = ended
-        self._budget = engine.config.site.budget
         if engine.config.site.compress:
             self._compresses = True
             self._offer = negotiate(request.headers.get(b"accept-encoding"))
@@ -390,10 +390,8 @@ class Exchange:
         """Wait inside what is left of the page's budget, then walk away. The fetch goes on for others."""
         fill = self._fills[slot]
         assert isinstance(fill, asyncio.Future)
-        began = time.monotonic()
-        if self._budget > 0:
-            await asyncio.wait((fill,), timeout=self._budget)
-        self._budget -= time.monotonic() - began
-        if not fill.done():
+        if self._patience is None:
+            self._patience = Patience(self.engine.config.site.budget)
+        if not await self._patience.wait(fill):
             assert isinstance(self._fills, dict)  # a slot that waits is an open one, so this is our own
             self._fills[slot] = self.engine.contents.fallback(self._asks[slot], "late")

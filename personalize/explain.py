@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from .engine import Engine, Route
 from .model import PURPOSES, Choice, Consent, Fill, Mark, Plan, Profile, Request, Step, Visitor
 from .operators.pauses import Pause
 from .operators.promotions import Promotion
+from .patience import Patience
 from .profiles import first_party
 
 HEADER: Final = b"x-personalize-explain"  # with a preview's token in a request; with what was decided in a response
@@ -132,8 +132,8 @@ async def _slot(
     began = time.perf_counter()
     ask, fill = engine.begin(choice, *made_from)
     if not isinstance(fill, Fill):
-        done, _ = await asyncio.wait((fill,), timeout=engine.config.site.budget)
-        fill = fill.result() if done else engine.contents.fallback(ask, "late")
+        in_time = await Patience(engine.config.site.budget).wait(fill)
+        fill = fill.result() if in_time else engine.contents.fallback(ask, "late")
     took = share + (time.perf_counter() - began) * 1e6
     return SlotExplanation(
         slot=choice.slot,

@@ -16,6 +16,7 @@ from .engine import Decision, Engine, Route
 from .events import as_allowed, counted, make_page_view, make_signal, refused_by, segment_entered, withdrawn
 from .exchange import Exchange
 from .model import Event, Profile, Request, Visitor
+from .patience import Patience
 from .profiles import first_party
 from .protocols import Observer
 from .routes import Match
@@ -170,8 +171,7 @@ class Visit:
         assert self.visitor.id is not None
         # A task of its own: the page walks away from a slow log, others may wait for the same profile.
         loading = asyncio.ensure_future(self.engine.history.load(self.visitor.id))
-        done, _ = await asyncio.wait((loading,), timeout=_PROFILE_PATIENCE)
-        profile = loading.result() if done else None
+        profile = loading.result() if await Patience(_PROFILE_PATIENCE).wait(loading) else None
         self.unread = profile is None
         if profile is not None:
             self.profile = first_party(profile) if self.visitor.consent.gpc else profile

@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "personalize"
 GROUND = {
-    "asgi", "breaker", "conditions", "config", "errors", "model", "packed", "paths", "plugins", "protocols",
+    "asgi", "breaker", "conditions", "config", "errors", "model", "packed", "paths", "patience", "plugins", "protocols",
     "quantities",
 }  # fmt: skip
 FLOORS = {
@@ -46,7 +46,7 @@ ROOF = {
 # Ground parts lean on each other in one direction only (names for types, under TYPE_CHECKING, are no arrows there).
 BELOW = {
     "asgi": set(), "breaker": set(), "errors": set(), "model": set(), "packed": set(), "paths": set(),
-    "quantities": set(),
+    "patience": set(), "quantities": set(),
     "protocols": {"model"}, "plugins": {"errors", "model"},
     "conditions": {"model", "errors", "paths", "quantities"},
     "config": {"model", "errors", "paths", "quantities", "conditions"},

@@ -17,6 +17,7 @@ from ..config.models import Config, Content, SourceConfig
 from ..config.schedule import shown_moment
 from ..errors import BadFragment, ContentError
 from ..model import Ask, Choice, Fill, FillState, Fragment
+from ..patience import Timer
 from ..protocols import Observer, Source
 from .cache import Bounded, Cache, weigh
 from .flights import Flights, Outcome
@@ -178,9 +179,8 @@ class Contents:
 
     def _wait(self, made: _Made, flights: Flights, ask: Ask, key: Hashable) -> Fill | asyncio.Future[Fill]:
         """A future that the fetch fills, or the source's own timeout, whichever is first."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Fill] = loop.create_future()
-        timer: asyncio.TimerHandle | None = None
+        future: asyncio.Future[Fill] = asyncio.get_running_loop().create_future()
+        timer: Timer | None = None
 
         def landed(outcome: Outcome) -> None:
             if timer is not None:
@@ -196,7 +196,7 @@ class Contents:
         flights.fly(key, landed)
         if future.done():
             return future.result()
-        timer = loop.call_later(flights.config.timeout, late)
+        timer = Timer(flights.config.timeout, late)
         return future
 
     def _outcome(self, made: _Made, ask: Ask, key: Hashable, outcome: Outcome) -> Fill:

@@ -10,7 +10,6 @@ Rule 5  A caller pays from the same bucket as for events, and before anything of
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import json
 import os
@@ -33,6 +32,7 @@ from ..events.orders import write_keys
 from ..events.script import matches
 from ..explain import HEADER, explain, explain_as
 from ..model import PURPOSES, Choice, Consent, Event, Fill, Profile, Request, Visitor
+from ..patience import Patience
 from ..profiles import first_party
 from ..visit import read_request
 from ..visitor.bots import is_bot
@@ -319,7 +319,7 @@ async def _fills(engine: Engine, asked: Asked, choices: list[Choice], now: float
     begun = [engine.begin(c, asked.request, asked.decision, asked.profile, now) for c in choices]
     open_ = [fill for _, fill in begun if not isinstance(fill, Fill)]
     if open_:
-        await asyncio.wait(open_, timeout=engine.config.site.budget)
+        await Patience(engine.config.site.budget).wait(*open_)
     return [
         fill if isinstance(fill, Fill) else fill.result() if fill.done() else engine.contents.fallback(ask, "late")
         for ask, fill in begun

@@ -6,7 +6,6 @@ what it is for.
 
 from __future__ import annotations
 
-import asyncio
 import posixpath
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Final
 from ..config.storage import POSTGRES, REDIS, is_plugin
 from ..errors import StoreError
 from ..packed import Packed
+from ..patience import within
 from ..protocols import HotState, Observer
 from .company import Company
 from .plugged import plugged
@@ -72,7 +72,7 @@ class Guarded:
         if self._company is not None and self._company.is_alone():
             return
         try:
-            async with asyncio.timeout(self.patience):
+            async with within(self.patience):
                 await self._shared.remember(visitor, keys, time)
         except (StoreError, TimeoutError) as error:
             self._failed("hot state, writing", error)
@@ -84,7 +84,7 @@ class Guarded:
         if self._company is not None and self._company.is_alone():
             return own
         try:
-            async with asyncio.timeout(self.patience if visitor else max(self.patience, _STARTING)):
+            async with within(self.patience if visitor else max(self.patience, _STARTING)):
                 shared = await self._shared.recall(visitor)
         except (StoreError, TimeoutError) as error:
             self._failed("hot state", error)
