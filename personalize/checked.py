@@ -18,19 +18,19 @@ def load_checked(source: str | Path | Mapping[str, Any]) -> Config:
     return load(source, also=beyond_the_language)
 
 
-def beyond_the_language(tree: Tree) -> None:
-    """What is well-formed and can't be done."""
+def beyond_the_language(tree: Tree, base: Path) -> None:
+    """What is well-formed and can't be done, of a config in the folder `base`."""
     selectors(tree)
-    addresses(tree)
+    addresses(tree, base)
 
 
-def addresses(tree: Tree) -> None:
+def addresses(tree: Tree, base: Path) -> None:
     """Report a log or hot state that can't be, such as one whose driver is missing. Nothing is opened."""
     for key, make in (("store", open_store), ("hot", open_hot_state)):
         address = tree.get((key,))
         if isinstance(address, str):
             try:
-                make(address, Path())
+                make(address, base)
             except ValueError as error:
                 tree.report("PZ321", (key,), f"{key} can't be used: {error}")
 

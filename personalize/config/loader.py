@@ -23,9 +23,9 @@ from .yaml12 import MAX_BYTES, parse
 
 
 def load(
-    source: str | Path | Mapping[str, Any], *, products: bool = True, also: Callable[[Tree], None] | None = None
+    source: str | Path | Mapping[str, Any], *, products: bool = True, also: Callable[[Tree, Path], None] | None = None
 ) -> Config:
-    """See `personalize.load_config`. `also` may report more problems of the same tree."""
+    """See `personalize.load_config`. `also` may report more problems of the same tree, told its folder."""
     if isinstance(source, Mapping):
         tree, base = from_mapping(source), Path.cwd()
     else:
@@ -38,7 +38,7 @@ def load(
         config = validate(tree)
         check(tree, base)
         if also is not None:
-            also(tree)
+            also(tree, base)
     if config is None or tree.problems:
         raise ConfigError(_sorted(tree))
     if products and config.catalogue is not None and config.catalogue.file is not None:

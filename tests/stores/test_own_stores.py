@@ -176,3 +176,14 @@ def test_what_is_no_store_is_told_with_its_place(name: str, says: str, tmp_path:
         load_checked(file)
     (problem,) = caught.value.problems
     assert problem.code == "PZ321" and problem.mark.line == 2 and says in problem.message
+
+
+def test_checking_makes_them_with_the_configs_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever checks a config from elsewhere finds nothing new where they stand."""
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "shop"
+    for made in (elsewhere, folder):
+        made.mkdir()
+    monkeypatch.chdir(elsewhere)
+    (folder / "personalize.yaml").write_text(f"version: 1\nstore: {HERE}:Lines\nhot: {HERE}:Folder\n")
+    load_checked(folder / "personalize.yaml")
+    assert not list(elsewhere.iterdir()) and (folder / "hot").is_dir()
