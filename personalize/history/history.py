@@ -96,7 +96,7 @@ class History:
         if self._starting is None or self._starting.get_loop() is not loop:
             self._starting = loop.create_task(self._start(), name="personalize history")
             self._trimming = loop.create_task(self.retention.follow(), name="personalize retention")
-            self._saving = loop.create_task(self._keeping.follow(), name="personalize snapshots")
+            self._saving = loop.create_task(self._keeping.follow(self._starting), name="personalize snapshots")
         self.lists.start()
         self.learning.start()
         return self._starting

@@ -45,10 +45,11 @@ class Keeping:
             return None
         return min(learned, await self._people.restore())
 
-    async def follow(self) -> None:
-        """Look every second at what is due, until cancelled. What fails is told once, and tried again."""
+    async def follow(self, started: asyncio.Task[None]) -> None:
+        """Look every second at what is due, until cancelled; and as soon as the start has read the log, so that it is
+        kept however short this life is. What fails is told once, and tried again."""
+        await asyncio.wait((started,), timeout=_LOOK)
         while True:
-            await asyncio.sleep(_LOOK)
             try:
                 if self._people is not None:
                     await self._people.stand_on()
@@ -63,3 +64,4 @@ class Keeping:
                 if self._failing:
                     self._observer.changed("snapshot", "ok")
                 self._failing = False
+            await asyncio.sleep(_LOOK)

@@ -87,6 +87,8 @@ class Identity:
         self._cuts: dict[str, list[int]] = {}  # id -> seqs at which its timeline was cut
         self._cut_times: dict[str, list[float]] = {}  # the same, when it happened; never falling
         self._apart: set[str] = set()  # ids that an operator took out: linked no more
+        self._ids: dict[str, frozenset[str]] = {}  # of persons who have very many
+        self.changed = False  # is anything in the rows that was not put there?
         self.refused = 0
         self.conflicts: deque[Conflict] = deque(maxlen=_MOST_CONFLICTS)
 
@@ -209,23 +211,37 @@ class Identity:
             ends = self._node(event.visitor), self._node(id_)
             one, other = (self._person.get(node, node) for node in ends)
         for node, far in (ends, ends[::-1]):
-            self._links.setdefault(node, {})[far] = None
+            links = self._links.setdefault(node, {})
+            self.changed |= far not in links
+            links[far] = None
         if one != other:
             self._join(one, other, changed)
 
     def _too_many(self, one: str, other: str) -> bool:
-        nodes = [*self._nodes.get(one, (one,)), *self._nodes.get(other, (other,))]
-        if len(nodes) <= _MOST_IDS:
+        nodes = len(self._nodes.get(one, (one,))) + len(self._nodes.get(other, (other,)))
+        if nodes <= _MOST_IDS:
             return False
-        return len(nodes) > _MOST_NODES or len({node.partition(CUT)[0] for node in nodes}) > _MOST_IDS
+        return nodes > _MOST_NODES or len(self._ids_of(one) | self._ids_of(other)) > _MOST_IDS
+
+    def _ids_of(self, person: str) -> frozenset[str]:
+        """Remembered: who has many is asked about with each of those who come."""
+        nodes = self._nodes.get(person)
+        if nodes is None:
+            return frozenset((person.partition(CUT)[0],))
+        if person not in self._ids:
+            self._ids[person] = frozenset(node.partition(CUT)[0] for node in nodes)
+        return self._ids[person]
 
     def _join(self, one: str, other: str, changed: set[str]) -> None:
         changed |= {one, other}
+        self._ids.pop(one, None)
+        self._ids.pop(other, None)
         self._user.pop(one, None)
         self._user.pop(other, None)
         self._settle([*self._nodes.pop(one, [one]), *self._nodes.pop(other, [other])], changed)
 
     def _cut(self, id_: str, seq: int, time: float, changed: set[str]) -> None:
+        self.changed = True
         changed |= {self.person(id_)}
         cuts, times = self._cuts.setdefault(id_, []), self._cut_times.setdefault(id_, [])
         time = max(time, times[-1]) if times else time
@@ -237,6 +253,7 @@ class Identity:
         changed |= {self.person(id_)}
 
     def _unlink(self, id_: str, changed: set[str]) -> None:
+        self.changed = True
         self._apart.add(id_)
         for number in range(len(self._cuts.get(id_, ())) + 1):
             self._take_out(_numbered(id_, number), changed)
@@ -245,6 +262,8 @@ class Identity:
         person = self._person.pop(node, None)
         if person is None:
             return
+        self.changed = True
+        self._ids.pop(person, None)
         rest = dict.fromkeys(other for other in self._nodes.pop(person) if other != node)
         self._user.pop(person, None)
         for far in self._links.pop(node, {}):
@@ -269,6 +288,7 @@ class Identity:
         """Make one person of these nodes."""
         user = next((node for node in nodes if node.startswith("u:")), None)
         name = user or nodes[0]
+        self._ids.pop(name, None)
         changed |= {name}
         if len(nodes) == 1:
             self._person.pop(name, None)

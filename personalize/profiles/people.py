@@ -171,7 +171,7 @@ class People:
             await self._try_to_settle()
             waiting = list(self._pending)
             ids = dict.fromkeys([id_, *(other for event in waiting for other in mentioned(event))])
-            stands, graph = await self._load(ids, whole=bool(waiting))
+            stands, graph, _ = await self._load(ids, whole=bool(waiting))
             for event in waiting:
                 if event.seq > stands:
                     graph.apply(event)
@@ -216,15 +216,12 @@ class People:
     async def _move(self, batch: list[Event]) -> None:
         ids = list(dict.fromkeys(id_ for event in batch for id_ in mentioned(event)))
         for _ in range(_TRIES):
-            stands, graph = await self._load(ids, whole=True)
-            before = written(graph.rows())
+            stands, graph, before = await self._load(ids, whole=True)
             left = [event for event in batch if event.seq > stands]
             for event in left:
                 graph.apply(event)
-            after = written(graph.rows())
-            changed: dict[str, bytes | None] = {key: row for key, row in after.items() if before.get(key) != row}
-            changed.update(dict.fromkeys(before.keys() - after.keys()))
-            if not changed or await self._keep(stands, left[-1].seq, changed):
+            # Also where nothing changed they stand further on: else every start would look at what was refused.
+            if not left or await self._keep(stands, left[-1].seq, _changes(before, graph)):
                 for _ in batch:
                     self._pending.popleft()
                 return
@@ -236,35 +233,36 @@ class People:
             self._stands = upto
         return done
 
-    async def _load(self, ids: Collection[str], *, whole: bool) -> tuple[int, Identity]:
-        """A graph with all rows that concern these ids, as of one seq; `whole`: so that events can be taken."""
+    async def _load(self, ids: Collection[str], *, whole: bool) -> tuple[int, Identity, dict[str, bytes]]:
+        """A graph with all rows that concern these ids, as of one seq, and those rows as they are kept; `whole`: so
+        that events can be taken."""
         for _ in range(_TRIES):
             graph = Identity()
             try:
-                stands, rows = await self._rows(f"i:{id_}" for id_ in ids)
-                graph.put(rows)
+                stands, kept = await self._rows(f"i:{id_}" for id_ in ids)
+                rows = _put(graph, kept)
                 if not rows:
-                    return stands, graph
+                    return stands, graph, kept
                 chosen = (row[2] if whole else row[2][-1:] for row in rows.values())
                 persons = dict.fromkeys(person for some in chosen for person in some if person)
                 again, of_persons = await self._rows(f"p:{person}" for person in persons)
-                graph.put(of_persons)
-                others = dict.fromkeys(f"i:{node.partition(CUT)[0]}" for row in of_persons.values() for node in row[0])
+                nodes = (node for row in _put(graph, of_persons).values() for node in row[0])
+                others = dict.fromkeys(f"i:{node.partition(CUT)[0]}" for node in nodes)
                 last, of_others = await self._rows(key for key in others if key not in rows)
-                graph.put(of_others)
+                _put(graph, of_others)
             except (AttributeError, LookupError, TypeError, ValueError) as error:
                 raise StoreError(f"a link that is kept is damaged ({error!r}); `personalize rebuild` mends it")
             if stands == again == last:
-                return stands, graph
+                return stands, graph, kept | of_persons | of_others
         raise StoreError("others change the links of people all the time")
 
-    async def _rows(self, keys: Iterable[str]) -> tuple[int, dict[str, list[Any]]]:
+    async def _rows(self, keys: Iterable[str]) -> tuple[int, dict[str, bytes]]:
         asked = list(dict.fromkeys(keys))
         if not asked:
             return self._stands, {}
         stands, kept = await self._store.kept(GROUP, asked)
         self._note(stands)
-        return stands, {key: json.loads(value) for key, value in kept.items()}
+        return stands, kept
 
     def _note(self, stands: int) -> None:
         if stands < self._stands:  # the store was lost, and its links with it
@@ -281,3 +279,18 @@ class People:
 def written(rows: Mapping[str, Any]) -> dict[str, bytes]:
     """A graph's rows as the store keeps them."""
     return {key: json.dumps(row, separators=(",", ":")).encode() for key, row in rows.items()}
+
+
+def _put(graph: Identity, kept: Mapping[str, bytes]) -> dict[str, list[Any]]:
+    rows = {key: json.loads(value) for key, value in kept.items()}
+    graph.put(rows)
+    return rows
+
+
+def _changes(before: Mapping[str, bytes], graph: Identity) -> dict[str, bytes | None]:
+    """What has to be written so that these rows become the graph's; None removes one."""
+    if not graph.changed:
+        return {}
+    after = written(graph.rows())
+    changes: dict[str, bytes | None] = {key: row for key, row in after.items() if before.get(key) != row}
+    return changes | dict.fromkeys(before.keys() - after.keys())

@@ -157,6 +157,46 @@ async def test_a_start_reads_only_what_came_after_the_snapshot(tmp_path: Path, m
         assert min(asked) == 1200
 
 
+async def test_a_start_after_a_kill_reads_no_refused_link_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A till that names "guest" for everybody is refused from some number on. That was looked at once: a process that
+    was killed later, and not closed, leaves the next one nothing of it to read."""
+    monkeypatch.setattr("personalize.profiles.identity._MOST_IDS", 20)
+    killed = History.at("sqlite", tmp_path, PRODUCTS, Heard())
+    await killed.start()
+    for n in range(300):
+        told = {"$via": "server", "$ids": {"user_id": "guest"}, "product_id": "p1"}
+        killed.record(Event(f"e{n}", "Product Viewed", 1e6 + n, f"a:{n}", told))
+    await killed.log.flush()
+    assert len((await killed.profiles.people.of("u:guest")).ids) == 20
+    assert await killed.snapshots.save()
+    asked: list[int] = []
+
+    class Counted(SqliteStore):
+        async def read(self, after: int = 0, limit: int = 1000) -> list[Event]:
+            asked.append(after)
+            return await super().read(after, limit)
+
+    monkeypatch.setattr("personalize.stores.SqliteStore", Counted)
+    async with at_work(tmp_path) as history:
+        assert (min(asked), history.log.seq) == (300, 300)
+    await killed.close()
+
+
+async def test_a_start_that_read_much_keeps_it_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where each life ends before anybody looks at what is due, the start itself writes down what it had to read: so
+    the next one has no more to read."""
+    monkeypatch.setattr("personalize.events.snapshots.BEHIND", 100)
+    monkeypatch.setattr("personalize.history.keeping._LOOK", 3600.0)
+    store = SqliteStore(tmp_path / ".personalize" / "log.db")
+    await store.append([event(n) for n in range(400)])
+    async with at_work(tmp_path), asyncio.timeout(60):
+        while (await store.kept(GROUP))[0] < 400:
+            await asyncio.sleep(0.01)
+    await store.close()
+
+
 async def holds_over_a_busy_moment(folder: Path) -> bool:
     """Events arrive while a snapshot is written: does the next start come to the state that this process had?"""
     async with at_work(folder) as history:
