@@ -23,6 +23,8 @@ MOST_OF_A_BODY: Final = 500 * 1024  # bytes, compressed or not
 MOST_OF_AN_EVENT: Final = 32 * 1024
 _MOST_OF_A_FRAME: Final = 64 * 1024  # characters around the events
 _MOST_BRACKETS: Final = 100_000
+_GZIP: Final = b"\x1f\x8b"
+_MOST_MEMBERS: Final = 64  # of a gzip body (RFC 1952, 2.2)
 _PATIENCE: Final = 30.0  # seconds in which a body must come
 _QUICK: Final = 128 * 1024  # characters that are parsed without a pause: under five milliseconds
 _SLICE: Final = 2_000  # brackets between two turns of other tasks: about a millisecond
@@ -48,7 +50,10 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], most: int 
         raise CollectError(408, "too_slow", "the body did not come in time") from None
     if body is None:
         return None
-    body = inflated(body, headers.get(b"content-encoding", b"").strip().lower(), most)
+    coding = headers.get(b"content-encoding", b"").strip().lower()
+    if not coding and body.startswith(_GZIP):
+        coding = b"gzip"  # some say so in the query only, and some proxies take the header away
+    body = inflated(body, coding, most)
     return _as_utf8(body, headers.get(b"content-type", b""))
 
 
@@ -93,14 +98,21 @@ def inflated(body: bytes, coding: bytes, most: int = MOST_OF_A_BODY) -> bytes:
         return body
     if coding not in (b"gzip", b"x-gzip", b"deflate"):
         raise CollectError(415, "unsupported_encoding", "bodies may be sent as they are, with gzip or with deflate")
-    machine = zlib.decompressobj(47)  # 32 + 15: a gzip or a zlib head, whichever is there
-    try:
-        out = machine.decompress(body, most + 1)
-    except zlib.error:
-        raise CollectError(400, "bad_encoding", "the body is not what its Content-Encoding says") from None
-    if len(out) > most:
-        raise _too_large(most)
-    if not machine.eof or machine.unused_data:
+    out = b""
+    for _ in range(_MOST_MEMBERS):
+        # 32 + 15: a gzip or a zlib head, whichever is there; -15: neither, as some understand "deflate".
+        raw = coding == b"deflate" and not (len(body) > 1 and body[0] & 15 == 8 and (body[0] << 8 | body[1]) % 31 == 0)
+        machine = zlib.decompressobj(-15 if raw else 47)
+        try:
+            out += machine.decompress(body, most + 1 - len(out))
+        except zlib.error:
+            raise CollectError(400, "bad_encoding", "the body is not what its Content-Encoding says") from None
+        if len(out) > most:
+            raise _too_large(most)
+        body = machine.unused_data
+        if not machine.eof or not body.startswith(_GZIP):
+            break
+    if not machine.eof or body:
         raise CollectError(400, "bad_encoding", "the compressed body is cut off, or something follows it")
     return out
 

@@ -5,24 +5,26 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 _EARLIEST: Final = 946_684_800.0  # 2000-01-01: an earlier time is a clock that was never set
 _NUMBER: Final = re.compile(r"[0-9]{9,19}(?:\.[0-9]{1,9})?")
+_LONGEST: Final = 60  # characters of a date
 _RIGHT: Final = 5.0  # seconds that a right clock and a slow network may be off
 
 
 def parse_time(value: Any) -> float | None:
-    """Unix seconds from ISO 8601 text (UTC where no zone is told) or from a number, also as text, of seconds,
-    milliseconds, microseconds or nanoseconds; None for anything else."""
+    """Unix seconds from text (ISO 8601, or a date of e-mail and HTTP; UTC where no zone is told) or from a number, also
+    as text, of seconds, milliseconds, microseconds or nanoseconds; None for anything else."""
     if isinstance(value, str):
         if _NUMBER.fullmatch(value):
             return parse_time(float(value))
         try:
             told = datetime.fromisoformat(value)
-            return (told if told.tzinfo is not None else told.replace(tzinfo=UTC)).timestamp()
-        except (ValueError, OverflowError):
-            return None
+        except ValueError:
+            return _written_otherwise(value.strip()) if len(value) <= _LONGEST else None
+        return _seconds(told)
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:
             seconds = float(value)
@@ -33,6 +35,24 @@ def parse_time(value: Any) -> float | None:
                 seconds /= 1000
         return seconds
     return None
+
+
+def _written_otherwise(text: str) -> float | None:
+    """As Ruby and databases write it ("2026-11-28 10:00:00 UTC"), in small letters, and as e-mail and HTTP do."""
+    plain = text.upper().removesuffix(" UTC").removesuffix(" GMT")
+    for read, written in ((datetime.fromisoformat, plain), (parsedate_to_datetime, text)):
+        try:
+            return _seconds(read(written))
+        except (ValueError, OverflowError):
+            continue
+    return None
+
+
+def _seconds(told: datetime) -> float | None:
+    try:
+        return (told if told.tzinfo is not None else told.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def skew_of(sent_at: Any, now: float) -> float:

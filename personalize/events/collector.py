@@ -36,6 +36,7 @@ _EVENTS_A_TURN: Final = 100  # between two turns of other tasks: one or two mill
 _CHARACTERS_A_TURN: Final = MOST_OF_AN_EVENT
 _BUSY: Final = 1.0  # seconds after which to try again when the log is behind
 _PATIENCE: Final = 5.0  # seconds that an answer waits for the commit
+_ALONE: Final = frozenset({"event", "type", "$set"})  # one event where a batch is expected
 _TOLD: Final = 20  # refusals that an answer names
 
 Read = Callable[[Any, str | None, float, float], Message | Refusal]
@@ -112,7 +113,7 @@ class Collector:
         body = await read_body(receive, request.headers)
         if body is None:
             return None
-        envelope, pieces, others = await _cut(door, request, body)
+        envelope, pieces, others = await _cut(door, body)
         if told is None:
             told = key_in(envelope)
             self._check_key(told, request)
@@ -164,7 +165,7 @@ class Collector:
                 # The answer takes the cookie away: no page will see any more that there was one.
                 self._log.record(withdrawn(known, now, refused_by(visitor)))
             return Answer(200, {"success": True, "accepted": 0}, cookie)
-        envelope, pieces, others = await _cut(door, request, body)
+        envelope, pieces, others = await _cut(door, body)
         if not door.browser and self._holds(key_in(envelope)):
             self._refuse_lost_key()
         self._check_room(len(pieces))
@@ -273,12 +274,10 @@ class _Taken:
         return sorted(places, key=lambda told: told["index"])[:_TOLD]
 
 
-async def _cut(door: Door, request: Request, body: bytes) -> Pieces:
-    if door.batch and not door.posthog:
-        return await read_batch(body)
+async def _cut(door: Door, body: bytes) -> Pieces:
     if door.batch:
-        envelope, pieces, others = await read_batch(unwrapped(body, request.query))
-        single = not pieces and not others and ("event" in envelope or "$set" in envelope)
+        envelope, pieces, others = await read_batch(unwrapped(body) if door.posthog else body)
+        single = not pieces and not others and not _ALONE.isdisjoint(envelope)
         return envelope, [envelope] if single else pieces, others
     if len(body) > MOST_OF_AN_EVENT:
         raise CollectError(413, "too_large", f"an event may have {MOST_OF_AN_EVENT // 1024} KB")

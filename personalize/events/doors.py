@@ -28,6 +28,7 @@ def _doors() -> dict[str, Door]:
         doors[f"/v1/{kind}"] = Door(kind=kind)
         doors[f"/v1/{kind[0]}"] = Door(browser=True, kind=kind)
     doors["/beacon/v1/batch"] = doors["/v1/b"]  # RudderStack's, when a page is left
+    doors |= {f"{path}/": door for path, door in doors.items()}
     captures = ("/batch", "/capture", "/e", "/i/v0/e", "/engage")
     doors |= dict.fromkeys([*captures, *(f"{path}/" for path in captures)], Door(batch=True, posthog="v0"))
     doors["/i/v1/analytics/events"] = Door(batch=True, posthog="v1")

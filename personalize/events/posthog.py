@@ -25,9 +25,9 @@ _KINDS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 
-def unwrapped(body: bytes, query: bytes) -> bytes:
-    """A batch as it was meant: undone are compression and base64 that only the query or the form tells of, and a list
-    alone is a batch. Raises CollectError."""
+def unwrapped(body: bytes) -> bytes:
+    """A batch as it was meant: undone are a form, and what base64 or compression is in it, and a list alone is a
+    batch. Raises CollectError."""
     if body.startswith(b"data="):
         try:
             body = parse_qs(body, strict_parsing=True, max_num_fields=20)[b"data"][0].strip()
@@ -38,7 +38,7 @@ def unwrapped(body: bytes, query: bytes) -> bytes:
                 body = base64.b64decode(body.replace(b" ", b"+"), validate=True)
             except binascii.Error:
                 raise CollectError(400, "bad_encoding", "the data is neither JSON nor base64") from None
-    if body.startswith(_GZIP) or b"compression=gzip" in query:
+    if body.startswith(_GZIP):
         body = inflated(body, b"gzip")
     return b'{"batch":%b}' % body if body.lstrip().startswith(b"[") else body
 

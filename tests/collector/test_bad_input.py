@@ -210,9 +210,10 @@ async def test_bombs_stop_at_the_cap(site: Any) -> None:
     ("coding", "data"),
     [
         ("gzip", b"{}"), ("gzip", b""), ("gzip", gzip.compress(b"{}")[:-5]), ("gzip", gzip.compress(b"{}") + b"x"),
-        ("deflate", b"x"), ("gzip", b"\x1f\x8b"), ("deflate", zlib.compress(b"{}")[:-1]),
+        ("deflate", b"x"), ("gzip", b"\x1f\x8b"), ("deflate", zlib.compress(b"{}")[:-1]), ("deflate", b""),
+        ("gzip", gzip.compress(b"") * 65), ("", b"\x1f\x8b"),
     ],
-    ids=range(7),  # gzip writes the time into its head, and every worker must name the same tests
+    ids=range(10),  # gzip writes the time into its head, and every worker must name the same tests
 )  # fmt: skip
 async def test_broken_codings_are_400(site: Any, coding: str, data: bytes) -> None:
     """Not what the header says, cut off, or with something behind it."""
@@ -252,6 +253,12 @@ CLOCKS = {
     "negative": ({"timestamp": -5}, None, NOW),
     "original is null": ({"timestamp": NOW - 60, "originalTimestamp": None}, None, NOW - 60),
     "sentAt is null": ({"timestamp": NOW - 360, "sentAt": None}, NOW - 300, NOW - 60),
+    "as Ruby writes it": ({"timestamp": "2026-09-21 14:12:20 UTC"}, None, NOW - 60),
+    "in small letters": ({"timestamp": " 2026-09-21t14:12:20z "}, None, NOW - 60),
+    "of an e-mail": ({"timestamp": "Mon, 21 Sep 2026 14:12:20 GMT"}, None, NOW - 60),
+    "of an e-mail, elsewhere": ({"timestamp": "Mon, 21 Sep 2026 17:12:20 +0300"}, None, NOW - 60),
+    "no such day": ({"timestamp": "Mon, 31 Sep 2026 17:12:20 +0300"}, None, NOW),
+    "words": ({"timestamp": "an hour ago"}, None, NOW),
     "another zone": ({"timestamp": "2026-09-21T17:12:20+03:00"}, None, NOW - 60),
 }
 
