@@ -15,7 +15,7 @@ from .config.models import Config, Content, SourceConfig
 from .content import Contents, HttpSource
 from .decision import Case, Decider
 from .errors import ConfigError
-from .events import Callers
+from .events import Callers, Marks
 from .history.history import History
 from .history.lists import listings
 from .model import Ask, Choice, Fill, Plan, Problem, Profile, Request, Shown, Step, Visitor
@@ -56,10 +56,11 @@ class Prepared:
     """What a plan shows wherever it is shown. Plans are remembered by `decision`, so this is made once for many
     requests; it is shared and never written to, but for `shown`, which depends on nothing else."""
 
-    __slots__ = ("_encoded", "choices", "fills", "open", "plan", "shown")
+    __slots__ = ("_encoded", "choices", "fills", "marks", "open", "plan", "shown")
 
-    def __init__(self, plan: Plan, fills: dict[str, Fill]) -> None:
+    def __init__(self, plan: Plan, fills: dict[str, Fill], marks: tuple[bytes, bytes]) -> None:
         self.plan = plan
+        self.marks = marks  # the header that says what is shown, for our own script
         self.choices = {choice.slot: choice for choice in plan.choices}
         self.fills = fills  # of the slots whose content is always the same
         self.open = tuple(choice for choice in plan.choices if choice.slot not in fills)
@@ -107,6 +108,7 @@ class Engine:
         self.shapes = Shapes(config.site.page_memory, learned=self._learned)
         self.stitcher = Stitcher(self.shapes)
         self.shared = SharedPages(config)
+        self.marks = Marks(keys)
         self.visitors = VisitorReader(config.site, keys, config.timezone, new_id=new_id)
         self.previews = PreviewTokens(keys)
         self.segments = Segments(config)
@@ -253,7 +255,7 @@ class Engine:
         fills = {c.slot: fill for c in plan.choices if (fill := self.contents.constant(c)) is not None}
         if len(self._prepared) >= _PREPARED:
             self._prepared.clear()
-        self._prepared[id(choices)] = made = Prepared(plan, fills)
+        self._prepared[id(choices)] = made = Prepared(plan, fills, self.marks.header(choices))
         return made
 
     def begin(

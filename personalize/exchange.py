@@ -187,9 +187,9 @@ class Exchange:
         changed = personalized(
             self._headers, length=length, set_cookie=self.visitor.set_cookie, cache_control=control, copies=self.copies
         )
-        if self._compresses:
-            changed = compressed(changed, coding)
-        return {**message, "headers": changed}
+        if self.visitor.id is not None or self.copies is not None:
+            changed.append(self._prepared.marks)  # who is not known can't be asked what they clicked
+        return {**message, "headers": compressed(changed, coding) if self._compresses else changed}
 
     async def _release(self, start: Message) -> None:
         """The start leaves, and after it what came early; body messages only where nothing is changed."""

@@ -6,12 +6,14 @@ from .consent import as_allowed, refused_by, withdrawn
 from .exposures import counted, exposure_of, make_page_view, make_signal, segment_entered
 from .limits import Callers
 from .log import EventLog
+from .marks import Marks
 from .retention import Retention
 from .snapshots import Snapshots
 
 __all__ = [
     "Callers",
     "EventLog",
+    "Marks",
     "Retention",
     "Snapshots",
     "as_allowed",

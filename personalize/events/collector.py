@@ -38,6 +38,7 @@ _BUSY: Final = 1.0  # seconds after which to try again when the log is behind
 _PATIENCE: Final = 5.0  # seconds that an answer waits for the commit
 _ALONE: Final = frozenset({"event", "type", "$set"})  # one event where a batch is expected
 _TOLD: Final = 20  # refusals that an answer names
+ON: Final = "on"  # in what our script tells of a click: the marks of what its page shows
 
 Read = Callable[[Any, str | None, float, float], Message | Refusal]
 
@@ -66,7 +67,7 @@ class Log:
 class Collector:
     """Takes events for one config. `identify` tells a browser's visitor, and `proven` whose cookie it sends even where
     they are no longer to be known; `is_recorded` says of a path whether the
-    middleware records its page views itself; `shown_in(visitor, slot)` what a visitor last saw in a slot;
+    middleware records its page views itself; `shown_in(event)` which experience a click or an answer is about;
     `count_shown(events)` is told what other channels showed, before that is answered."""
 
     def __init__(
@@ -80,7 +81,7 @@ class Collector:
         identify: Callable[[Request, float], Visitor],
         proven: Callable[[Request, float], str | None],
         is_recorded: Callable[[str], bool],
-        shown_in: Callable[[str, str], Awaitable[str | None]],
+        shown_in: Callable[[Event], Awaitable[str | None]],
         count_shown: Callable[[Sequence[Event]], Awaitable[None]],
     ) -> None:
         self._keys = tuple(keys)
@@ -185,8 +186,9 @@ class Collector:
         if event.name == "Page Viewed" and own and "navigated" not in event.properties:
             return None if self._is_recorded(event.properties["path"]) else event
         if event.name in ("Experience Clicked", "Answer Given"):  # also of an id that a browser claims
-            shown = await self._shown_in(event.visitor, str(event.properties.get("slot", "")))
-            return Event(event.id, event.name, event.time, event.visitor, {**event.properties, "experience": shown})
+            kept = {name: value for name, value in event.properties.items() if name != ON}
+            kept["experience"] = await self._shown_in(event)
+            return Event(event.id, event.name, event.time, event.visitor, kept)
         return event
 
     # --- all -----------------------------------------------------------------------------------------

@@ -1,30 +1,27 @@
-/* Views, clicks, answers. [data-pz-answer=VALUE] inside a slot answers [data-pz-question]. */
-((d, slots) => {
-  const to = d.currentScript.src.replace(/p\.js.*/, "v1/b");
-  let was = location.pathname;
-  if (/[?&]personalize_preview=/.test(location.search)) return;
-  const send = (event, told) => {
-    told.path = location.pathname;
-    told.title = d.title;
-    const body = JSON.stringify({ batch: [{ type: "track", event, properties: told }] });
-    navigator.sendBeacon?.(to, body) || fetch(to, { method: "POST", body, keepalive: true }).catch(() => {});
-  };
-  const view = () => send("Page Viewed", {});
-  const slotOf = (at) => {
-    const own = at.closest("[data-slot]");
-    if (own) return own.dataset.slot;
-    for (const name in slots) if (at.closest(slots[name])) return name;
-  };
-  d.addEventListener("click", (e) => {
-    const at = e.target.closest?.("[data-pz-answer],a,button"), slot = at && slotOf(at);
-    if (!slot) return;
-    const answer = at.dataset.pzAnswer;
-    if (answer) send("Answer Given", { slot, answer, question: at.dataset.pzQuestion || "" });
-    else send("Experience Clicked", { slot, to: at.host ? at.pathname : "" });
-  }, true);
-  addEventListener("pageshow", (e) => e.persisted && view());
-  (self.navigation || d).addEventListener("currententrychange", () => {
-    if (was != (was = location.pathname)) setTimeout(send, 9, "Page Viewed", { navigated: true });
-  });
-  d.prerendering ? d.addEventListener("prerenderingchange", view, { once: true }) : view();
-})(document, {/*slots*/});
+/* Views; in slots, clicks and answers: [data-pz-answer=VALUE] to [data-pz-question]. */
+((d, l, slots) => {
+	const to = d.currentScript.src.replace(/p\.js.*/, "v1/b");
+	let was = l.pathname;
+	if (/[?&]personalize_preview=/.test(l.search)) return;
+	const send = (event, told) => {
+		const properties = { ...told, path: l.pathname, title: d.title };
+		const body = JSON.stringify({ batch: [{ type: "track", event, properties }] });
+		navigator.sendBeacon?.(to, body) || fetch(to, { method: "POST", body, keepalive: true }).catch(() => {});
+	};
+	const view = () => send("Page Viewed");
+	d.addEventListener("click", (e) => {
+		const at = e.target.closest?.("[data-pz-answer],a,button");
+		let slot = at?.closest("[data-slot]")?.dataset.slot;
+		for (const name in slots) if (at?.closest(slots[name])) slot ||= name;
+		if (!slot) return;
+		let { pzAnswer: answer, pzQuestion: question } = at.dataset, on = "";
+		for (e of performance.getEntries()) for (const t of e.serverTiming || []) if (t.name == "pz") on += t.description;
+		if (answer) send("Answer Given", { slot, on, answer, question });
+		else send("Experience Clicked", { slot, on, to: at.host && at.pathname });
+	}, true);
+	addEventListener("pageshow", (e) => e.persisted && view());
+	(self.navigation || d).addEventListener("currententrychange", () => {
+		if (was != (was = l.pathname)) setTimeout(send, 9, "Page Viewed", { navigated: true });
+	});
+	d.prerendering ? d.addEventListener("prerenderingchange", view, { once: true }) : view();
+})(document, location, {/*slots*/});

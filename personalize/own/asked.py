@@ -289,10 +289,10 @@ async def _decide(caller: _Caller) -> tuple[int, dict[str, Any], _Headers]:
         if recorded:
             await _record(engine, asked, choices, fills, now)
     slots = [_slot(engine, choice, fill) for choice, fill in zip(choices, fills, strict=True)]
-    cookie = asked.visitor.set_cookie
-    keeps = cookie is not None and (recorded or not asked.visitor.fresh)
+    headers: _Headers = (engine.marks.header(choices),) if recorded and browser is not None else ()
     # A newcomer of whom nothing was recorded gets no id: the next page gives one.
-    headers: _Headers = ((b"set-cookie", cookie),) if cookie is not None and keeps else ()
+    if (cookie := asked.visitor.set_cookie) is not None and (recorded or not asked.visitor.fresh):
+        headers += ((b"set-cookie", cookie),)
     return 200, {"visitor": asked.visitor.id if trusted else None, "recorded": recorded, "slots": slots}, headers
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 import weakref
 from collections.abc import MutableMapping, Sequence
 from typing import Any, Final
@@ -11,7 +13,7 @@ from ..asgi import Receive, Send
 from ..engine import Engine
 from ..errors import CollectError
 from ..events import counted
-from ..events.collector import Answer, Collector, Log, encoded, refusal
+from ..events.collector import ON, Answer, Collector, Log, encoded, refusal
 from ..events.doors import DOORS
 from ..events.orders import write_keys
 from ..events.script import SCRIPT_HEADERS, Script, make_script, matches
@@ -20,6 +22,8 @@ from ..history.history import History
 from ..model import Event, Request
 from ..visit import read_request
 
+_LOOK: Final = 0.25  # seconds between two times that a click may make the log be read
+_PATIENCE: Final = 1.0  # seconds that it waits for that
 _MOST_WAITING: Final = 15_000  # events; the rest of the log's queue is kept for what the middleware itself records
 
 
@@ -28,6 +32,8 @@ class Desk:
 
     def __init__(self, engine: Engine) -> None:
         config, history, held = engine.config, engine.history, weakref.ref(engine)
+        self._config, self._history, self._marks = config, history, engine.marks
+        self._looked = -_LOOK  # when it was last waited for what pages just showed
         self.collector = Collector(
             engine.callers,
             write_keys(config.site.write_keys, os.environ),
@@ -37,11 +43,42 @@ class Desk:
             identify=engine.visitors.identify,
             proven=engine.visitors.proven,
             is_recorded=lambda path: _is_recorded(held(), path),
-            shown_in=lambda visitor, slot: _shown_in(history, visitor, slot),
+            shown_in=self._shown_in,
             count_shown=lambda events: _count_shown(history, events),
         )
         selectors = {name: slot.match.element for name, slot in config.slots.items()}
         self.script: Script = make_script({name: element for name, element in selectors.items() if element})
+
+    async def _shown_in(self, event: Event) -> str | None:
+        """The experience that a browser's click or answer is about, in the slot that it names: what its page showed
+        there, as far as this visitor is known to have been shown it; where the page says nothing of the slot, what they
+        saw last in it. A page that a cache keeps is recorded of nobody: its clicks are believed, but no answers, which
+        have consequences."""
+        name, told = str(event.properties.get("slot", "")), event.properties.get(ON)
+        seen = await self._seen(event.visitor, name)
+        slot = self._config.slots.get(name)
+        if isinstance(told, str) and told and slot is not None:
+            there = {experience.id for experience in slot.experiences}
+            if (found := self._marks.find(told, name, there | seen.keys())) is not None:
+                (shown,) = found
+                if shown is None or shown in seen or (slot.shared and event.name == "Experience Clicked"):
+                    return shown
+                await self._catch_up()
+                return shown if shown in await self._seen(event.visitor, name) else None
+        return max(seen, key=seen.__getitem__) if seen else None
+
+    async def _seen(self, visitor: str, slot: str) -> dict[str, float]:
+        """The experiences that a visitor was shown in a slot, with the last time of each."""
+        profile = await self._history.load(visitor)
+        times = profile.exposures if profile is not None else {}
+        return {key.removeprefix(f"{slot}/"): of[-1] for key, of in times.items() if of and key.startswith(f"{slot}/")}
+
+    async def _catch_up(self) -> None:
+        """Let the profiles hear of the pages of just now, also other workers'; who makes clicks up makes no work."""
+        now = time.monotonic()
+        if now - self._looked >= _LOOK:
+            self._looked = now
+            await asyncio.wait((asyncio.ensure_future(self._history.log.flush()),), timeout=_PATIENCE)
 
 
 _desks: weakref.WeakKeyDictionary[Engine, Desk] = weakref.WeakKeyDictionary()
@@ -58,15 +95,6 @@ def _is_recorded(engine: Engine | None, path: str) -> bool:
     """Does the middleware itself write down the views of this page?"""
     match = engine.match(path) if engine is not None else None
     return match is not None and match.route is not None
-
-
-async def _shown_in(history: History, visitor: str, slot: str) -> str | None:
-    """The experience that the visitor saw last in a slot."""
-    profile = await history.load(visitor)
-    if profile is None:
-        return None
-    seen = [(times[-1], key) for key, times in profile.exposures.items() if times and key.startswith(f"{slot}/")]
-    return max(seen)[1].removeprefix(f"{slot}/") if seen else None
 
 
 async def _count_shown(history: History, events: Sequence[Event]) -> None:

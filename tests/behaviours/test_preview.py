@@ -267,7 +267,7 @@ async def test_b49_what_scripts_of_a_previewed_page_tell_is_refused(site: Any, b
     visitor = browser(app, "granted")
     await visitor.get()
     script = (await visitor.get("/_personalize/p.js")).body
-    assert b"personalize_preview=/.test(location.search)" in script.replace(b"[?&]", b"")
+    assert b"personalize_preview=/.test(l.search)" in script.replace(b"[?&]", b"")
     cookie = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items()).encode()
     page = {"path": "/", "search": "?a=1&personalize_preview=abc.def"}
     address = {"url": "https://shop.example/?personalize_preview=abc"}

@@ -47,7 +47,7 @@ async def test_it_is_served_with_an_etag(site: Any) -> None:
 async def test_it_knows_slots_that_are_found_by_a_selector(make_site: Any) -> None:
     """Only these: a slot that the page marks itself needs no selector."""
     site = make_site()
-    assert b"(document, {})" in (await site.ask("/_personalize/p.js", method="GET")).body
+    assert b"(document, location, {})" in (await site.ask("/_personalize/p.js", method="GET")).body
 
 
 @pytest.mark.browser
