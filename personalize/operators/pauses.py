@@ -6,11 +6,11 @@ and why. What is paused is taken out of the config before rules are compiled: a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..config.models import PAGE, Config, Slot
-from ..model import OPERATOR, PAUSED, RESUMED, Event
+from ..model import PAUSED, RESUMED, Event
+from .held import Held, said
 
 EVERYTHING = "*"
 
@@ -31,36 +31,13 @@ class Pause:
         return experience is not None and self.target == f"{slot}/{experience}"
 
 
-class Pauses:
-    """What is paused now, by target. `changed` is called with each line that changed it."""
+class Pauses(Held[Pause]):
+    """What is paused now, by target."""
 
-    def __init__(self) -> None:
-        self.held: Mapping[str, Pause] = {}
-        self.changed: Callable[[Event], None] | None = None
-        self._seq = 0
+    done, undone = PAUSED, RESUMED
 
-    def recall(self, events: Sequence[Event]) -> None:
-        """Take what operators did before, and tell of the last of it only."""
-        taken = [event for event in events if self._take(event)]
-        if taken and self.changed is not None:
-            self.changed(taken[-1])
-
-    def apply(self, event: Event) -> None:
-        """Take one stored event; one that is known already changes nothing."""
-        if self._take(event) and self.changed is not None:
-            self.changed(event)
-
-    def _take(self, event: Event) -> bool:
-        if event.visitor != OPERATOR or event.name not in (PAUSED, RESUMED) or event.seq <= self._seq:
-            return False
-        self._seq = event.seq
-        target = str(event.properties.get("target", ""))
-        held = {name: pause for name, pause in self.held.items() if name != target}
-        if event.name == PAUSED:
-            by, why = (str(event.properties.get(key, "")) for key in ("by", "why"))
-            held[target] = Pause(target, event.time, by, why)
-        self.held = held
-        return True
+    def _made(self, target: str, event: Event) -> Pause:
+        return Pause(target, event.time, said(event, "by"), said(event, "why"))
 
     def on(self, slot: str, experience: str | None = None) -> Pause | None:
         """The first pause that covers a slot, or an experience of it."""

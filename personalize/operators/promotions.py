@@ -6,11 +6,11 @@ everybody gets was not drawn, so exposures name no experiment, and who was assig
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..config.models import Config, Experiment, Slot
-from ..model import DEMOTED, OPERATOR, PROMOTED, Event
+from ..model import DEMOTED, PROMOTED, Event
+from .held import Held, said
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,38 +24,13 @@ class Promotion:
     why: str = ""
 
 
-class Promotions:
-    """What is promoted now, by the experiment's key. `changed` is called with each line that changed it."""
+class Promotions(Held[Promotion]):
+    """What is promoted now, by the experiment's key. What was taken back is promoted again by a person only."""
 
-    def __init__(self) -> None:
-        self.held: Mapping[str, Promotion] = {}
-        self.ended: frozenset[str] = frozenset()  # keys of what was taken back: only a person promotes these again
-        self.changed: Callable[[Event], None] | None = None
-        self._seq = 0
+    done, undone = PROMOTED, DEMOTED
 
-    def recall(self, events: Sequence[Event]) -> None:
-        """Take what operators did before, and tell of the last of it only."""
-        taken = [event for event in events if self._take(event)]
-        if taken and self.changed is not None:
-            self.changed(taken[-1])
-
-    def apply(self, event: Event) -> None:
-        """Take one stored event; one that is known already changes nothing."""
-        if self._take(event) and self.changed is not None:
-            self.changed(event)
-
-    def _take(self, event: Event) -> bool:
-        if event.visitor != OPERATOR or event.name not in (PROMOTED, DEMOTED) or event.seq <= self._seq:
-            return False
-        self._seq = event.seq
-        key, variant, by, why = (str(event.properties.get(word, "")) for word in ("target", "variant", "by", "why"))
-        held = {name: promotion for name, promotion in self.held.items() if name != key}
-        if event.name == PROMOTED:
-            held[key] = Promotion(key, variant, event.time, by, why)
-        else:
-            self.ended |= {key}
-        self.held = held
-        return True
+    def _made(self, target: str, event: Event) -> Promotion:
+        return Promotion(target, said(event, "variant"), event.time, said(event, "by"), said(event, "why"))
 
     def until(self) -> dict[str, float]:
         """By the experiment's key, when its figures ended."""
