@@ -50,6 +50,7 @@ class Route:
     capped: bool  # somebody may be shown something only so often here
     page_key: Hashable  # under which its pages are known
     shared: bool = False  # a cache in front may keep its pages
+    silent: bool = False  # every slot is paused: its pages are the app's own
 
 
 class Prepared:
@@ -186,6 +187,7 @@ class Engine:
             segments=frozenset(decider.segments),
             capped=any(_is_capped(self.config, name) for name in names),
             shared=self.shared.copies is not None and all(self.config.slots[name].shared for name in names),
+            silent=all(self.history.pauses.on(name) is not None for name in names),
         )
 
     def _read_by_sources(self, names: Collection[str]) -> set[str]:

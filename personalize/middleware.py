@@ -168,6 +168,8 @@ class PersonalizeMiddleware:
             if not watcher.started:
                 await watcher.start(patience=0.25)
             visit = self._visit(watcher.engine, match, scope, self._clock(), self.observer)
+            if visit.silent:
+                route = None
             if route is not None:
                 if not visit.recalled(route):
                     await visit.recall(route)
@@ -178,7 +180,7 @@ class PersonalizeMiddleware:
             await self.app(scope, receive, send)
             return
         if route is None:
-            await self._signals_only(visit, scope, receive, send)
+            await self._watched(visit, scope, receive, send)
             return
         inner = self._request_scope(scope, visit.request.headers)
         inner[_PASSED] = True
@@ -218,16 +220,18 @@ class PersonalizeMiddleware:
         await self.app(inner, receive, exchange.send)
         await exchange.finish()
 
-    async def _signals_only(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
-        status = 0
+    async def _watched(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
+        """The app's own messages, and what they tell is recorded."""
+        start: Message = {}
 
         async def watch(message: Message) -> None:
-            nonlocal status
+            nonlocal start
             if message["type"] == "http.response.start":
-                status = message["status"]
+                start = message
             await send(message)
 
         await self.app(scope, receive, watch)
-        if status:
-            await visit.read_profile()  # an order takes what is in the cart; the answer has left already
-            visit.record_signals(status)
+        if start:
+            if visit.match.signals:
+                await visit.read_profile()  # an order takes what is in the cart; the answer has left already
+            visit.record_passed(start["status"], start.get("headers", ()))

@@ -7,7 +7,7 @@ import itertools
 import os
 import re
 import uuid
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -16,6 +16,7 @@ from .engine import Decision, Engine, Route
 from .events import as_allowed, counted, make_page_view, make_signal, refused_by, segment_entered, withdrawn
 from .exchange import Exchange
 from .model import Event, Profile, Request, Visitor
+from .page.headers import judge
 from .patience import Patience
 from .profiles import first_party
 from .protocols import Observer
@@ -61,6 +62,12 @@ class Visit:
         elif self.request.scheme == "http" and _TRIED_OUT.fullmatch(self.request.host):
             said = f"browsers keep it over https, and on localhost, but not for {self.request.host}"
             self.observer.changed(part, "unkept", said)
+
+    @property
+    def silent(self) -> bool:
+        """Whether the page is the app's own, since every slot of it is paused; who asks why is told nevertheless."""
+        route = self.match.route
+        return route is not None and route.silent and _EXPLAIN not in self.request.headers
 
     async def recall(self, route: Route) -> None:
         """What is known of the visitor: from memory, and from where it takes time."""
@@ -132,6 +139,15 @@ class Visit:
                 self._record(segment_entered(_new_id(), segment, visitor, self.now))
         if self.match.signals:
             self.record_signals(exchange.status)
+
+    def record_passed(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """What the app's own answer tells: signals, and of a silent page that it was seen, by whoever came with an id.
+        Newcomers get none with it, so nothing could be told of them later."""
+        visitor, verdict = self.visitor, judge(self.request.method, status, headers) if self.silent else None
+        seen = verdict is not None and verdict.rewrite and not verdict.sniff and 200 <= status < 300
+        if seen and visitor.id is not None and not visitor.fresh and self.request.method == "GET":
+            self._record(make_page_view(_new_id(), self.request.path, visitor.id, self.now, []))
+        self.record_signals(status)
 
     def record_signals(self, status: int) -> None:
         """Events that the config reads off the site's own traffic; only of what the app answered with success."""

@@ -14,6 +14,9 @@ from click.testing import CliRunner, Result
 from personalize.cli import main
 from personalize.explain import explain, read_url
 from personalize.model import PAUSED, Event
+from personalize.testing import call
+from personalize.visitor import Preview
+from tests.behaviours.conftest import shop
 
 HERO = """
 version: 1
@@ -82,6 +85,61 @@ async def test_b30_a_paused_slot_shows_the_page_and_everything_is_one_word(
     assert "hero/* is still paused" in lifted.output
     assert await shows(app, browser, b"<p>Chosen</p>")
     assert b"<h1>Welcome</h1>" in (await browser(app).get()).body
+
+
+async def untouched(app: Any, browser: Any, within: float = 5.0, **asked: Any) -> bool:
+    """Does a newcomer who consents get, within so many seconds, just what the site's own app sends?"""
+    bare = await call(shop, **asked)
+    until = time.monotonic() + within
+    while True:
+        got = await browser(app).get(**asked)
+        if (got.status, got.headers, got.body) == (bare.status, bare.headers, bare.body):
+            return True
+        if time.monotonic() > until:
+            return False
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("targets", [["everything"], ["hero", "carousel"]])
+async def test_b30_a_page_of_which_all_is_paused_is_the_apps_own(
+    site: Any, browser: Any, stored: Any, tmp_path: Path, targets: list[str]
+) -> None:
+    """No cookie, no private caching, nothing rewritten, on every worker; the app sees what asks for a 304. Who came with
+    an id is still counted, newcomers are not. Resumed, all is as before."""
+    workers = [await site(HERO), await site(HERO)]
+    file = str(tmp_path / "personalize.yaml")
+    known = browser(workers[0])
+    personal = await known.get()
+    assert "private" in personal.header("cache-control") and personal.all("set-cookie")
+    for target in targets:
+        assert (await command("pause", file, target)).exit_code == 0
+    for app in workers:
+        assert await untouched(app, browser)
+        assert await untouched(app, browser, method="HEAD")
+    before = await stored(workers[0], "Page Viewed")
+    assert b"Welcome" in (await known.get()).body
+    await browser(workers[0]).get()
+    new = (await stored(workers[0], "Page Viewed"))[len(before) :]
+    id_ = known.cookies["__Host-pz"].partition(".")[0]
+    assert [(view.visitor, view.properties) for view in new] == [(id_, {"path": "/"})]
+    for target in targets:
+        assert (await command("resume", file, target)).exit_code == 0
+    for app in workers:
+        assert await shows(app, browser, b"<h1>Winter</h1>")
+        assert (await browser(app).get()).all("set-cookie")
+
+
+async def test_b30_while_all_is_paused_an_editor_still_sees_why(site: Any, browser: Any, tmp_path: Path) -> None:
+    """A preview shows what would be there, and the header that asks for reasons is answered."""
+    app = await site(HERO)
+    file = str(tmp_path / "personalize.yaml")
+    token = app.engine.previews.make(Preview(), 1_790_000_000.0, 60)
+    await command("pause", file, "everything", "--by", "ann")
+    assert await untouched(app, browser)
+    asked = await browser(app).get(headers=((b"x-personalize-explain", token.encode()),))
+    assert json.loads(asked.header("x-personalize-explain"))["slots"][0]["slot"] == "hero"
+    told = await explain(app.engine, read_url("/", cookies=["consent=granted"]), 1_790_000_000.0)
+    assert told.slots[0].steps.inner[0].saw.startswith("paused by ann on ")
 
 
 async def test_b30_a_pause_outlives_the_process_and_an_edit(site: Any, browser: Any, tmp_path: Path) -> None:
