@@ -15,9 +15,11 @@ from zoneinfo import ZoneInfo
 import click
 
 from ..config.models import Config, Experience
-from ..model import CONFIG_LIVE, Event
+from ..model import CONFIG_LIVE, PROMOTED, Event
 from ..terminal import console
+from .held import said
 from .pauses import Pauses
+from .promotions import Promotions
 from .switch import FILE, operators_events, readable_config
 
 _WEEKS: Final = 12
@@ -35,42 +37,50 @@ class Trigger:
     owner: str
     status: str
     iteration: int | None  # which try at the idea, of an experiment
+    promoted: str | None  # the variant that everybody gets, where one was promoted
 
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """What one owner brought live in one week (ISO 8601, such as 2026-W47): new, and live before and changed."""
+    """What one owner brought live in one week (ISO 8601, such as 2026-W47): new, and live before and changed; and the
+    experiments of which a winner was promoted."""
 
     week: str
     owner: str
     new: int
     changed: int
+    promoted: int = 0
 
 
-def triggers(config: Config, pauses: Pauses) -> list[Trigger]:
+def triggers(config: Config, pauses: Pauses, promotions: Promotions) -> list[Trigger]:
     """Every experience of the config, in its order. One that is paused by the kill switch says so."""
-    return [
-        Trigger(
-            name, e.id, _signal(e), _message(e), e.owner,
-            "paused" if e.status == "live" and pauses.on(name, e.id) is not None else e.status,
-            e.experiment.iteration if e.experiment is not None else None,
-        )
-        for name, slot in config.slots.items()
-        for e in slot.experiences
-    ]  # fmt: skip
+    found = []
+    for name, slot in config.slots.items():
+        for e in slot.experiences:
+            test = e.experiment
+            won = promotions.of(test) if test is not None else None
+            paused = e.status == "live" and pauses.on(name, e.id) is not None
+            told = (name, e.id, _signal(e), _message(e), e.owner, "paused" if paused else e.status)
+            found.append(Trigger(*told, test.iteration if test is not None else None, won.variant if won else None))
+    return found
 
 
-def shipped(events: Sequence[Event], zone: ZoneInfo) -> list[Shipped]:
-    """What each config that went live brought, by week and owner, the newest week first. An experience counts as new
-    when it becomes live, and as changed when it was live and reads otherwise now."""
+def shipped(events: Sequence[Event], config: Config) -> list[Shipped]:
+    """What each config that went live brought, and which winners were promoted, by week and owner, the newest week
+    first. An experience counts as new when it becomes live, and as changed when it was live and reads otherwise now."""
+    zone = ZoneInfo(config.timezone)
+    owners = {e.experiment.key: e.owner for s in config.slots.values() for e in s.experiences if e.experiment}
     new: Counter[tuple[str, str]] = Counter()
     changed: Counter[tuple[str, str]] = Counter()
+    promoted: Counter[tuple[str, str]] = Counter()
     before: dict[str, Any] = {}
     for event in events:
+        year, week, _ = datetime.fromtimestamp(event.time, zone).isocalendar()
+        if event.name == PROMOTED:
+            promoted[f"{year}-W{week:02}", owners.get(said(event, "target"), "")] += 1
         if event.name != CONFIG_LIVE:
             continue
         now = event.properties.get("experiences") or {}
-        year, week, _ = datetime.fromtimestamp(event.time, zone).isocalendar()
         for key, told in now.items():
             if told["status"] != "live":
                 continue
@@ -81,9 +91,9 @@ def shipped(events: Sequence[Event], zone: ZoneInfo) -> list[Shipped]:
             elif old["hash"] != told["hash"]:
                 changed[place] += 1
         before = now
-    places = sorted({*new, *changed}, key=lambda place: place[1])
+    places = sorted({*new, *changed, *promoted}, key=lambda place: place[1])
     places.sort(key=lambda place: place[0], reverse=True)
-    return [Shipped(week, owner, new[week, owner], changed[week, owner]) for week, owner in places]
+    return [Shipped(week, owner, *(of[week, owner] for of in (new, changed, promoted))) for week, owner in places]
 
 
 def _signal(experience: Experience) -> str:
@@ -116,12 +126,14 @@ def _pieces(told: dict[str, Any]) -> Iterator[str]:
 @FILE
 @click.option("--json", "as_json", is_flag=True, help="All of it as JSON.")
 def triggers_command(file: Path, as_json: bool) -> None:
-    """List every experience with its signal, message, owner and status, and what went live in each week by owner."""
+    """List every experience with its signal, message, owner, status and promoted variant, and what went live or was
+    promoted in each week by owner."""
     config = readable_config(file)
     events = asyncio.run(operators_events(config))
-    pauses = Pauses()
-    pauses.recall(events)
-    library, weeks = triggers(config, pauses), shipped(events, ZoneInfo(config.timezone))
+    pauses, promotions = Pauses(), Promotions()
+    for held in (pauses, promotions):
+        held.recall(events)
+    library, weeks = triggers(config, pauses, promotions), shipped(events, config)
     if as_json:
         told = {"triggers": [asdict(one) for one in library], "shipped": [asdict(one) for one in weeks]}
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
@@ -138,11 +150,13 @@ def _draw(library: Sequence[Trigger], weeks: Sequence[Shipped]) -> None:
     for one in library:
         texts = (one.signal, one.message)
         cut = [text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…" for text in texts]
-        table.add_row(*map(escape, (f"{one.slot}/{one.experience}", *cut, one.owner or "nobody", one.status)))
+        status = f"{one.status}, {one.promoted} promoted" if one.promoted else one.status
+        table.add_row(*map(escape, (f"{one.slot}/{one.experience}", *cut, one.owner or "nobody", status)))
     screen.print(table if library else "there is no experience yet")
     kept = sorted({one.week for one in weeks}, reverse=True)[:_WEEKS]
-    counts = Table("week", "owner", "went live", "changed", box=None, header_style="bold")
+    counts = Table("week", "owner", "went live", "changed", "promoted", box=None, header_style="bold")
     for told in weeks:
         if told.week in kept:
-            counts.add_row(told.week, escape(told.owner or "nobody"), str(told.new), str(told.changed))
+            numbers = map(str, (told.new, told.changed, told.promoted))
+            counts.add_row(told.week, escape(told.owner or "nobody"), *numbers)
     screen.print(counts if weeks else "the log says of no config that it went live")

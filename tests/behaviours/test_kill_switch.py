@@ -104,8 +104,8 @@ async def untouched(app: Any, browser: Any, within: float = 5.0, **asked: Any) -
 async def test_b30_a_page_of_which_all_is_paused_is_the_apps_own(
     site: Any, browser: Any, stored: Any, tmp_path: Path, targets: list[str]
 ) -> None:
-    """No cookie, no private caching, nothing rewritten, on every worker; the app sees what asks for a 304. Who came with
-    an id is still counted, newcomers are not. Resumed, all is as before."""
+    """No cookie, no private caching, nothing rewritten, on every worker. Who came with an id is still counted and
+    newcomers are not. Resumed, all is as before."""
     workers = [await site(HERO), await site(HERO)]
     file = str(tmp_path / "personalize.yaml")
     known = browser(workers[0])

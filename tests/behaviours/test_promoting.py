@@ -229,6 +229,23 @@ async def test_b40_one_of_several_workers_promotes_by_itself_and_never_again(
     assert len(await lines(app, PROMOTED)) == 1
 
 
+async def test_b31_a_promotion_stands_in_the_library_and_in_its_week(site: Any, tmp_path: Path) -> None:
+    """`personalize triggers` names the variant that everybody gets, and counts the promotion for its owner; demoted, only
+    the week still tells of it."""
+    app = await site(site_text().replace("id: winter", "id: winter\n        owner: anna"))
+    await visited(app)
+    file = str(tmp_path / "personalize.yaml")
+    assert (await command("promote", file, "hero-1", "--by", "ann")).exit_code == 0
+    told = json.loads((await command("triggers", file, "--json")).output)
+    (winter,) = told["triggers"]
+    assert (winter["status"], winter["promoted"]) == ("live", "points")
+    assert [(week["owner"], week["promoted"]) for week in told["shipped"] if week["promoted"]] == [("anna", 1)]
+    assert "live, points promoted" in (await command("triggers", file)).output
+    await command("demote", file, "hero-1")
+    told = json.loads((await command("triggers", file, "--json")).output)
+    assert told["triggers"][0]["promoted"] is None and sum(week["promoted"] for week in told["shipped"]) == 1
+
+
 async def test_b40_a_running_site_looks_by_itself(
     site: Any, browser: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
