@@ -33,6 +33,9 @@ class ConfigError(PersonalizeError):
         self.problems = tuple(problems)
         super().__init__("\n".join(str(p) for p in self.problems))
 
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[tuple[Problem, ...]]]:
+        return type(self), (self.problems,)  # as it was made: a process of a pool hands it over whole
+
 
 class PluginError(ConfigError):
     """An import string ("package.module:Name") that names nothing, or nothing that fits."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .asgi import App, Message, Receive, Scope, Send
 from .errors import ConfigError
 from .observe import LogObserver
-from .refusal import built_late, refuse_start
+from .refusal import built_late, refuse_start, refused
 
 if TYPE_CHECKING:
     from .config import Config
@@ -61,9 +61,9 @@ class PersonalizeMiddleware:
         try:
             self._watcher: Watcher = Watcher(config, self.observer)
         except ConfigError as error:
-            if not built_late():
-                raise
             self._refused = error
+        if self._refused is not None and not built_late():
+            raise refused(self._refused)
 
     @property
     def engine(self) -> Engine:
