@@ -29,7 +29,14 @@ def load(
     if isinstance(source, Mapping):
         tree, base = from_mapping(source), Path.cwd()
     else:
-        tree, base = parse(_read(Path(source)), str(source)), Path(source).absolute().parent
+        tree, base = parse(read(Path(source)), str(source)), Path(source).absolute().parent
+    return built(tree, base, products=products, also=also)
+
+
+def built(
+    tree: Tree, base: Path, *, products: bool = True, also: Callable[[Tree, Path], None] | None = None
+) -> Config:
+    """The config of a tree, as `load` makes it; `base` is the folder that its paths begin in."""
     if not isinstance(tree.data, dict):
         raise ConfigError(_sorted(tree))
     config = None
@@ -65,7 +72,7 @@ def _sorted(tree: Tree) -> list[Problem]:
     return sorted(tree.problems, key=lambda p: (p.mark.line, p.mark.column, p.code))
 
 
-def _read(path: Path) -> bytes:
+def read(path: Path) -> bytes:
     """The file's bytes, one more than allowed at most. Raises ConfigError."""
     name = str(path)
     try:

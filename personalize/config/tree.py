@@ -61,6 +61,11 @@ class Tree:
         """Leave a path alone: what is wrong with it was said already."""
         self._covered.add(path)
 
+    @property
+    def wrong(self) -> Collection[Path]:
+        """The paths that an error was reported at, or that one stands for."""
+        return self._covered
+
     def problem(
         self,
         code: str,

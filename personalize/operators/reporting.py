@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import ConfigError
 from ..model import OPERATOR, Event
 from ..terminal import console
 from .promotions import Promotions
 
 if TYPE_CHECKING:
+    from ..config import Config
+    from ..config.salvage import Salvaged
     from ..reports import EffectReport, ExposureRow, Verdict
     from .promotions import Promotion
 
@@ -31,31 +35,60 @@ def report(file: Path, as_json: bool) -> None:
     each of its parts, against the control, with intervals; and what personalization adds, against who is held out. What
     a bandit did, `personalize bandit` says. Where an experiment says when its winner is to be promoted, how far it is.
     """
+    from ..config import render
     from ..reports import as_json as rows_as_json
     from ..reports import effects_as_json, effects_table, table
 
-    rows, effects, added, judged, promoted = asyncio.run(_report(file))
+    config, problems, without = _read(file)
+    counted = asyncio.run(_report(config, whole=not without))
     if as_json:
         told = {
-            "shown": rows_as_json(rows),
-            "experiments": effects_as_json(effects),
-            "holdouts": effects_as_json(added),
-            "promotions": [_plain(verdict, promoted.get(verdict.experiment)) for verdict in judged],
+            "shown": rows_as_json(counted.rows),
+            "experiments": effects_as_json(counted.effects),
+            "holdouts": effects_as_json(counted.added),
+            "promotions": [_plain(verdict, counted.promoted.get(verdict.experiment)) for verdict in counted.judged],
+            "without": without,
         }
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
-        return
-    screen = console()
-    screen.print(table(rows))
-    for each in [*effects, *added]:
-        screen.print(effects_table(each))
-    for verdict in judged:
-        click.echo(_told(verdict, promoted.get(verdict.experiment), file))
+    else:
+        screen = console()
+        screen.print(table(counted.rows))
+        for each in [*counted.effects, *counted.added]:
+            screen.print(effects_table(each))
+        for verdict in counted.judged:
+            click.echo(_told(verdict, counted.promoted.get(verdict.experiment), file))
+    if problems:
+        sys.stdout.flush()
+        render(problems, "text", file, None, to=sys.stderr)
+        left = f"; left out: {', '.join(without)}, and what holdouts say" if without else ""
+        click.echo(f"The report is made from the log and what is right in {file}{left}.", err=True)
+        sys.exit(1)
 
 
-async def _report(
-    file: Path,
-) -> tuple[list[ExposureRow], list[EffectReport], list[EffectReport], list[Verdict], Mapping[str, Promotion]]:
+def _read(file: Path) -> Salvaged:
+    """The config, or what is left of one that has errors."""
     from ..config import load_config
+    from ..config.salvage import Salvaged, salvage
+
+    try:
+        return Salvaged(load_config(file, products=False), (), ())
+    except ConfigError:
+        return salvage(file)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What the log came to."""
+
+    rows: list[ExposureRow]
+    effects: list[EffectReport]
+    added: list[EffectReport]  # by personalization, against who is held out
+    judged: list[Verdict]
+    promoted: Mapping[str, Promotion]
+
+
+async def _report(config: Config, whole: bool) -> _Counted:
+    """Read the log. Without the `whole` config it is not known of every holdout whose it is, so none is told of."""
     from ..decision.experiments import is_held_out
     from ..decision.splits import experiments_by_key
     from ..profiles import Identity, Returns
@@ -63,7 +96,6 @@ async def _report(
     from ..stores import open_store
     from .results import fed
 
-    config = load_config(file, products=False)
     all_of_it = config.holdout
     holdouts = holdouts_in(
         config, lambda visitor: all_of_it is not None and is_held_out(all_of_it.salt, all_of_it.percent, visitor)
@@ -71,7 +103,8 @@ async def _report(
     store = open_store(config.store, config.base)
     await store.open()
     identity, promotions, returns = Identity(), Promotions(), Returns()
-    added = [Effects(each, identity.person_of, returns=returns) for each in holdouts.tested(config) if each]
+    compared = [each for each in holdouts.tested(config) if each] if whole else []
+    added = [Effects(each, identity.person_of, returns=returns) for each in compared]
 
     def arms(event: Event) -> None:
         in_arms = holdouts.arms(event) if added else event
@@ -91,7 +124,8 @@ async def _report(
     counted, guarded, tests = effects.reports(), guardrails.reports(), experiments_by_key(config)
     measured = [tests[each.key] for each in tested]
     judged = [judge(test, counted, guarded, time.time()) for test in measured if test.promote or test.guardrails]
-    return list(shown.rows()), counted, [report for each in added for report in each.reports()], judged, promotions.held
+    of_holdouts = [report for each in added for report in each.reports()]
+    return _Counted(list(shown.rows()), counted, of_holdouts, judged, promotions.held)
 
 
 def _plain(verdict: Verdict, promoted: Promotion | None) -> dict[str, Any]:
