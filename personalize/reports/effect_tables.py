@@ -69,8 +69,9 @@ def effects_table(report: EffectReport) -> Table:
     iteration = f" (iteration {report.tested.iteration})" if report.tested.iteration > 1 else ""
     title = f"What {report.tested.key}{iteration} did"
     drawn = Table(title=title, caption=Text(caption, justify="left"), caption_justify="left")
-    drawn.add_column("part", overflow="fold")
-    drawn.add_column("level", overflow="fold")
+    plain = len(report.tested.parts) == 1  # an A/B test, or a holdout: one thing is compared, so it needs no column
+    for name in [next(iter(report.tested.parts)) or "variant"] if plain else ["part", "level"]:
+        drawn.add_column(name, overflow="fold")
     titles = ["visitors"]
     if goal is not None:
         titles += [report.tested.goal_name, "share", "against the control"]
@@ -82,7 +83,8 @@ def effects_table(report: EffectReport) -> Table:
         if before is not None and row.part != before:
             drawn.add_section()
         before = row.part
-        cells = [row.part or "variant", row.level, f"{row.count.visitors:,}"]
+        names = [row.level] if plain else [row.part, row.level]
+        cells = [*names, f"{row.count.visitors:,}"]
         if goal is not None:
             cells += [f"{row.count.reached:,}", _percent(row.share.estimate), _shown(row.lift, 100, " pp")]
             if goal.value is not None:

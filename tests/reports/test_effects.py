@@ -286,3 +286,23 @@ def test_what_is_not_known_is_said_and_not_a_number() -> None:
     effects = Effects(bare, returns=Returns())
     effects.apply(seen("a", 1.0, headline="low", offer="none"))
     assert "no goal" in effects.reports()[0].notes()[0]
+
+
+@pytest.mark.parametrize(
+    ("experiment", "columns"),
+    [
+        ({"variants": [{"id": "a", "show": "page"}, {"id": "b", "html": "B"}]}, ["variant", "visitors"]),
+        ({"parts": {"headline": PARTS["headline"]}}, ["headline", "visitors"]),
+        ({"parts": PARTS}, ["part", "level", "visitors"]),
+    ],
+)
+def test_columns_are_named_for_what_is_compared(experiment: dict[str, Any], columns: list[str]) -> None:
+    """A plain test speaks of variants; parts and levels are named where there are several."""
+    effects = Effects(experiments_in(config({"key": "k"} | experiment)), returns=Returns())
+    effects.apply(
+        seen("a", 1.0, headline="low", offer="none")
+        if "parts" in experiment
+        else Event("1", "Page Viewed", 1.0, "a", {"shown": [{"experiment": "k", "variant": "a"}]})
+    )
+    drawn = effects_table(effects.reports()[0])
+    assert [str(column.header) for column in drawn.columns][: len(columns)] == columns
