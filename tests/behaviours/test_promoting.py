@@ -230,8 +230,8 @@ async def test_b40_one_of_several_workers_promotes_by_itself_and_never_again(
 
 
 async def test_b31_a_promotion_stands_in_the_library_and_in_its_week(site: Any, tmp_path: Path) -> None:
-    """`personalize triggers` names the variant that everybody gets, and counts the promotion for its owner; demoted, only
-    the week still tells of it."""
+    """`personalize triggers` names the variant that everybody gets, and counts the promotion for its owner; demoted,
+    only the week still tells of it."""
     app = await site(site_text().replace("id: winter", "id: winter\n        owner: anna"))
     await visited(app)
     file = str(tmp_path / "personalize.yaml")
