@@ -32,6 +32,8 @@ _ALIASES: Final = {
     # the specification's first version
     "viewed product": "Product Viewed", "added product": "Product Added", "removed product": "Product Removed",
     "viewed product category": "Product List Viewed", "completed order": "Order Completed",
+    "viewed checkout step": "Checkout Step Viewed", "completed checkout step": "Checkout Step Completed",
+    "viewed promotion": "Promotion Viewed", "clicked promotion": "Promotion Clicked",
     # PostHog
     "$pageview": "Page Viewed", "$screen": "Screen Viewed",
 }  # fmt: skip

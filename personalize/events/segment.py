@@ -98,22 +98,26 @@ def read_message(raw: Any, kind: str | None, skew: float, now: float) -> Message
     if not isinstance(raw, dict):
         return Refusal.BROKEN
     told = raw.get("type")
-    kind = kind or (_LETTERS.get(told, told) if isinstance(told, str) else None)
+    kind = kind or (_LETTERS.get(told.lower(), told.lower()) if isinstance(told, str) else None)
     if kind not in KINDS:
         kind = "track" if kind is None and "event" in raw else None
     if kind is None:
         return Refusal.NO_KIND
-    traits, context = raw.get("traits"), _mapping(raw.get("context"))
-    page = context.get("page")
+    traits, context, properties = raw.get("traits"), _mapping(raw.get("context")), _mapping(raw.get("properties"))
+    page, original = context.get("page"), raw.get("originalTimestamp")
+    if "category" in raw and kind in ("page", "screen"):  # clients for servers tell it beside the properties
+        properties = {"category": raw["category"], **properties}
     return Message(
         kind=kind,
         name=_name(raw.get("event") if kind == "track" else raw.get("name")),
-        properties=_mapping(raw.get("properties")),
+        properties=properties,
         user_id=tidy_id(raw.get("userId")),
         anonymous_id=tidy_id(raw.get("anonymousId")),
         id=tidy_id(raw.get("messageId")),
-        time=raw.get("originalTimestamp") or raw.get("timestamp"),
-        skew=skew_of(raw["sentAt"], now) if raw.get("sentAt") else skew,
+        time=raw.get("timestamp") or original,
+        # Beside when a client was called, as RudderStack's for servers tell it, `timestamp` is a time of its own clock,
+        # or one that was corrected already: their servers too take it as it is.
+        skew=0.0 if original and raw.get("timestamp") else skew_of(raw["sentAt"], now) if raw.get("sentAt") else skew,
         # RudderStack's clients tell of a person in the context, and in `traits` only what is not there.
         traits={**_mapping(context.get("traits")), **_mapping(traits)} if kind == "identify" else _mapping(traits),
         other_id=_other_id(raw, kind) if kind in ("group", "alias") else "",
@@ -124,7 +128,7 @@ def read_message(raw: Any, kind: str | None, skew: float, now: float) -> Message
 
 
 def make_events(message: Message, caller: Caller) -> list[Event] | Refusal:
-    """The log's events for one message: one, or one for each product that it names."""
+    """The log's events for one message: one, or one for each product that it names; and what it says of the person."""
     visitor = _visitor(message, caller)
     if not visitor:
         return Refusal.NOBODY
@@ -145,8 +149,9 @@ def make_events(message: Message, caller: Caller) -> list[Event] | Refusal:
         order_id = tidy_id(properties.get("order_id", properties.get("transaction_id")))
         if name == "Order Completed" and order_id:
             id_ = f"o:{order_id}"  # an order is completed once
-    if message.kind == "identify" and not caller.trusted:
-        properties = {**properties, "provenance": {"party": "first", "source": caller.via}}
+    provenance = message.provenance if caller.trusted else {"party": "first", "source": caller.via}
+    if message.kind == "identify":
+        properties = {**properties, "provenance": provenance}
     time = event_time(message.time, message.skew, caller.now, _OLDEST[caller.trusted])
     marks: dict[str, Any] = {_VIA: caller.via, _IDS: ids} if (ids := _ids(message, visitor)) else {_VIA: caller.via}
     if message.consent and (granted := granted_by(message.consent, caller.rules)) is not None:
@@ -212,7 +217,7 @@ def _screen(message: Message) -> Spoken:
 
 
 def _identify(message: Message) -> Spoken:
-    return "User Identified", {"traits": message.traits or {}, "provenance": message.provenance}
+    return "User Identified", {"traits": message.traits or {}}
 
 
 def _group(message: Message) -> Spoken:

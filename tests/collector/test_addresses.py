@@ -28,6 +28,15 @@ async def test_each_kind_has_an_address_for_servers_and_one_for_browsers(site: A
     assert (server.visitor, browser.visitor) == ("u:u1", "a:a1")
 
 
+@pytest.mark.parametrize("kind", ["page", "screen"])
+async def test_a_category_stands_beside_the_properties_or_in_them(site: Any, kind: str) -> None:
+    """Clients for servers tell it in the one place, those in browsers in both."""
+    beside = {"type": kind.upper(), "userId": "u1", "name": "Pricing", "category": "Docs"}
+    within = {**beside, "category": "x", "properties": {"category": "Help"}}
+    await site.server("/v1/batch", {"batch": [beside, within]})
+    assert [event.properties["category"] for event in await site.events()] == ["Docs", "Help"]
+
+
 async def test_a_batch_is_taken_whole_in_any_chunks_and_codings(site: Any) -> None:
     """Plain, gzip (in several members too) and deflate (both ways of it), in one message or in many."""
     body = json.dumps({"batch": [{**TRACK, "messageId": f"m{n}"} for n in range(50)]}).encode()

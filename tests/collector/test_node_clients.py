@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def test_segments_client_for_node_is_understood(server: Any, write_key: str, mod
         a.identify({{userId: 'u1', traits: {{plan: 'gold'}}}})
         a.track({{anonymousId: {VISITOR!r}, event: 'Product Added', properties: {{product_id: 'soap', quantity: 2}}}})
         a.track({{userId: 'u1', event: 'Order Completed', properties: {{order_id: 'o-1', revenue: 30.5}}}})
-        a.page({{userId: 'u1', properties: {{url: 'https://shop.example/pricing?x=1'}}}})
+        a.page({{userId: 'u1', category: 'Docs', properties: {{url: 'https://shop.example/pricing?x=1'}}}})
         a.closeAndFlush().then(() => console.log('done'))
         """,
     )
@@ -41,7 +42,8 @@ def test_segments_client_for_node_is_understood(server: Any, write_key: str, mod
     events = {event.name: event for event in server.events(least=4)}
     assert events["Product Added"].visitor == VISITOR
     assert events["Order Completed"].visitor == "u:u1"
-    assert events["Page Viewed"].properties["path"] == "/pricing"
+    page = events["Page Viewed"].properties
+    assert (page["path"], page["category"]) == ("/pricing", "Docs")
 
 
 def test_segments_client_for_node_hears_of_a_wrong_key(server: Any, modules: Path) -> None:
@@ -62,7 +64,7 @@ def test_segments_client_for_node_hears_of_a_wrong_key(server: Any, modules: Pat
 
 @pytest.mark.parametrize("gzip", ["true", "false"])
 def test_rudderstacks_client_for_node_is_understood(server: Any, write_key: str, modules: Path, gzip: str) -> None:
-    """@rudderstack/rudder-sdk-node: its batch arrives, compressed and plain."""
+    """@rudderstack/rudder-sdk-node: its batch arrives, compressed and plain, and with the time that was told."""
     said = run(
         modules,
         f"""
@@ -70,7 +72,8 @@ def test_rudderstacks_client_for_node_is_understood(server: Any, write_key: str,
         const a = new Rudder({write_key!r}, {{dataPlaneUrl: {server.host!r}, gzip: {gzip}, flushAt: 20,
                                               errorHandler: e => console.log('error', e.message)}})
         a.identify({{userId: 'u1', traits: {{plan: 'gold'}}}})
-        a.track({{userId: 'u1', event: 'view_item', properties: {{items: [{{item_id: 'soap'}}]}}}})
+        a.track({{userId: 'u1', event: 'view_item', properties: {{items: [{{item_id: 'soap'}}]}},
+                  timestamp: new Date('2026-02-03T10:00:00+03:00')}})
         a.flush().then(() => console.log('done'), e => console.log('error', e.message)).finally(() => process.exit(0))
         """,
     )
@@ -78,6 +81,7 @@ def test_rudderstacks_client_for_node_is_understood(server: Any, write_key: str,
     events = {event.name: event for event in server.events(least=2)}
     assert events["User Identified"].properties["traits"] == {"plan": "gold"}
     assert events["Product Viewed"].properties["product_id"] == "soap"
+    assert events["Product Viewed"].time == datetime(2026, 2, 3, 7, tzinfo=UTC).timestamp()
 
 
 def test_posthogs_client_for_node_is_understood(server: Any, write_key: str, modules: Path) -> None:
