@@ -12,7 +12,7 @@ import os
 import secrets
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from threading import get_ident
 from typing import Any
@@ -28,6 +28,8 @@ from .protocols import Observer
 from .visitor import secret_keys
 
 INTERVAL = 0.5  # seconds between two looks at the file
+
+_Looked = tuple[object, ...]  # a file's name, and what it looks like
 
 _forks = 0  # between this process and the one that loaded this module
 
@@ -51,8 +53,9 @@ class Watcher:
         self.rejected: ConfigError | None = None
         self.revision = 1
         self._source = config
+        before = (_look_at(Path(config)),) if isinstance(config, str | Path) else ()
         loaded = config if isinstance(config, Config) else load_checked(config)
-        self._seen = self._look(loaded)
+        self._seen = self._look(loaded, before)
         self._keys = self._read_keys(loaded)
         self.history = open_history(loaded, observer)
         self._kept_at = (loaded.store, loaded.hot)  # what this process opened
@@ -132,7 +135,7 @@ class Watcher:
         old, self.engine = self.engine, engine
         self.rejected = None
         self.revision += 1
-        self._seen = self._look(config)
+        self._seen = self._look(config, seen)
         self._say_live()
         self._say_moved(config)
         self._write_down()
@@ -197,14 +200,16 @@ class Watcher:
 
     # --- looking at files ----------------------------------------------------------------------------
 
-    def _look(self, config: Config) -> tuple[object, ...]:
-        """What the followed files look like now; changes when any of them does."""
+    def _look(self, config: Config, before: Iterable[_Looked] = ()) -> tuple[_Looked, ...]:
+        """What the followed files look like now, or did `before` they were read: who edits one while it is read makes
+        another edit, and not one that was seen. Changes when any of them does."""
         if not isinstance(self._source, str | Path):
             return ()
         files = [Path(self._source), *sorted((config.base / config.site.templates).rglob("*"))]
         if config.catalogue is not None and config.catalogue.file:
             files.append(config.base / config.catalogue.file)
-        return tuple(_look_at(file) for file in files)
+        known = {looked[0]: looked for looked in before}
+        return tuple(known.get(str(file)) or _look_at(file) for file in files)
 
 
 def open_history(config: Config, observer: Observer) -> History:
@@ -215,7 +220,7 @@ def open_history(config: Config, observer: Observer) -> History:
         raise ConfigError([Problem(config.mark("store"), "PZ321", str(error))])
 
 
-def _look_at(file: Path) -> tuple[object, ...]:
+def _look_at(file: Path) -> _Looked:
     try:
         stat = file.stat()
     except OSError:
