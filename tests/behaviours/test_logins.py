@@ -145,7 +145,10 @@ async def test_b40_an_undone_merge_changes_no_variant(split: Any, tmp_path: Path
         await log_in(app, device, "7", NOW + number)
     undone = await command("identity", str(tmp_path / "personalize.yaml"), "--unlink", id_of(phone))
     assert undone.exit_code == 0, undone.output
-    await asyncio.sleep(0.3)
+    history = app.watcher.history
+    async with asyncio.timeout(30):
+        while history.log.seq < await history.store.last():
+            await asyncio.sleep(0.02)
     await recalled(phone, laptop)
     assert (await sees(phone), await sees(laptop)) == ("one", "two")
 
@@ -196,14 +199,15 @@ async def test_b40_a_log_that_is_slow_moves_nobody_for_good(site: Any, browser: 
     assert await sees(phone) == "one"
     await app.close()
     app = phone.app = await site(hero(0, 100))
-    read = app.watcher.history.store.of_visitor
+    read, awake = app.watcher.history.store.of_visitor, asyncio.Event()
 
     async def slowly(*asked: Any) -> Any:
-        await asyncio.sleep(0.3)
+        await awake.wait()
         return await read(*asked)
 
     monkeypatch.setattr(app.watcher.history.store, "of_visitor", slowly)
     assert await sees(phone) == "two"
+    awake.set()
     await recalled(phone)
     assert await sees(phone) == "one"
     views = [event for event in await app.watcher.history.store.read() if event.name == "Page Viewed"]

@@ -89,7 +89,7 @@ async def lines(app: Any, name: str) -> list[Event]:
 
 async def until(holds: Any) -> None:
     """Wait for what other workers do within seconds."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not await holds():
             await asyncio.sleep(0.05)
 

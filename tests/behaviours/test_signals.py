@@ -94,7 +94,7 @@ async def imported(app: Any, folder: Any, rows: list[dict[str, Any]], clock: Any
     store = app.watcher.history.store
     await import_file(store, path, told, folder, refuse=lambda line, why: refused.append((line, why)))
     assert not refused
-    deadline = time.monotonic() + 5  # a running site hears of it by itself
+    deadline = time.monotonic() + 30  # a running site hears of it by itself
     while app.watcher.history.log._seq < await store.last() and time.monotonic() < deadline:
         await app.watcher.history.log._follow()
 
