@@ -191,6 +191,7 @@ async def test_b40_the_report_counts_a_person_once_and_says_who_saw_several(
     assert shown == {"a": 2, "b": 2}, "what was shown counts each where it was shown"
 
 
+@pytest.mark.impatient
 async def test_b40_a_log_that_is_slow_moves_nobody_for_good(site: Any, browser: Any, monkeypatch: Any) -> None:
     """A page that could not wait for the profile is decided by the id alone, and its line says so: the next one shows
     what the browser showed before. A newcomer's first page counts as it is."""

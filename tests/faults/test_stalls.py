@@ -27,6 +27,7 @@ from personalize.stores import MemoryHotState, MemoryStore
 from personalize.testing import Answer, call
 
 T = TypeVar("T")
+pytestmark = pytest.mark.impatient
 HERE = __name__
 NOW = 1_790_000_000.0
 PAGE = b"<!doctype html><div data-slot=hero>own</div>"

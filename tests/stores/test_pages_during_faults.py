@@ -21,6 +21,7 @@ from personalize.observe import LogObserver
 from personalize.stores import open_store
 from personalize.testing import Answer, call
 
+pytestmark = pytest.mark.impatient
 HEAD, TAIL = b"<!doctype html><title>Shop</title><div data-slot=hero>", b"</div><p>The end.</p>"
 PAGE = HEAD + b"own" + TAIL
 
