@@ -21,6 +21,7 @@ from .checked import load_checked
 from .config import Config
 from .engine import Engine
 from .errors import ConfigError
+from .history.ending import end
 from .history.history import History
 from .model import CONFIG_LIVE, OPERATOR, Event, Problem
 from .operators.changes import config_live
@@ -65,7 +66,7 @@ class Watcher:
         self._closed = False
         self._following: asyncio.Task[None] | None = None
         self._started_at: tuple[int, asyncio.AbstractEventLoop, int] | None = None
-        self._retired: set[asyncio.Task[None]] = set()
+        self._retired: dict[asyncio.Task[None], Engine] = {}
 
     @property
     def started(self) -> bool:
@@ -91,11 +92,12 @@ class Watcher:
 
     async def close(self) -> None:
         self._closed = True
-        if self._following is not None:
-            self._following.cancel()
-            self._following = self._started_at = None
+        retired = list(self._retired.items())
+        await end(self._following, *(task for task, _ in retired))
+        self._following = self._started_at = None
         await self.history.close()
-        await self.engine.close()
+        for engine in (*(old for _, old in retired), self.engine):
+            await engine.close()
 
     # --- one engine after another --------------------------------------------------------------------
 
@@ -163,8 +165,8 @@ class Watcher:
             await old.close()
 
         task = asyncio.get_running_loop().create_task(later(), name="personalize retire")
-        self._retired.add(task)
-        task.add_done_callback(self._retired.discard)
+        self._retired[task] = old
+        task.add_done_callback(self._retired.pop)
 
     def _say_live(self) -> None:
         config = self.engine.config

@@ -21,6 +21,7 @@ from ..profiles import Member, Profiles, Underway, alone, with_just_shown
 from ..protocols import Fold, ForgettingStore, HotState, Observer, SavedFold, Store
 from ..recommend import Embedded, ProofCounts
 from ..stores import MemoryHotState, MemoryStore, beside, merged, open_hot_state, open_store
+from .ending import end
 from .keeping import Keeping
 from .learning import Learning
 from .lists import Lists
@@ -105,8 +106,12 @@ class History:
         try:
             await self._recall_operators()
             await self.hot.recall("")  # so that it is connected before the first page asks
+            if self._starting is not asyncio.current_task():  # closed meanwhile: nothing may begin any more
+                return
             await self.log.start()
             await self.learning.refresh()
+            if self._starting is not asyncio.current_task():
+                return
             acting = self.complaints.act(self.record, lambda: self.pauses.held)
             self._acting = asyncio.get_running_loop().create_task(acting, name="personalize complaints")
             promoting = self.promoter.act(self.record)
@@ -215,12 +220,12 @@ class History:
             self.products.update(products)
 
     async def close(self) -> None:
-        self._starting = None
-        self.lists.close()
-        for task in (self._trimming, self._saving, self._acting, self._promoting):
-            if task is not None and task.get_loop() is asyncio.get_running_loop():
-                task.cancel()
-                await asyncio.wait((task,))
+        starting, self._starting = self._starting, None
+        await self.lists.close()
+        await self.learning.close()
+        await end(self._trimming, self._saving, self._acting, self._promoting)
         self._trimming = self._saving = self._acting = self._promoting = None
         await self.log.close()
+        if starting is not None and starting.get_loop() is asyncio.get_running_loop():
+            await asyncio.wait((starting,))
         await self.hot.close()

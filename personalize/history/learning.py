@@ -18,6 +18,7 @@ from ..bandits import Bandits, BanditSpec, Ledger, allocation
 from ..model import Allocation, Event
 from ..profiles.ids import SIGNED_OUT, UNLINKED, told_ids
 from ..protocols import Observer, Store
+from .ending import end
 
 _LOOK: Final = 0.25  # seconds between two looks for a new batch
 _SLICE: Final = 500  # events read and folded before other tasks get their turn
@@ -47,11 +48,9 @@ class Learning:
         if self._task is None or self._task.get_loop() is not loop or self._task.done():
             self._task = loop.create_task(self._run(), name="personalize bandits")
 
-    def close(self) -> None:
-        if self._task is not None:
-            if self._task.get_loop() is asyncio.get_running_loop():
-                self._task.cancel()
-            self._task = None
+    async def close(self) -> None:
+        task, self._task = self._task, None
+        await end(task)
 
     async def refresh(self) -> None:
         """Bring everything up to what the log's tail has brought so far. Raises StoreError."""

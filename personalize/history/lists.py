@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..plugins import load_object
 from ..profiles import external_id
 from ..protocols import Observer, SegmentLookup
+from .ending import end
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -99,11 +100,9 @@ class Lists:
         if self._task is None or self._task.get_loop() is not loop or self._task.done():
             self._task = loop.create_task(self._run(), name="personalize lists")
 
-    def close(self) -> None:
-        if self._task is not None:
-            if self._task.get_loop() is asyncio.get_running_loop():
-                self._task.cancel()
-            self._task = None
+    async def close(self) -> None:
+        task, self._task = self._task, None
+        await end(task)
 
     async def refresh(self) -> None:
         """Read every list that is due."""

@@ -124,7 +124,7 @@ async def test_the_background_works_the_shares_out(begin: Any) -> None:
 async def test_shares_that_are_late_bring_back_no_older_batch(begin: Any, monkeypatch: Any) -> None:
     """The first batch's shares take long to work out; meanwhile the next batch's are there, and stay."""
     history = await begin()
-    history.learning.close()
+    await history.learning.close()
     slow, work = asyncio.Event(), asyncio.to_thread
     loop = asyncio.get_running_loop()
 

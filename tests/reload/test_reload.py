@@ -160,6 +160,40 @@ async def test_an_edit_made_while_another_is_read_is_not_lost(
     assert await shows(app, b"three")
 
 
+def left() -> list[str]:
+    """The names of what else runs on this loop."""
+    return sorted(task.get_name() for task in asyncio.all_tasks() - {asyncio.current_task()})
+
+
+async def test_closing_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Neither what looks after the log, nor an engine that an edit retired, is still at work after the close."""
+    file = tmp_path / "personalize.yaml"
+    file.write_text(config("one"))
+    before = left()
+    app = PersonalizeMiddleware(Answer(PAGE), file)
+    await app.start()
+    save(file, config("two"))
+    assert await shows(app, b"two")
+    assert {"personalize bandits", "personalize lists", "personalize retire"} <= set(left())
+    await app.close()
+    assert left() == before
+
+
+@pytest.mark.parametrize("turns", [1, 2, 5, 10, 20, 40])
+async def test_a_close_in_the_middle_of_a_start_is_a_close(tmp_path: Path, turns: int) -> None:
+    """Wherever the start has come to, nothing begins after the close, and the log is closed."""
+    file = tmp_path / "personalize.yaml"
+    file.write_text(config("one").replace("memory", "sqlite:///log.db"))
+    before = left()
+    app = PersonalizeMiddleware(Answer(PAGE), file)
+    starting = asyncio.ensure_future(app.start())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    await app.close()
+    await starting
+    assert left() == before and not app.watcher.started
+
+
 async def test_what_was_learned_outlives_an_edit(follow: Any, tmp_path: Path) -> None:
     """A new engine reads the same history: the log goes on, the visitor stays known."""
     file = tmp_path / "personalize.yaml"
