@@ -43,16 +43,25 @@ _INHERITED: Final[list[object]] = []
 
 class Lines(Generic[C]):
     """At most `limit` connections, opened when needed. `where` names the server in messages; `patience` is how many
-    seconds a command may take, waiting for a free connection included."""
+    seconds a command may take, waiting for a free connection included; `abandon` lets go of one whose loop is closed,
+    on which nothing can be done any more."""
 
     def __init__(
-        self, where: str, connect: Callable[[], Awaitable[C]], breaker: Breaker, *, limit: int, patience: float
+        self,
+        where: str,
+        connect: Callable[[], Awaitable[C]],
+        breaker: Breaker,
+        *,
+        limit: int,
+        patience: float,
+        abandon: Callable[[C], None] | None = None,
     ) -> None:
         self._where = where
         self._connect = connect
         self._breaker = breaker
         self._limit = limit
         self._patience = patience
+        self._abandon = abandon
         self._why = ""  # the last failure
         self._pid = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -86,9 +95,10 @@ class Lines(Generic[C]):
             self._free.release()
 
     async def close(self) -> None:
-        """After the commands that run, give back the connections."""
-        if self._pid != os.getpid() or self._loop is not asyncio.get_running_loop():
+        """After the commands that run, give back the connections, also those of a loop that is closed."""
+        if self._loop is None:
             return
+        self._settle()
         for _ in range(self._limit):
             await self._free.acquire()
         idle, self._idle, self._free = self._idle, [], asyncio.Semaphore(self._limit)
@@ -160,6 +170,7 @@ class Lines(Generic[C]):
                 try:
                     self._loop.call_soon_threadsafe(connection.terminate)
                 except RuntimeError:  # that loop is closed, and its connections go with it
-                    pass
+                    if self._abandon is not None:
+                        self._abandon(connection)
         self._pid, self._loop, self._idle, self._opening = pid, loop, [], set()
         self._free = asyncio.Semaphore(self._limit)

@@ -58,7 +58,10 @@ class RedisHotState:
         self._patience = patience
         where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         breaker = Breaker(_FAILURES, _OPEN_FOR)
-        self._lines: Lines[_Client] = Lines(where, self._connect, breaker, limit=connections, patience=patience)
+        self._lines: Lines[_Client] = Lines(
+            where, self._connect, breaker, limit=connections, patience=patience, abandon=_Client.abandon
+        )
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def remember(self, visitor: str, keys: Sequence[str], time: float) -> None:
         name = self._name(visitor)
@@ -85,12 +88,15 @@ class RedisHotState:
 
     async def close(self) -> None:
         await self._lines.close()
+        here = [task for task in self._closing if task.get_loop() is asyncio.get_running_loop()]
+        if here:
+            await asyncio.wait(here)
 
     def _name(self, visitor: str) -> bytes:
         return f"{self._prefix}:shown:{visitor}".encode("utf-8", "replace")
 
     async def _connect(self) -> _Client:
-        client = _Client(self._make())
+        client = _Client(self._make(), self._closing)
         with ExitStack() as unless_well:
             unless_well.callback(client.terminate)
             async with asyncio.timeout(self._patience):
@@ -102,8 +108,10 @@ class RedisHotState:
 class _Client:
     """One connection of redis-py's, as `lines` wants it."""
 
-    def __init__(self, redis: Any) -> None:
+    def __init__(self, redis: Any, closing: set[asyncio.Task[None]]) -> None:
+        """`closing` holds what is still to be waited for at the end."""
         self._redis = redis
+        self._all_closing = closing
         self._closing: asyncio.Task[None] | None = None
 
     async def ask(self, work: Callable[[Any], Awaitable[Any]]) -> Any:
@@ -118,6 +126,12 @@ class _Client:
 
     def terminate(self) -> None:
         self._closing = asyncio.get_running_loop().create_task(self._close())
+        self._all_closing.add(self._closing)
+        self._closing.add_done_callback(self._all_closing.discard)
+
+    def abandon(self) -> None:
+        """Without its loop. redis-py would try to close it there, and the garbage collector closes its socket."""
+        self._redis.connection = None
 
     def is_closed(self) -> bool:
         return self._closing is not None

@@ -107,7 +107,6 @@ async def test_a_cancelled_command_drops_its_connection(redis: str, proxied: Pro
         await state.close()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # redis-py, of a loop that is closed
 @pytest.mark.parametrize(
     ("rest", "says"),
     [("cache/one", "a number"), ("cache/0?socket_timeout=30", "no socket_timeout"), ("cache?protocol=3", "no pro")],
@@ -210,3 +209,4 @@ def test_each_event_loop_has_its_own_connections(redis: str) -> None:
     for n in range(3):
         asyncio.run(state.remember("ann", ["hero/a"], float(n)))
     assert asyncio.run(state.recall("ann")) == {"hero/a": [0.0, 1.0, 2.0]}
+    asyncio.run(state.close())
