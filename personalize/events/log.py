@@ -20,7 +20,7 @@ from typing import Final, Protocol
 from ..errors import StoreError
 from ..model import Event
 from ..protocols import Fold, Observer, Store
-from .plain import is_plain
+from .ours import Ours
 
 _BATCH: Final = 500  # events in one transaction
 _SLICE: Final = 200  # events folded before other tasks get their turn: about a millisecond
@@ -71,6 +71,8 @@ class EventLog:
         self._queue: deque[Event] = deque()
         self._handled = 0  # how many events left the queue
         self._seq = 0
+        self._ours = Ours(capacity)
+        self._look = False  # something was stored that has to be read back
         self._open = False
         self._closed = False
         self._close_by = 0.0
@@ -139,6 +141,7 @@ class EventLog:
             self._hurried.set()
         else:
             await self._write()
+            await self._follow(look=False)
         return await waiter
 
     async def close(self) -> None:
@@ -155,6 +158,7 @@ class EventLog:
             await asyncio.wait(self._tasks)
         await self._write()
         async with self._folding:
+            await self._fold_ours()
             await self._at_the_end()
 
     async def _at_the_end(self) -> None:
@@ -239,8 +243,8 @@ class EventLog:
                 self._handled += len(batch)
                 self._tell(stored is not None)
                 if stored is not None:
-                    if not await self._fold_own(batch, *stored):
-                        self._committed.set()
+                    self._look |= not self._ours.put(batch, *stored)
+                    self._committed.set()
                     if len(self._queue) <= self._capacity // 2:
                         self._well("event queue")
                 else:
@@ -280,19 +284,29 @@ class EventLog:
 
     async def _next_follow(self) -> None:
         await _until(self._committed, _POLL)
+        look, self._look = self._look or not self._committed.is_set(), False
         self._committed.clear()
-        await self._follow()
+        await self._follow(look)
 
-    async def _follow(self) -> None:
-        """Rule 2: give the folds whatever the log has beyond the last event they know."""
+    async def _follow(self, look: bool = True) -> None:
+        """Rule 2: give the folds whatever the log has beyond the last event they know. Without `look` what others wrote
+        is read only as far as it comes before what this process stored, which is not read back."""
         async with self._folding:
             try:
                 await self._ready()
                 if not self._restored and self._keeper is not None:
                     self._seq = max(self._seq, await self._keeper.restore())
                     self._restored = True
-                while not self._stopping.is_set() and (events := await self._store.read(self._seq, _SLICE)):
+                while not self._stopping.is_set():
+                    await self._fold_ours()
+                    missing, waiting = self._ours.missing(self._seq), len(self._ours)
+                    if not (look or missing):
+                        break
+                    events = await self._store.read(self._seq, min(missing or _SLICE, _SLICE))
                     self._fold(events)
+                    if not events:
+                        self._ours.drop(waiting)  # what it had left the log meanwhile
+                        break
                     await asyncio.sleep(0)
                     if self._keeper is not None:
                         await self._keeper.settle()
@@ -301,23 +315,10 @@ class EventLog:
             else:
                 self._well("store, reading")
 
-    async def _fold_own(self, batch: list[Event], new: int, last: int) -> bool:
-        """Rule 2 without reading back: what was just stored is what comes next in the log, if nobody else wrote since.
-        False where that is not so, and the tail has to read."""
-        if self._folding.locked() or new != len(batch):
-            return False
-        async with self._folding:
-            if self._seq != last - new or not all(map(is_plain, batch)):
-                return False
-            for begin in range(0, new, _SLICE):
-                self._fold(
-                    [
-                        Event(e.id, e.name, e.time, e.visitor, e.properties, self._seq + place)
-                        for place, e in enumerate(batch[begin : begin + _SLICE], 1)
-                    ]
-                )
-                await asyncio.sleep(0)
-        return True
+    async def _fold_ours(self) -> None:
+        while events := self._ours.after(self._seq, _SLICE):
+            self._fold(events)
+            await asyncio.sleep(0)
 
     def _fold(self, events: Sequence[Event]) -> None:
         for event in events:
