@@ -312,7 +312,7 @@ def _events_of(piece: Piece, read: Read, kind: str | None, skew: float, caller: 
 
 
 def _read_capture(raw: Any, kind: str | None, skew: float, now: float) -> Message | Refusal:
-    return read_capture(raw, skew)
+    return read_capture(raw, skew, now)
 
 
 def refusal(error: CollectError) -> Answer:

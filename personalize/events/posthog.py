@@ -20,9 +20,10 @@ from .tidy import tidy_id, tidy_text
 _GZIP: Final = b"\x1f\x8b"
 # PostHog's events about persons and groups, and what they are in Segment's words.
 _KINDS: Final[Mapping[str, str]] = {
-    "$identify": "identify", "$set": "identify", "$create_alias": "alias", "$groupidentify": "group",
-    "$pageview": "page", "$screen": "screen",
+    "$identify": "identify", "$set": "identify", "$set_once": "identify", "$create_alias": "alias",
+    "$groupidentify": "group", "$pageview": "page", "$screen": "screen",
 }  # fmt: skip
+_BOOKKEEPING: Final = frozenset({"token", "distinct_id"})  # and all that begins with "$"
 
 
 def unwrapped(body: bytes) -> bytes:
@@ -43,50 +44,73 @@ def unwrapped(body: bytes) -> bytes:
     return b'{"batch":%b}' % body if body.lstrip().startswith(b"[") else body
 
 
-def read_capture(raw: Any, skew: float) -> Message | Refusal:
-    """An event in PostHog's format. Its own bookkeeping ("$lib", "$geoip_disable", ...) is left out."""
+def read_capture(raw: Any, skew: float, now: float) -> Message | Refusal:
+    """An event in PostHog's format. Its own bookkeeping ("$lib", "$initial_referrer", ...) is left out."""
     if not isinstance(raw, dict):
         return Refusal.BROKEN
     told, properties = raw.get("event"), raw.get("properties")
     name = tidy_text(told).strip() if isinstance(told, str) else "$set" if "$set" in raw else ""
     properties = properties if isinstance(properties, dict) else {}
     kind = _KINDS.get(name, "track")
-    traits: Any = None
-    alias = other_id = ""
-    if kind == "identify":
-        traits = {**_mapping(raw, properties, "$set_once"), **_mapping(raw, properties, "$set")}
-    elif kind == "alias":
+    traits = _mapping(raw, properties, "$group_set") if kind == "group" else _said(raw, properties)
+    user, anonymous = _who(raw, properties, kind)
+    other_id = ""
+    if kind == "alias":
         # Which of the two is the older one, clients do not agree on; a browser's own is no user's.
-        alias, other_id = tidy_id(properties.get("alias")), tidy_id(properties.get("distinct_id"))
-        if OWN_ID.fullmatch(alias):
-            alias, other_id = other_id, alias
+        user, other_id = tidy_id(properties.get("alias")), tidy_id(properties.get("distinct_id"))
+        if OWN_ID.fullmatch(user):
+            user, other_id = other_id, user
     elif kind == "group":
-        traits, other_id = _mapping(raw, properties, "$group_set"), tidy_id(properties.get("$group_key"))
-    # Who signs in: the id that the browser had before is told beside the new one.
-    before = tidy_id(properties.get("$anon_distinct_id")) if name == "$identify" else ""
+        other_id = tidy_id(properties.get("$group_key"))
     page = {"url": properties.get("$current_url"), "path": properties.get("$pathname")}
-    person = tidy_id(raw.get("distinct_id", properties.get("distinct_id", raw.get("$distinct_id"))))
-    kept = {key: value for key, value in properties.items() if not key.startswith("$") and key != "token"}
+    time, ago = raw.get("timestamp"), raw.get("offset")
+    if time is None and isinstance(ago, int | float) and not isinstance(ago, bool):
+        time, skew = now - ago / 1000 if abs(ago) < 1e15 else None, 0.0  # milliseconds, by the sender's clock alone
     return Message(
         kind=kind,
         name=name if kind == "track" else _text(properties.get("$screen_name")),
-        properties=page if kind == "page" else kept,
-        # Its distinct id is either; what a visitor's cookie holds is found among the anonymous ones.
-        user_id=alias if kind == "alias" else person,
-        anonymous_id="" if kind == "alias" else before or person,
-        id=tidy_id(raw.get("uuid")),
-        time=raw.get("timestamp"),
+        properties=page if kind == "page" else _kept(properties),
+        user_id=user,
+        anonymous_id=anonymous,
+        id=tidy_id(raw.get("uuid")) or tidy_id(properties.get("$insert_id")),
+        time=time,
         skew=skew,
         traits=traits,
         other_id=other_id,
         path=path_of(page),
+        says=kind not in ("identify", "alias", "group") and bool(traits),
     )
 
 
+def _who(raw: Mapping[str, Any], properties: Mapping[str, Any], kind: str) -> tuple[str, str]:
+    """The user's id and the browser's. One `distinct_id` is either; what a visitor's cookie holds is found among the
+    anonymous ones. Clients in browsers tell their own beside it."""
+    person = tidy_id(raw.get("distinct_id", properties.get("distinct_id", raw.get("$distinct_id"))))
+    device = tidy_id(properties.get("$device_id", raw.get("$device_id")))
+    if kind == "identify" and (before := tidy_id(properties.get("$anon_distinct_id"))):
+        return person, before  # who signs in, and what the browser was called before
+    # What is told of a group is told under an id that stands for the group, or that was made up for it.
+    group = kind == "group" and (person.startswith("$") or properties.get("$process_person_profile") is False)
+    if group or person == device or properties.get("$is_identified") is False:
+        return "", person
+    return person, device if kind == "alias" else device or person
+
+
+def _said(raw: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
+    """What an event of any kind says of its person."""
+    gone = properties.get("$unset", raw.get("$unset"))
+    unset = {name: None for name in gone if isinstance(name, str)} if isinstance(gone, list) else {}
+    return _kept({**_mapping(raw, properties, "$set_once"), **_mapping(raw, properties, "$set"), **unset})
+
+
+def _kept(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in told.items() if not key.startswith("$") and key not in _BOOKKEEPING}
+
+
 def _mapping(raw: Mapping[str, Any], properties: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """Older clients put these beside the properties, newer ones into them."""
-    found = properties.get(key, raw.get(key))
-    return found if isinstance(found, dict) else {}
+    """Older clients put these beside the properties, newer ones into them, and some into both."""
+    one, other = raw.get(key), properties.get(key)
+    return {**(one if isinstance(one, dict) else {}), **(other if isinstance(other, dict) else {})}
 
 
 def _text(value: object) -> str:

@@ -91,6 +91,7 @@ class Message:
     path: str = ""
     provenance: Mapping[str, Any] | None = None  # of the traits, as the site tells it in `context`
     consent: Consented | None = None
+    says: bool = False  # the traits are told beside what happened: they are an event of their own
 
 
 def read_message(raw: Any, kind: str | None, skew: float, now: float) -> Message | Refusal:
@@ -168,6 +169,9 @@ def make_events(message: Message, caller: Caller) -> list[Event] | Refusal:
             kept.setdefault("path", message.path)
         kept |= marks
         events.append(Event(id_ if number == 0 else f"{id_}/{number}", name, time, visitor, kept))
+    if message.says:
+        said = {"traits": tidy(message.traits), "provenance": provenance, **marks}
+        events.append(Event(f"{id_}/traits", "User Identified", time, visitor, said))
     return events
 
 
