@@ -20,13 +20,11 @@ from .operators.triggers import triggers_command
 from .payoff.command import bandit
 from .people.commands import export, identity
 from .replay.command import replay
-from .terminal import CommandObserver, Commands
+from .terminal import FILE, CommandObserver, Commands
 from .upkeep.commands import copy_store, rebuild
 
 if TYPE_CHECKING:
     from .config import Config
-
-FILE = click.argument("file", type=click.Path(path_type=Path), default="personalize.yaml")
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

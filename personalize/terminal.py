@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import errno
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,9 @@ from .observe import LogObserver
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, ProgressColumn
+
+DEFAULT: Final = "personalize.yaml"  # the config where none is named
+FILE: Final = click.argument("file", type=click.Path(path_type=Path), default=DEFAULT)
 
 _LEAST: Final = 72  # columns that a table is given; in a narrower window the terminal breaks its lines
 _PIPED: Final = 300  # into a pipe or a file nothing is cut to a screen's width
@@ -52,6 +56,18 @@ class Commands(click.Group):
                 raise
             place = f"{error.filename}: " if error.filename else ""
             raise click.ClickException(f"{place}{error.strerror or error}")
+
+
+class FileFirst(click.Command):
+    """A command whose first argument is the config, which may be left out though another follows."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """One argument alone is what follows the config."""
+        first, second = (p.name for p in self.params[:2])
+        found = self.make_parser(ctx).parse_args(list(args))[0]
+        if isinstance(found.get(first), str) and not isinstance(found.get(second), str):
+            args = [DEFAULT, *args]
+        return super().parse_args(ctx, args)
 
 
 class CommandObserver(LogObserver):
@@ -108,6 +124,12 @@ def moment(text: str, timezone: str) -> float:
     except ValueError:
         raise click.BadParameter(f'"{text}" is no time; write "2026-12-24 18:00"', param_hint="--at")
     return (when if when.tzinfo else when.replace(tzinfo=ZoneInfo(timezone))).timestamp()
+
+
+def clock(timezone: str) -> Callable[[float], str]:
+    """How every command writes a moment (Unix seconds): by the config's clock, which is to be named beside it once."""
+    zone = ZoneInfo(timezone)
+    return lambda seconds: datetime.fromtimestamp(seconds, zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _plainly(error: UnicodeError) -> tuple[str, int]:

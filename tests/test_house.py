@@ -31,7 +31,7 @@ ROOF = {
     "explain": {"engine", "operators"},
     "reload": {"checked", "engine", "history", "operators"},
     "visit": {"engine", "exchange", "explain", "routes", "shared"},
-    "editor": {"client_apps", "engine", "exchange", "explain", "reload", "routes", "terminal", "visit"},
+    "editor": {"client_apps", "engine", "exchange", "explain", "history", "reload", "routes", "terminal", "visit"},
     "own": {"editor", "engine", "explain", "history", "membership", "visit"},
     "middleware": {"editor", "engine", "observe", "own", "refusal", "reload", "routes", "visit"},
     "flags": set(), "imports": {"terminal"},

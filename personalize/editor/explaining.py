@@ -14,15 +14,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from ..config.problems import did_you_mean
+from ..errors import StoreError
 from ..model import PURPOSES, Consent, Visitor
-from ..terminal import CommandObserver, address, console, moment
+from ..terminal import FILE, CommandObserver, FileFirst, address, console, moment
 from .previewing import DEVICES, purposes
 
 if TYPE_CHECKING:
     from ..engine import Engine
-    from ..explain import Explanation
+    from ..explain import Explanation, SlotExplanation
+    from ..history import History
     from ..model import Request
 
+_WHY_NONE: Final = {"consent": "consent is missing", "bot": "this is a bot"}  # of a choice's reasons
 _ID: Final = re.compile(r"[0-9a-f]{32}|[ua]:.+", re.DOTALL)
 
 
@@ -41,8 +45,8 @@ class _Asked:
     at: str | None
 
 
-@click.command(short_help="Show what each slot of a page would show, and why.")
-@click.argument("file", type=click.Path(path_type=Path), default="personalize.yaml")
+@click.command(cls=FileFirst, short_help="Show what each slot of a page would show, and why.")
+@FILE
 @click.argument("url", callback=address)
 @click.option(
     "--cookie", "cookies", multiple=True, metavar="NAME=VALUE", help="A cookie the visitor sends. May be repeated."
@@ -109,9 +113,8 @@ async def _explain(file: Path, asked: _Asked, page: bytes | None) -> Explanation
     watcher = Watcher(file, CommandObserver())
     config = watcher.engine.config
     if unknown := [s for s in asked.segments if s not in config.segments]:
-        raise click.BadParameter(
-            f'there is no segment "{unknown[0]}"; there are: {", ".join(config.segments) or "none"}', param_hint="--as"
-        )
+        hint = did_you_mean(unknown[0], config.segments, "there are")
+        raise click.BadParameter(f'there is no segment "{unknown[0]}"; {hint}', param_hint="--as")
     now = moment(asked.at, config.timezone) if asked.at else time.time()
     request = _request(asked)
     visitor = _visitor(watcher.engine, request, asked, now)
@@ -123,9 +126,19 @@ async def _explain(file: Path, asked: _Asked, page: bytes | None) -> Explanation
         if page is not None and match is not None and match.route is not None:
             on_page = look(match.route.rules, page)
             told = replace(told, found=on_page.found, warnings=on_page.warnings)
-        return told
+        return replace(told, warnings=(*told.warnings, *await _unheard(watcher.history, asked.visitor)))
     finally:
         await watcher.close()
+
+
+async def _unheard(history: History, name: str | None) -> list[str]:
+    """That the log knows nothing of who was asked for; nothing where it does, or cannot be read, which was said."""
+    try:
+        if name is None or await history.events_of(_id(name)):
+            return []
+    except StoreError:
+        return []
+    return [f"the log knows nothing of {_id(name)}: this is decided as for a newcomer who has just that id"]
 
 
 # --- what the options say ------------------------------------------------------------------------------
@@ -187,7 +200,12 @@ def _visitor(engine: Engine, request: Request, asked: _Asked, now: float) -> Vis
         return Visitor(None, consent, bot=sent.bot)
     if asked.visitor is None:
         return Visitor(sent.id or "explained", consent, fresh=sent.fresh or sent.id is None)
-    return Visitor(asked.visitor if _ID.fullmatch(asked.visitor) else f"u:{asked.visitor}", consent)
+    return Visitor(_id(asked.visitor), consent)
+
+
+def _id(name: str) -> str:
+    """The id that --visitor means."""
+    return name if _ID.fullmatch(name) else f"u:{name}"
 
 
 # --- drawing -------------------------------------------------------------------------------------------
@@ -202,13 +220,8 @@ def _draw(told: Explanation) -> None:
     if not told.slots:
         root.add("[yellow]no slot is on this path: the page passes untouched[/]")
     for slot in told.slots:
-        shown = slot.experience or slot.reason
-        if slot.variant:
-            shown += f" / {slot.variant}"
-        if slot.held:
-            shown += " (held out: the page's own markup is shown)"
         where = f"{escape(str(slot.mark))} · {slot.state} · {slot.took_us:.0f} µs"
-        branch = root.add(f"[bold cyan]{slot.slot}[/] → [bold]{escape(shown)}[/]  [dim]{where}[/]")
+        branch = root.add(f"[bold cyan]{slot.slot}[/]: [bold]{escape(_headline(slot))}[/]  [dim]{where}[/]")
         if slot.why:
             branch.add(f"[italic]“{escape(slot.why)}”[/]")
         if slot.note:
@@ -220,6 +233,17 @@ def _draw(told: Explanation) -> None:
     for warning in told.warnings:
         root.add(f"[yellow]{escape(warning)}[/]")
     console().print(root)
+
+
+def _headline(slot: SlotExplanation) -> str:
+    """What a slot shows, and where that is no experience, why none."""
+    chosen = f"{slot.experience or 'everything'}{f', variant {slot.variant}' if slot.variant else ''}"
+    if slot.held:
+        return f"the page as it is, since this visitor is held out of {chosen}"
+    if slot.experience is not None:
+        return chosen
+    shown = "the page as it is" if slot.state == "page" else "its default"
+    return f"{shown}, since {_WHY_NONE.get(slot.reason, 'no experience fits')}"
 
 
 def _grow(branch: object, step: object) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..config.problems import did_you_mean
 from ..model import PURPOSES
-from ..terminal import address, moment
+from ..terminal import FILE, FileFirst, address, moment
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 DEVICES = ("mobile", "tablet", "desktop", "bot")  # a test holds this against what previews know
 
 
-@click.command(short_help="Print a link that shows a page as somebody else sees it.")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.command(cls=FileFirst, short_help="Print a link that shows a page as somebody else sees it.")
+@FILE
 @click.argument("url", callback=address)
 @click.option("--as", "segments", multiple=True, metavar="SEGMENT", help="In this segment. May be repeated.")
 @click.option("--device", type=click.Choice(DEVICES), help="On this device; else the browser's own.")
@@ -34,9 +35,9 @@ DEVICES = ("mobile", "tablet", "desktop", "bot")  # a test holds this against wh
     "--variant",
     "variants",
     multiple=True,
-    metavar="EXPERIENCE=VARIANT",
-    help="Show this experience (and variant, or parts: PART=LEVEL,...), whatever its status and rules say. May be"
-    " repeated.",
+    metavar="NAME=VARIANT",
+    help="Show this experience, or experiment, with that variant (or parts: PART=LEVEL,...), whatever its status and"
+    " rules say. NAME alone for one without variants. May be repeated.",
 )
 @click.option(
     "--with",
@@ -72,8 +73,8 @@ def preview(
 
     config = load_config(file, products=False)
     if unknown := [name for name in segments if name not in config.segments]:
-        there = ", ".join(config.segments) or "none"
-        raise click.BadParameter(f'there is no segment "{unknown[0]}"; there are: {there}', param_hint="--as")
+        hint = did_you_mean(unknown[0], config.segments, "there are")
+        raise click.BadParameter(f'there is no segment "{unknown[0]}"; {hint}', param_hint="--as")
     granted = purposes(consent)
     try:
         seconds = duration(expires)
@@ -100,13 +101,19 @@ def purposes(consent: tuple[str, ...]) -> tuple[str, ...] | None:
 
 
 def named(config: Config, name: str, option: str) -> str:
-    """ "slot/experience" for either that or an experience's own name. Raises click.BadParameter."""
-    there = [f"{slot}/{e.id}" for slot, of in config.slots.items() for e in of.experiences]
-    meant = [key for key in there if key == name or key.endswith(f"/{name}")]
+    """What "slot/experience", an experience's id, or its experiment's key means, as the first. Raises BadParameter."""
+    of = {f"{slot}/{e.id}": e for slot, told in config.slots.items() for e in told.experiences}
+    meant = [key for key in of if key == name or key.endswith(f"/{name}")]
+    keys = {key: e.experiment.key for key, e in of.items() if e.experiment is not None}
+    meant = meant or [key for key, test in keys.items() if test == name]
     if len(meant) == 1:
         return meant[0]
-    said = f'"{name}" could be any of {", ".join(meant)}' if meant else f'there is no experience "{name}"'
-    raise click.BadParameter(f"{said}; there are: {', '.join(there) or 'none'}", param_hint=option)
+    if meant:
+        said = f'"{name}" could be any of {", ".join(meant)}: write one of these'
+    else:
+        there = {*of, *keys.values(), *(key.rpartition("/")[2] for key in of)}
+        said = f'there is no experience "{name}", nor an experiment; {did_you_mean(name, there, "there are")}'
+    raise click.BadParameter(said, param_hint=option)
 
 
 def _variant(config: Config, text: str) -> tuple[str, str]:
@@ -122,8 +129,11 @@ def _variant(config: Config, text: str) -> tuple[str, str]:
             said = f"{key} draws {', '.join(there)}: write {name}=PART=LEVEL,..."
             raise click.BadParameter(said, param_hint="--variant")
     elif variant not in (test.names if test is not None else [""]):
-        there = test.names if test is not None else []
-        said = f"{key} has the variants {', '.join(there)}: write {name}=VARIANT" if there else f"{key} has no variants"
+        said = f"{key} has no variants: write {name}"
+        if test is not None:
+            hint = did_you_mean(variant, test.names) if variant else ""
+            said = f"{key} has the variants {', '.join(test.names)}: write {name}=VARIANT"
+            said += f" ({hint})" if hint.startswith("did") else ""
         raise click.BadParameter(said, param_hint="--variant")
     return key, variant
 

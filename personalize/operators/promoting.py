@@ -13,8 +13,9 @@ import click
 from ..config.mixes import fitting, name_of
 from ..config.problems import did_you_mean
 from ..model import DEMOTED, OPERATOR, PROMOTED, Event
+from ..terminal import FILE, FileFirst
 from .promotions import Promotions
-from .switch import BY, FILE, WHY, operators_events, readable_config
+from .switch import BY, WHY, operators_events, readable_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 EXPERIMENT = click.argument("name", metavar="EXPERIMENT")
 
 
-@click.command(short_help="Show an experiment's winner to everybody.")
+@click.command(cls=FileFirst, short_help="Show an experiment's winner to everybody.")
 @FILE
 @EXPERIMENT
 @click.option("--variant", metavar="NAME", help="This one; else the one that is most probably the best.")
@@ -59,7 +60,7 @@ def promote(file: Path, name: str, variant: str | None, force: bool, by: str, wh
     click.echo(f"{done} Workers that follow this log show it to everybody within a second.")
 
 
-@click.command(short_help="Undo `promote` for the same experiment.")
+@click.command(cls=FileFirst, short_help="Undo `promote` for the same experiment.")
 @FILE
 @EXPERIMENT
 @BY

@@ -15,7 +15,7 @@ import click
 
 from ..errors import ConfigError
 from ..model import OPERATOR, Event
-from ..terminal import console
+from ..terminal import FILE, console
 from .promotions import Promotions
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Count what was shown, and what the experiments did.")
-@click.argument("file", type=click.Path(path_type=Path), default="personalize.yaml")
+@FILE
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def report(file: Path, as_json: bool) -> None:
     """Count what was shown, and what the experiments did for their goals, from the log.

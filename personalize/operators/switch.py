@@ -9,29 +9,26 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import click
 
 from ..config.problems import did_you_mean
 from ..model import OPERATOR, PAUSED, RESUMED, Event
-from ..terminal import console
+from ..terminal import FILE, FileFirst, clock, console
 from .changes import Change, changes
 from .pauses import EVERYTHING, Pauses
 
 if TYPE_CHECKING:
     from ..config import Config
 
-FILE = click.argument("file", type=click.Path(path_type=Path))
 TARGET = click.argument("target", metavar="ID")
 BY = click.option("--by", default="", metavar="NAME", help="Who does it; else the name of who is logged in.")
 WHY = click.option("--why", default="", metavar="TEXT", help="Said in the history and in explain.")
 
 
-@click.command(short_help="Take something out of all pages, within seconds.")
+@click.command(cls=FileFirst, short_help="Take something out of all pages, within seconds.")
 @FILE
 @TARGET
 @BY
@@ -51,7 +48,7 @@ def pause(file: Path, target: str, by: str, why: str) -> None:
     _tell_held(held, but=target)
 
 
-@click.command()
+@click.command(cls=FileFirst)
 @FILE
 @TARGET
 @BY
@@ -78,7 +75,7 @@ def history(file: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(change) for change in told], indent=2, ensure_ascii=False))
     else:
-        _draw(told, ZoneInfo(config.timezone))
+        _draw(told, config.timezone)
 
 
 def found(config: Config, name: str) -> str:
@@ -153,13 +150,14 @@ def _tell_held(held: Pauses, but: str) -> None:
             click.echo(f"{named(pause.target)} is still paused, by {pause.by}.")
 
 
-def _draw(told: Sequence[Change], zone: ZoneInfo) -> None:
+def _draw(told: Sequence[Change], timezone: str) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("when", "what", "", "who", "why, or what changed", box=None, header_style="bold")
+    written = clock(timezone)
+    table = Table(f"when ({timezone})", "what", "", "who", "why, or what changed", box=None, header_style="bold")
     for change in told:
-        when = datetime.fromtimestamp(change.time, zone).strftime("%Y-%m-%d %H:%M:%S")
         details = "\n".join(filter(None, (*change.details, change.why)))
-        table.add_row(when, change.what, escape(named(change.target)), escape(change.by), escape(details))
+        target = escape(named(change.target))
+        table.add_row(written(change.time), change.what, target, escape(change.by), escape(details))
     console().print(table if told else "nothing was changed yet")

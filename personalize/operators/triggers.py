@@ -16,11 +16,11 @@ import click
 
 from ..config.models import Config, Experience
 from ..model import CONFIG_LIVE, PROMOTED, Event
-from ..terminal import console
+from ..terminal import FILE, console
 from .held import said
 from .pauses import Pauses
 from .promotions import Promotions
-from .switch import FILE, operators_events, readable_config
+from .switch import operators_events, readable_config
 
 _WEEKS: Final = 12
 _LONGEST: Final = 70  # characters of a signal or a message in the table; JSON has all

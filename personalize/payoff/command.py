@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..terminal import console, progress
+from ..terminal import FILE, console, progress
 
 if TYPE_CHECKING:
     from ..bandits import BanditSpec
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Tell what a bandit learned and earned, from the log.")
-@click.argument("file", type=click.Path(path_type=Path), default="personalize.yaml")
+@FILE
 @click.argument("key", metavar="[KEY]", default="")
 @click.option(
     "--policy",
@@ -47,7 +47,7 @@ def bandit(file: Path, key: str, policies: tuple[str, ...], as_json: bool, svg: 
     judged = {text: _policy(spec, text) for text in policies}
     payoff = asyncio.run(_read(config, spec, judged))
     if svg is not None:
-        svg.write_text(picture(payoff), encoding="utf-8")
+        svg.write_text(picture(payoff, config.timezone), encoding="utf-8")
     if as_json:
         click.echo(json.dumps(to_json(payoff), indent=2, ensure_ascii=False))
         return
@@ -65,6 +65,9 @@ def _spec(config: Config, key: str) -> BanditSpec:
     there = ", ".join(specs) or "none"
     if not key and len(specs) == 1:
         return next(iter(specs.values()))
+    if not specs:
+        said = f"{config.file} has no bandit, which is an experiment with allocate: thompson"
+        raise click.BadParameter(said, param_hint="KEY")
     if key not in specs:
         said = f'there is no bandit "{key}"' if key else "which one is meant"
         raise click.BadParameter(f"{said}; there are: {there}", param_hint="KEY")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from html import escape
 from typing import Final
 
+from ..terminal import clock
 from . import Moment, Payoff
 
 _COLOURS: Final = ("#0b7a75", "#c8553d", "#4c6ef5", "#b8860b", "#7b2d8b", "#5c940d", "#868e96", "#d6336c")
@@ -14,8 +14,8 @@ _LEFT, _WIDTH, _SHARES, _MEANS, _GAP = 90, 760, 110, 90, 46
 _INK, _GRID = "#7a8794", "#7a879433"
 
 
-def picture(payoff: Payoff) -> str:
-    """The picture; well-formed also where nothing was learned yet."""
+def picture(payoff: Payoff, timezone: str) -> str:
+    """The picture, with times by the clock of `timezone`; well-formed also where nothing was learned yet."""
     spec = payoff.spec
     title = f"{spec.key}: the shares that each variant had, and what was believed of it"
     head = 64
@@ -32,7 +32,7 @@ def picture(payoff: Payoff) -> str:
         name = context or ("all others" if len(spec.contexts) > 1 else "everybody")
         parts.append(f'<text x="8" y="{top + 12}" font-weight="600">{escape(name)}</text>')
         if payoff.moments:
-            parts += _panels(payoff, place, context, top + 18)
+            parts += _panels(payoff, place, context, top + 18, timezone)
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
@@ -45,7 +45,8 @@ def _legend(arms: Sequence[str]) -> list[str]:
     return drawn
 
 
-def _panels(payoff: Payoff, place: int, context: str, top: int) -> list[str]:
+def _panels(payoff: Payoff, place: int, context: str, top: int, timezone: str) -> list[str]:
+    written = clock(timezone)
     moments, arms = payoff.moments, payoff.spec.arms
     first, last = moments[0].allocation.batch, moments[-1].allocation.batch
     across = _scale(first, last if last > first else first + 1, _LEFT, _LEFT + _WIDTH)
@@ -60,8 +61,9 @@ def _panels(payoff: Payoff, place: int, context: str, top: int) -> list[str]:
     up = _scale(0.0, most, below + _MEANS, below)
     for arm in range(len(arms)):
         drawn += _band(moments, place, arm, across, up)
-    drawn.append(f'<text x="{_LEFT}" y="{below + _MEANS + 15}">{_when(first)}</text>')
-    drawn.append(f'<text x="{_LEFT + _WIDTH}" y="{below + _MEANS + 15}" text-anchor="end">{_when(last)}</text>')
+    drawn.append(f'<text x="{_LEFT}" y="{below + _MEANS + 15}">{written(first)}</text>')
+    end = f"{written(last)} {escape(timezone)}"
+    drawn.append(f'<text x="{_LEFT + _WIDTH}" y="{below + _MEANS + 15}" text-anchor="end">{end}</text>')
     return drawn
 
 
@@ -103,7 +105,3 @@ def _steps(points: Sequence[tuple[float, float]]) -> str:
 
 def _colour(place: int) -> str:
     return _COLOURS[place % len(_COLOURS)]
-
-
-def _when(time: float) -> str:
-    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M UTC")

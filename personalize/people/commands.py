@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from ..terminal import CommandObserver, progress
+from ..terminal import FILE, CommandObserver, progress
 
 if TYPE_CHECKING:
     from ..protocols import Store
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from .resolved import Resolved
 
 _FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]")  # wide signs, too: a spreadsheet may take them for the plain ones
-FILE = click.argument("file", type=click.Path(path_type=Path), default="personalize.yaml")
 
 
 @click.group()

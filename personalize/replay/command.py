@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from ..terminal import console, progress
+from ..terminal import FILE, FileFirst, clock, console, progress
 
 if TYPE_CHECKING:
     from .replayed import Replayed
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _ROW, _LEFT, _BAR, _WIDTH = 22, 300, 480, 900  # pixels of the picture
 
 
-@click.command(short_help="Show what a changed config would have shown in past views.")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.command(cls=FileFirst, short_help="Show what a changed config would have shown in past views.")
+@FILE
 @click.argument("new", type=click.Path(path_type=Path))
 @click.option("--since", default="7d", show_default=True, metavar="DURATION|DATE", help="The views since then.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
@@ -39,13 +39,13 @@ def replay(file: Path, new: Path, since: str, as_json: bool, svg: Path | None, p
     to then; what the log does not hold (such as the query, the device and the country) is told in the notes below the
     table.
     """
-    told = _replay(file, new, since, processes)
+    told, timezone = _replay(file, new, since, processes)
     if svg is not None:
         svg.write_text(picture(told), encoding="utf-8")
     if as_json:
         click.echo(json.dumps(told.as_json(), indent=2, ensure_ascii=False))
     else:
-        _draw(told)
+        _draw(told, timezone)
 
 
 def _moment(since: str, timezone: str) -> float:
@@ -62,25 +62,28 @@ def _moment(since: str, timezone: str) -> float:
     return (moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(timezone))).timestamp()
 
 
-def _replay(file: Path, new: Path, since: str, processes: int | None) -> Replayed:
-    """Replay with a progress bar."""
+def _replay(file: Path, new: Path, since: str, processes: int | None) -> tuple[Replayed, str]:
+    """Replay with a progress bar; with it FILE's time zone."""
     from ..config import load_config
     from .replayers import replay_log
 
-    began = _moment(since, load_config(file).timezone)
+    timezone = load_config(file).timezone
+    began = _moment(since, timezone)
     with progress() as bar:
         task = bar.add_task("replaying")
-        return replay_log(
+        told = replay_log(
             file, new, began, processes, lambda done, total: bar.update(task, completed=done, total=total)
         )
+    return told, timezone
 
 
 # --- drawing -------------------------------------------------------------------------------------------
 
 
-def _draw(told: Replayed) -> None:
+def _draw(told: Replayed, timezone: str) -> None:
     from rich.table import Table
 
+    written = clock(timezone)
     screen = console(markup=False)
     screen.print(_summary(told))
     if told.changes:
@@ -89,11 +92,10 @@ def _draw(told: Replayed) -> None:
             table.add_column(name)
         for name in ("views", "visitors"):
             table.add_column(name, justify="right")
-        table.add_column("for example")
+        table.add_column(f"for example ({timezone})")
         for change in told.largest():
             one = change.examples[0]
-            when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(one.time))
-            seen = f"{one.visitor[:8]} on {one.path}, {when} UTC"
+            seen = f"{one.visitor[:8]} on {one.path}, {written(one.time)}"
             counts = (f"{change.views:,}", f"{len(change.visitors):,}")
             table.add_row(change.slot, change.before, change.after, *counts, seen)
         screen.print(table)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ..terminal import CommandObserver, console, progress
+from ..terminal import FILE, CommandObserver, console, progress
 
 if TYPE_CHECKING:
     from ..protocols import Store
@@ -47,7 +47,7 @@ def copy_store(source: str, target: str) -> None:
 
 
 @click.command(short_help="Make anew what is kept beside the log, or compare it.")
-@click.argument("file", type=click.Path(path_type=Path), default="personalize.yaml")
+@FILE
 @click.option("--verify", is_flag=True, help="Write nothing; fail where two rebuilds, or what is kept, differ.")
 @click.option("--from-what-is-left", is_flag=True, help="Also where retention or erasures took lines out of the log.")
 def rebuild(file: Path, verify: bool, from_what_is_left: bool) -> None:

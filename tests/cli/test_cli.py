@@ -112,9 +112,9 @@ def test_explain_as_a_segment_at_a_moment(file: Path) -> None:
     """--as and --at show what will be, to whom; the visitor's sentence is told."""
     asked = ("explain", str(file), "/shop/soap", "--as", "campaign", "--as", "back", "--at")
     code, text = run(*asked, "2026-12-24 18:00")
-    assert code == 0 and "hero → winter" in text and "You followed our winter campaign." in text
+    assert code == 0 and "hero: winter" in text and "You followed our winter campaign." in text
     code, text = run(*asked, "2027-01-02 18:00")
-    assert code == 0 and "hero → split" in text
+    assert code == 0 and "hero: split" in text
     code, text = run(*asked, "soon")
     assert code == 2 and "is no time" in text
 

@@ -102,6 +102,38 @@ def test_somebody_of_the_log_has_their_own_profile(file: Path) -> None:
     }  # fmt: skip
 
 
+def test_whom_the_log_does_not_know_is_said(file: Path) -> None:
+    """An id that never came is not taken for somebody's, whatever is granted; one that came is not complained of."""
+
+    async def write() -> None:
+        app = PersonalizeMiddleware(Answer(b"<html></html>"), file)
+        await app.start()
+        app.watcher.history.record(Event("1", "Order Completed", 1_790_000_000.0, "u:ann", {}))
+        await app.close()
+
+    asyncio.run(write())
+    said = "the log knows nothing of u:bob"
+    for options in (("--visitor", "bob"), ("--visitor", "u:bob", "--consent", "none")):
+        assert said in CliRunner().invoke(main, ["explain", str(file), "/", *options]).output
+    for options in (("--visitor", "ann"), ("--as", "loyal")):
+        assert "knows nothing" not in CliRunner().invoke(main, ["explain", str(file), "/", *options]).output
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--consent", "none"), "hero: the page as it is, since consent is missing"),
+        (("--device", "bot", "--consent", "personalization_storage"), "hero: the page as it is, since this is a bot"),
+        (("--consent", "personalization_storage"), "hero: the page as it is, since no experience fits"),
+        (("--as", "loyal"), "hero: often"),
+    ],
+)
+def test_a_slot_is_told_in_words(file: Path, options: tuple[str, ...], said: str) -> None:
+    """What it shows, or why it shows nothing of its own."""
+    at = ("--at", "2026-06-01")
+    assert said in CliRunner().invoke(main, ["explain", str(file), "/", *options, *at]).output
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

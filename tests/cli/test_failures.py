@@ -7,7 +7,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner, Result
@@ -100,7 +102,15 @@ def test_a_store_that_cannot_be_reached_is_told_in_one_line(line: str, store: st
 MISUSED = {
     "explain personalize.yaml shop": '"shop" is no address; write /path or https://site/path',
     "preview personalize.yaml http://[::1": '"http://[::1" is no address',
-    "explain personalize.yaml / --as bakc": 'there is no segment "bakc"; there are: back',
+    "explain personalize.yaml / --as bakc": 'there is no segment "bakc"; did you mean "back"?',
+    "preview personalize.yaml / --as zzz": 'there is no segment "zzz"; there are: back',
+    "preview personalize.yaml / --variant splt=b": 'no experience "splt", nor an experiment; did you mean "split"?',
+    "preview personalize.yaml / --variant split": "hero/split has the variants a, b: write split=VARIANT",
+    "preview personalize.yaml / --variant k=bb": 'write k=VARIANT (did you mean "b"?)',
+    "preview personalize.yaml / --variant winter=b": "hero/winter has no variants: write winter",
+    "explain personalize.yaml": '"personalize.yaml" is no address',
+    "pause personalize.yaml": 'there is nothing called "personalize.yaml"',
+    "explain": "Missing argument 'URL'",
     "explain personalize.yaml / --at tomorrow": '"tomorrow" is no time; write "2026-12-24 18:00"',
     "explain personalize.yaml / --page none.html": "none.html: No such file or directory",
     "explain personalize.yaml / --cookie x": '"x" is no cookie; write NAME=VALUE',
@@ -151,7 +161,7 @@ def test_a_misspelt_file_is_told_from_its_neighbours() -> None:
 def test_a_terminal_without_our_letters_is_written_to_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Signs become plain ones that still differ, and JSON stays what it is."""
     told, said = _ascii(monkeypatch, "explain", "personalize.yaml", "/", "--as", "back"), "+ status is live"
-    assert said in told and "- visits is at least 2" in told and "hero -> winter" in told
+    assert said in told and "- visits is at least 2" in told and "hero: winter" in told
     library = json.loads(_ascii(monkeypatch, "triggers", "personalize.yaml", "--json"))
     assert library["triggers"][0]["message"] == "html: Kış"
 
@@ -173,3 +183,24 @@ def test_output_that_nobody_reads_or_no_disk_takes_ends_quietly() -> None:
     full = subprocess.run(f"{command} > /dev/full", shell=True, capture_output=True, text=True)
     assert (read.stdout, read.stderr) == ("{", "")
     assert full.returncode == 1 and "Traceback" not in full.stderr and "No space left on device" in full.stderr
+
+
+def test_the_config_of_the_folder_is_taken_where_none_is_named() -> None:
+    """Whatever follows it: an address, an id, another config."""
+    for line, said in {
+        "explain /": "hero: ", "pause winter --by ann": "hero/winter is paused", "history": "hero/winter",
+        "resume winter": "hero/winter is resumed", "triggers": "winter", "replay personalize.yaml": "0 of 0 views",
+        "explain / --device mobile": "hero: ", "explain personalize.yaml /": "hero: ", "demote k": "",
+    }.items():  # fmt: skip
+        result = run(line)
+        assert said in result.output and result.exit_code == (1 if line == "demote k" else 0), result.output
+
+
+def test_every_command_tells_times_by_the_configs_clock_and_names_it() -> None:
+    """A pause in the history, an example in a replay."""
+    Path("personalize.yaml").write_text(f"timezone: Asia/Tehran\n{CONFIG}", "utf-8")
+    run("pause winter")
+    (told,) = json.loads(run("history --json").stdout)
+    there = datetime.fromtimestamp(told["time"], ZoneInfo("Asia/Tehran")).strftime("%Y-%m-%d %H:%M:%S")
+    text = run("history").stdout
+    assert there in text and "when (Asia/Tehran)" in text
