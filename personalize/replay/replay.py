@@ -25,7 +25,20 @@ from ..decision.memo import Memo
 from ..engine import Engine, Route
 from ..events import exposure_of
 from ..history.learning import Replayed as ReplayedBandits
-from ..model import PURPOSES, Consent, Event, Plan, Profile, Request, Visitor
+from ..model import (
+    DEMOTED,
+    OPERATOR,
+    PAUSED,
+    PROMOTED,
+    PURPOSES,
+    RESUMED,
+    Consent,
+    Event,
+    Plan,
+    Profile,
+    Request,
+    Visitor,
+)
 from ..model import Shown as Exposures
 from ..profiles import Identity, Member, apply_before, apply_event, before_sign_out, behaviour_holds, first_party
 from ..profiles.ids import may_mention
@@ -40,6 +53,7 @@ _GPC: Final = Consent(_ALL.granted, gpc=True)
 _KNOWN: Final = frozenset({"path", "params", "time", "consent"})  # of a request's facts, what the log holds
 _PATHS: Final = 8_192
 _OUTCOMES: Final = 16_384
+_SWITCHING: Final = frozenset({PAUSED, RESUMED, PROMOTED, DEMOTED})
 _LISTS: Final = 64  # of exposures beside one outcome
 
 Shown = tuple[str | None, str | None, bool]  # experience, variant, held out
@@ -131,6 +145,9 @@ class Replay:
         alone, products, learning = self._of == 1, self.old.history.products, self._bandits
         for line in lines:
             seq, _, name, time, visitor, text = line
+            if visitor == OPERATOR and name in _SWITCHING:
+                self._switch(event_of_line(line))
+                continue
             # What is told late may be of who sat there before a sign-out.
             person = identity.person_of(event_of_line(line)) if identity.is_cut(visitor) else identity.person(visitor)
             ours = alone or self._is_ours(person)
@@ -164,6 +181,17 @@ class Replay:
                         apply_event(apart, event, products)
                         apart.assignments = {**profile.assignments}
                         apart.draws = {**apart.draws, **profile.draws}
+
+    def _switch(self, event: Event) -> None:
+        """Rule 5."""
+        for engine in (self.old, self.new):
+            for held in (engine.history.pauses, engine.history.promotions):
+                held.apply(event)
+            engine.switch()
+        # All of these hold what was decided by the old routes, or know it by its identity.
+        self._pages.clear()
+        self._pairs.clear()
+        self._outcomes.clear()
 
     def _is_ours(self, person: str) -> bool:
         """Rule 3."""
@@ -241,7 +269,7 @@ class Replay:
         if known is None:
             same = self._sameness.of_slots(*slots)
             left = tuple(slot for slot in slots[1] if slot not in same)
-            deciding = self.new.route_by(self.new.config, left) if left else None
+            deciding = self.new.route_by(self.new.deciding, left) if left else None
             asked = deciding.segments if deciding is not None else frozenset()
             known = self._pairs[slots] = Pair(
                 old=old,

@@ -93,7 +93,7 @@ class Replayed:
 
     def notes(self) -> list[str]:
         """What the reader has to know about the figures."""
-        told = ["decided without pauses and promotions, and from what the log says of each visitor up to the view"]
+        told = ["decided from what the log says of each visitor, of pauses and of promotions up to the view"]
         if self.bandits:
             told.append("bandits draw by the shares of each batch, worked out again from the log")
         if self.unknown:

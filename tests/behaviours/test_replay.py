@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from personalize.cli import main
+from personalize.model import DEMOTED, OPERATOR, PAUSED, PROMOTED, RESUMED, Event
 
 NOW = """
 version: 1
@@ -24,6 +25,24 @@ slots:
     experiences:
       - {id: back, when: back, show: {html: "<h1>Again</h1>"}, cap: {max: 1, within: 1d}}
       - {id: new, when: {new: true}, show: {html: "<h1>Hello</h1>"}}
+"""
+
+SWITCHED = """
+version: 1
+store: sqlite
+slots:
+  hero:
+    match: {path: "/", element: "[data-slot=hero]"}
+    experiences:
+      - {id: winter, show: {html: "<h1>Winter</h1>"}}
+      - {id: summer, show: {html: "<h1>Summer</h1>"}}
+  carousel:
+    match: {path: "/", element: "[data-slot=carousel]"}
+    experiences:
+      - id: test
+        experiment: {key: k, goal: order, variants: [{id: a, html: "<b>a"}, {id: b, html: "<b>b"}]}
+goals:
+  order: {event: Order Completed}
 """
 
 
@@ -133,3 +152,41 @@ async def test_b30_a_table_and_a_picture_say_the_same(history: Any, tmp_path: Pa
     assert len(root.findall("{http://www.w3.org/2000/svg}rect")) == 1 + 2 * 4
     (tmp_path / "new.yaml").write_text(NOW.replace("when: back", "when: bakc"))
     assert (await command("replay", *files)).exit_code == 1
+
+
+async def test_b30_pauses_and_promotions_are_those_of_each_views_time(
+    site: Any, browser: Any, clock: Any, tmp_path: Path
+) -> None:
+    """What served while something was paused or promoted is decided so again, before and after it is not; and what an
+    operator had stopped would have been stopped under the proposed config, too."""
+    app = await site(SWITCHED)
+    visitors = [browser(app) for _ in range(20)]
+    log = app.watcher.history
+
+    async def all_come(*switches: tuple[str, dict[str, str]]) -> set[bytes]:
+        """After these lines of an operator; what they saw."""
+        for name, told in switches:
+            log.record(Event(f"{name}-{clock.now}", name, clock.now, OPERATOR, told))
+        await log.log.flush()
+        bodies = [(await visitor.get()).body for visitor in visitors]
+        clock.now += 60
+        texts = (b"Winter", b"Summer", b"<b>a", b"<b>b", b"plain list")
+        return {text for text in texts for body in bodies if text in body}
+
+    assert await all_come() >= {b"Winter", b"<b>a", b"<b>b"}
+    assert b"Summer" in await all_come((PAUSED, {"target": "hero/winter"}))
+    assert b"<b>a" not in await all_come((PROMOTED, {"target": "k", "variant": "b"}))
+    assert await all_come((PAUSED, {"target": "*"})) == {b"plain list"}
+    assert b"<b>b" in await all_come((RESUMED, {"target": "*"}))
+    assert b"<b>a" in await all_come((DEMOTED, {"target": "k"}))
+    assert b"Winter" in await all_come((RESUMED, {"target": "hero/winter"}))
+    told = await replayed(tmp_path, SWITCHED)
+    assert (told["views"], told["changed_views"]) == (140, 0)
+    assert told["recorded"] == told["agreed"] == 240  # on all views but those of a page that was the site's own
+    shown = {(e["slot"], e["shows"]): e["after"] for e in told["experiences"]}
+    assert (shown["hero", "winter"], shown["hero", "summer"], shown["hero", "default"]) == (40, 80, 20)
+    assert shown["carousel", "test/b"] >= 40
+    changed = SWITCHED.replace("id: summer", "id: sun")
+    told = await replayed(tmp_path, changed)
+    assert [(c["before"], c["after"], c["views"]) for c in told["changes"]] == [("summer", "sun", 80)]
+    assert {**await replayed(tmp_path, changed, "--processes", "2"), "since": told["since"]} == told
