@@ -20,5 +20,9 @@ def test_a_killed_server_loses_nothing_that_it_acknowledged(tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_an_answer_before_the_write_is_caught(tmp_path: Path) -> None:
-    """Planted bug: a collector that acknowledges what is not written yet loses it with the process."""
-    assert run(2, tmp_path, seed=7, longest=0.7, planted=True).lost > 0
+    """Planted bug: a collector that acknowledges what is not written yet loses it with the process. A kill can fall
+    just after a write, so there are further kills until one does not."""
+    folders = [tmp_path / str(seed) for seed in range(6)]
+    for folder in folders:
+        folder.mkdir()
+    assert any(run(2, folder, seed=seed, longest=0.7, planted=True).lost for seed, folder in enumerate(folders))
