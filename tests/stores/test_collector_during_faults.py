@@ -237,7 +237,7 @@ async def test_a_batch_under_way_when_the_server_ends_is_not_acknowledged(
     the next server."""
     monkeypatch.setattr("personalize.events.collector._PATIENCE", 30.0)
     if planted:
-        monkeypatch.setattr("personalize.history.EventLog", SaysSo)
+        monkeypatch.setattr("personalize.history.history.EventLog", SaysSo)
     clients = Clients(f"sqlite:///{tmp_path}/log.db")
     async with ending(clients, tmp_path) as sending:
         await sending
