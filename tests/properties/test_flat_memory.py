@@ -101,8 +101,8 @@ async def test_a_visitor_more_is_no_memory_more(
     kept of each of them would be noticed."""
     monkeypatch.setenv("PERSONALIZE_WRITE_KEYS", KEY)
     monkeypatch.setenv("PERSONALIZE_SECRET", "a secret that all workers of this test share")
-    monkeypatch.setattr("personalize.history.Profiles", partial(kind, room=50_000, ready=10))
-    monkeypatch.setattr("personalize.history.open_hot_state", lambda *_: MemoryHotState(20_000))
+    monkeypatch.setattr("personalize.history.history.Profiles", partial(kind, room=50_000, ready=10))
+    monkeypatch.setattr("personalize.history.history.open_hot_state", lambda *_: MemoryHotState(20_000))
     monkeypatch.setattr("personalize.recommend.embedded._ROOM", 20_000)
     monkeypatch.setattr("personalize.recommend.proof._ROOM", 20_000)
     monkeypatch.setattr("personalize.profiles.people._REMEMBERED", 50)
