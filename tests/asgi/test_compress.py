@@ -307,7 +307,7 @@ async def test_c18_each_chunk_can_be_read_at_once(compressing: Any, accept: byte
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": list(HTML)})
         await send({"type": "http.response.body", "body": PAGE[:28], "more_body": True})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await arrived.wait()
         await send({"type": "http.response.body", "body": PAGE[28:]})
 

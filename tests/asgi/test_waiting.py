@@ -103,7 +103,7 @@ async def test_what_is_before_the_slot_does_not_wait(slow: Any, backend: Backend
             left.set()
 
     running = asyncio.ensure_future(call(slow(Answer(HEAD, TAIL), "5s"), on_send=note))
-    await asyncio.wait_for(left.wait(), 5)
+    await asyncio.wait_for(left.wait(), 30)
     backend.let.set()
     assert (await running).body == DONE
 

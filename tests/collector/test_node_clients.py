@@ -260,7 +260,9 @@ def test_rudderstacks_client_for_browsers_is_understood(
             ra.identify('u1', {plan: 'gold'})
             }"""
         )
-        page.wait_for_timeout(500)
+        page.evaluate("() => new Promise(done => ra.ready(done))")
+        if beacon == "false":
+            server.events(least=5)  # what it sends by itself is not lost when the page is left
         page.goto("about:blank")
         events = {event.name: event for event in server.events(least=5)}
     assert events["Product Viewed"].properties["product_id"] == "soap"
