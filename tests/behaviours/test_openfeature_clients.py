@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shutil
 import subprocess
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
@@ -101,30 +98,10 @@ async def test_b40_pythons_client_reads_every_type_and_waits_when_told(site_with
         await asyncio.to_thread(limited, url)
 
 
-def missing(why: str) -> NoReturn:
-    """Skips and says why; fails where everything is to be had."""
-    if os.environ.get("REQUIRE_SERVICES") == "1":
-        pytest.fail(why)
-    pytest.skip(why)
-
-
 @pytest.fixture(scope="session")
-def modules() -> Path:
-    """The folder with JavaScript's clients, installed once and kept between runs."""
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        missing("node and npm are not here")
-    folder = Path(tempfile.gettempdir()) / "personalize-openfeature-clients"
-    done = folder / "done.json"
-    if not done.exists() or json.loads(done.read_text()) != list(PACKAGES):
-        folder.mkdir(exist_ok=True)
-        (folder / "package.json").write_text('{"private": true}')
-        command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", *PACKAGES]
-        made = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
-        if made.returncode:
-            missing(f"the clients could not be installed: {made.stderr.strip()[-200:]}")
-        done.write_text(json.dumps(PACKAGES))
-    return folder
+def modules(installed: Callable[[str, Sequence[str]], Path]) -> Path:
+    """The folder with JavaScript's clients."""
+    return installed("openfeature-clients", PACKAGES)
 
 
 SERVER = """

@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import os
 import shutil
 import socket
-import subprocess
-import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -260,18 +257,6 @@ def serve_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return serve
 
 
-@pytest.fixture(scope="session")
-def missing() -> Callable[[str], NoReturn]:
-    """Skips and says why; fails where everything is to be had (REQUIRE_SERVICES=1, as in CI)."""
-
-    def tell(why: str) -> NoReturn:
-        if os.environ.get("REQUIRE_SERVICES") == "1":
-            pytest.fail(why)
-        pytest.skip(why)
-
-    return tell
-
-
 @pytest.fixture
 def chromium(missing: Callable[[str], NoReturn]) -> Iterator[Any]:
     """A fresh profile of a real Chromium."""
@@ -289,19 +274,6 @@ def chromium(missing: Callable[[str], NoReturn]) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def modules(missing: Callable[[str], NoReturn]) -> Path:
-    """The folder with the clients, installed once and kept between runs."""
-    npm, node = shutil.which("npm"), shutil.which("node")
-    if npm is None or node is None:
-        missing("node and npm are not here")
-    folder = Path(tempfile.gettempdir()) / "personalize-node-clients"
-    done = folder / "done.json"
-    if not done.exists() or json.loads(done.read_text()) != list(PACKAGES):
-        folder.mkdir(exist_ok=True)
-        (folder / "package.json").write_text('{"private": true}')
-        command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", *PACKAGES]
-        made = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
-        if made.returncode:
-            missing(f"the clients could not be installed: {made.stderr.strip()[-200:]}")
-        done.write_text(json.dumps(PACKAGES))
-    return folder
+def modules(installed: Callable[[str, Sequence[str]], Path]) -> Path:
+    """The folder with the clients."""
+    return installed("node-clients", PACKAGES)

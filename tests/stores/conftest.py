@@ -28,7 +28,7 @@ def postgres() -> Iterator[str]:
 
     async def execute(statement: str) -> None:
         asyncpg: Any = pytest.importorskip("asyncpg")
-        connection = await asyncpg.connect(POSTGRES, timeout=5)
+        connection = await asyncpg.connect(POSTGRES, timeout=30)
         await connection.execute(statement)
         await connection.close()
 
@@ -43,7 +43,7 @@ def postgres() -> Iterator[str]:
 @pytest.fixture
 def redis() -> Iterator[str]:
     """The url of a Redis, with a prefix of its own for keys."""
-    client: Any = pytest.importorskip("redis").Redis.from_url(REDIS, socket_timeout=5)
+    client: Any = pytest.importorskip("redis").Redis.from_url(REDIS, socket_timeout=30)
     prefix = f"personalize-test-{uuid.uuid4().hex[:12]}"
     try:
         client.ping()
