@@ -70,6 +70,7 @@ class Guarded:
     async def remember(self, visitor: str, keys: Sequence[str], time: float) -> None:
         await self._own.remember(visitor, keys, time)
         if self._company is not None and self._company.is_alone():
+            self._well("hot state, writing")  # what failed is needed by nobody
             return
         try:
             async with within(self.patience):
@@ -82,6 +83,7 @@ class Guarded:
     async def recall(self, visitor: str) -> Mapping[str, Sequence[float]]:
         own = await self._own.recall(visitor)
         if self._company is not None and self._company.is_alone():
+            self._well("hot state")
             return own
         try:
             async with within(self.patience if visitor else max(self.patience, _STARTING)):

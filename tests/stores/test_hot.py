@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from personalize.errors import StoreError
+from personalize.observe import LogObserver
 from personalize.protocols import HotState
 from personalize.stores import MemoryHotState, open_hot_state
+from personalize.stores.company import Company
 from personalize.stores.hot import Guarded
 from personalize.stores.hot_postgres import PostgresHotState
 from personalize.stores.hot_sqlite import SqliteHotState
@@ -114,6 +116,17 @@ async def test_what_takes_nothing_is_said_once() -> None:
         await state.recall("ann")
         await state.remember("ann", ["hero/a"], 1.0 + n)
     assert said == [("hot state, writing", "failing", "read only")] and counted == ["hot.failed"] * 5
+
+
+async def test_who_is_alone_misses_nothing_that_fails(tmp_path: Path) -> None:
+    """Once nobody is left to share with, what failed is needed by nobody: it is said to be well, and is not tried."""
+    observer = LogObserver()
+    state = Guarded(OneWay(), observer, company=Company(tmp_path / "hot.db.workers", settled=0.0))
+    await state.remember("ann", ["hero/a"], 1.0)  # nobody is alone at once
+    assert observer.states["hot state, writing"] == "failing read only"
+    await state.remember("ann", ["hero/a"], 2.0)
+    assert observer.states["hot state, writing"].strip() == "ok" and observer.counters["hot.failed"] == 1
+    await state.close()
 
 
 async def test_a_damaged_file_is_begun_again(tmp_path: Path) -> None:

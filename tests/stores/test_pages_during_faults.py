@@ -19,6 +19,7 @@ from personalize import PersonalizeMiddleware
 from personalize.model import Event
 from personalize.observe import LogObserver
 from personalize.stores import open_store
+from personalize.stores.company import Company
 from personalize.testing import Answer, call
 
 pytestmark = pytest.mark.impatient
@@ -227,6 +228,8 @@ async def test_pages_are_served_while_the_hot_state_is_locked(tmp_path: Path, so
     keeps its caps by itself, what failed is counted and said, and that it is well again."""
     site = Site(f"sqlite:///{tmp_path}/log.db", f"sqlite:///{tmp_path}/hot.db")
     site.app.watcher.history.hot.patience = 1.0  # type: ignore[attr-defined]  # a busy machine reads slowly
+    other = Company(tmp_path / "hot.db.workers")
+    assert not other.is_alone()  # from now on somebody else is there, for whom what is shown is written
     await site.begin()
     assert await site.page("/", site.cookies) == b"<b>offer</b>"
     async with locked(tmp_path, "hot.db"):
@@ -243,6 +246,7 @@ async def test_pages_are_served_while_the_hot_state_is_locked(tmp_path: Path, so
     await soon(back)
     assert await site.page("/", site.cookies) == b"own"
     await site.app.close()
+    other.leave()
 
 
 async def test_a_person_is_known_while_nothing_can_be_written(tmp_path: Path) -> None:
