@@ -189,9 +189,9 @@ async def test_a_server_of_a_cluster_is_refused_with_a_sentence(own_server: Call
 async def test_a_server_that_greets_slowly_is_reached(redis: str, proxied: Proxied, soon: Soon) -> None:
     """A page waits less than it takes to connect: the connection is made all the same, and serves the pages after."""
     async with proxied(*address(redis)) as proxy:
-        proxy.greeting = 0.15
+        proxy.greeting = 1.5
         observer = Heard()
-        hot = Guarded(RedisHotState(through(redis, proxy), patience=5.0), observer)
+        hot = Guarded(RedisHotState(through(redis, proxy), patience=20.0), observer)
 
         async def reached() -> bool:
             failed = observer.counted["hot.failed"]
