@@ -192,7 +192,7 @@ async def endless_headers(call: Any) -> None:
 @pytest.mark.parametrize("fault", [hang, hang_after_headers, drip, drip_headers, endless_headers])
 async def test_a_slow_backend_is_left_by_the_deadline(fault: Any, backend: Any, site: Any) -> None:
     """The page walks away at its budget; the fetch ends by its own total deadline, however its bytes are spread."""
-    site.build(deadline=0.3)
+    site.build(deadline=1.0)
     backend.reply = fault
     fill = await site.show(budget=0.05)
     assert (fill.html, fill.state) == (FALLBACK, "fallback")

@@ -41,7 +41,7 @@ FAILING = answers(status="500 Oops")
 
 async def test_hung_fetches_lose_no_place_in_the_pool(backend: Any, site: Any) -> None:
     """Twenty pages walk away after 50 ms from a hung backend; every later request of the same pool succeeds."""
-    site.build(deadline=0.3, concurrency=5, breaker={"failures": 1000, "open_for": 0.1})
+    site.build(deadline=1.0, concurrency=5, breaker={"failures": 1000, "open_for": 0.1})
     backend.reply = hang
     workers = [site.show(f"/{n}", budget=0.05) for n in range(20)]
     assert {fill.html for fill in await asyncio.gather(*workers)} == {FALLBACK}

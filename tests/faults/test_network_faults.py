@@ -51,7 +51,7 @@ async def test_a_slow_resolver_holds_up_neither_page_nor_loop(
     """While a name hangs the loop turns, the site's own threads are free, one thread asks, the fetch ends in time."""
     answered = threading.Event()
     asked = resolve_to(monkeypatch, "127.0.0.1", after=answered)
-    site.build(url=f"http://{NAME}:{site.port}/{{path}}", deadline=0.2, breaker={"failures": 100})
+    site.build(url=f"http://{NAME}:{site.port}/{{path}}", deadline=1.0, breaker={"failures": 100})
     fills = await asyncio.gather(*(site.show(f"/{n}", budget=0.05) for n in range(15)))
     assert {fill.html for fill in fills} == {FALLBACK}
     assert await asyncio.to_thread(lambda: "free") == "free"
