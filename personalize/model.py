@@ -103,6 +103,7 @@ class Visitor:
 PREVIEW = "personalize_preview"  # the parameter of an address that holds a preview's token
 WITHDRAWN = "Consent Withdrawn"  # an event's name: the visitor refused what was granted before
 ERASED = "Visitor Erased"  # an event's name: nothing of this visitor up to its time may be known again
+SHOWING = ("Page Viewed", "Experience Viewed")  # events that may say what was shown, see Event.exposures
 # What those who run the site did: events of no visitor.
 OPERATOR = "site:operator"  # stands where a visitor's id does
 PAUSED, RESUMED, CONFIG_LIVE = "Experience Paused", "Experience Resumed", "Config Live"

@@ -51,10 +51,11 @@ class Packed:
     def put(self, key: str, value: Any) -> None:
         """Set a value and make it the newest. Raises ValueError for one that is made of something else."""
         packed = marshal.dumps(value, _FORM)
-        self.discard(key)
+        before = self._values.pop(key, None)
         self._values[key] = packed
-        self.size += len(packed) + _PLACE
-        self.trim()
+        self.size += len(packed) + _PLACE if before is None else len(packed) - len(before)
+        if self.size > self.room:
+            self.trim()
 
     def discard(self, key: str) -> None:
         before = self._values.pop(key, None)

@@ -41,7 +41,8 @@ class Source(Protocol):
 
 
 class Fold(Protocol):
-    """State that is a pure function of the log's events, in order."""
+    """State that is a pure function of the log's events, in order. One that most events do not change may name those
+    that it needs, as `heeds: frozenset[str]`, and is given no others."""
 
     def apply(self, event: Event) -> None:
         """Take one stored event (its `seq` is set). The same event is never given twice."""

@@ -20,6 +20,7 @@ from typing import Final, Protocol
 from ..errors import StoreError
 from ..model import Event
 from ..protocols import Fold, Observer, Store
+from .giving import Takers
 from .ours import Ours
 
 _BATCH: Final = 500  # events in one transaction
@@ -62,7 +63,7 @@ class EventLog:
     ) -> None:
         self._store = store
         self._observer = observer
-        self._folds = tuple(folds)
+        self._takers = Takers({f"{n} {type(fold).__name__}": fold for n, fold in enumerate(folds)})
         self._interval = interval
         self._capacity = capacity
         self._patience = patience
@@ -321,12 +322,13 @@ class EventLog:
             await asyncio.sleep(0)
 
     def _fold(self, events: Sequence[Event]) -> None:
+        takers = self._takers.of
         for event in events:
-            for fold in self._folds:
+            for name, apply in takers(event.name):
                 try:
-                    fold.apply(event)
+                    apply(event)
                 except Exception as error:  # one fold's bug must not keep events from the others
-                    self._observer.failed(f"fold {type(fold).__name__}", error)
+                    self._observer.failed(f"fold {name.partition(' ')[2]}", error)
             self._seq = event.seq
 
     # --- what is said ----------------------------------------------------------------------------------

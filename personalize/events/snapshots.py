@@ -20,6 +20,7 @@ from typing import Final, cast
 
 from ..model import ERASED, Event
 from ..protocols import KeepingStore, Observer, SavedFold, Store
+from .giving import Takers
 
 GROUP: Final = "folds"
 BEHIND: Final = 20_000  # events after which a new one is due: well under a second of replay
@@ -40,6 +41,7 @@ class Snapshots:
         self._store = cast(KeepingStore, store) if hasattr(store, "keep") else None
         self._log = store
         self._folds = folds
+        self._takers = Takers(folds)
         self._observer = observer
         self._forms = {name: fold.form for name, fold in folds.items()}
         self._aside: list[Event] | None = None
@@ -65,9 +67,9 @@ class Snapshots:
         self.seq = event.seq
         if event.name == ERASED:
             self._erased = event.seq
-        for name, fold in self._folds.items():
+        for name, apply in self._takers.of(event.name):
             try:
-                fold.apply(event)
+                apply(event)
             except Exception as error:  # one fold's bug must not keep events from the others
                 self._observer.failed(f"fold {name}", error)
 

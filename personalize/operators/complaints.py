@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from ..config.models import Complaints as Rule
 from ..config.models import Config
-from ..model import OPERATOR, PAUSED, RESUMED, Event
+from ..model import OPERATOR, PAUSED, RESUMED, SHOWING, Event
 from ..protocols import Observer
 from ..quantities import written
 
@@ -38,6 +38,8 @@ class _Heard:
 
 class Complaints:
     """What was complained of lately. Counts from the moment on that this process follows the log."""
+
+    heeds = frozenset({"Answer Given", PAUSED, RESUMED, *SHOWING})  # see protocols.Fold
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer

@@ -18,6 +18,7 @@ class Held(ABC, Generic[T]):
     undone: ClassVar[str]  # the one that ends it
 
     def __init__(self) -> None:
+        self.heeds = frozenset({self.done, self.undone})  # see protocols.Fold
         self.held: Mapping[str, T] = {}
         self.ended: frozenset[str] = frozenset()  # targets that were taken back at some time
         self.changed: Callable[[Event], None] | None = None

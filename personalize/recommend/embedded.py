@@ -41,6 +41,7 @@ class Embedded:
     """
 
     form = 2  # see protocols.SavedFold
+    heeds = frozenset({*_WEIGHTS, ERASED})  # see protocols.Fold
 
     def __init__(self, products: Catalogue) -> None:
         self._products = products

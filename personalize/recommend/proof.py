@@ -67,6 +67,7 @@ class ProofCounts:
     day for an item, so that reloading a page makes nobody look popular. Bounded in items, buckets and visitors."""
 
     form = 2  # see protocols.SavedFold
+    heeds = frozenset({*METRICS.values(), ERASED})  # see protocols.Fold
 
     def __init__(self) -> None:
         self._tallies: OrderedDict[tuple[str, str], _Tally] = OrderedDict()
