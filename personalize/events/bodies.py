@@ -152,6 +152,10 @@ def read_quickly(text: str) -> Pieces | None:
         while text[position] == "{":
             event, end = _DECODER.raw_decode(text, position)
             events.append(event if end - position <= MOST_OF_AN_EVENT // 4 else text[position:end])
+            if text[end] == ",":  # as nearly all write it: the next one follows at once, or after a space
+                position = end + 2 if text[end + 1] == " " else end + 1
+                if text[position] == "{":
+                    continue
             between = _BETWEEN.match(text, end)
             if between is None:
                 return None

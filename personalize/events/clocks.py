@@ -18,7 +18,7 @@ def parse_time(value: Any) -> float | None:
     """Unix seconds from text (ISO 8601, or a date of e-mail and HTTP; UTC where no zone is told) or from a number, also
     as text, of seconds, milliseconds, microseconds or nanoseconds; None for anything else."""
     if isinstance(value, str):
-        if _NUMBER.fullmatch(value):
+        if value[4:5] != "-" and _NUMBER.fullmatch(value):
             return parse_time(float(value))
         try:
             told = datetime.fromisoformat(value)

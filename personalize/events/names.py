@@ -59,10 +59,11 @@ def _line(line: Any) -> Any:
 
 def _counted(properties: Mapping[str, Any]) -> Mapping[str, Any]:
     """With amounts that came as text as numbers; what can't be read so stays as it is."""
-    texts = {key: value for key in _AMOUNTS if isinstance(value := properties.get(key), str)}
-    if not texts:
-        return properties
-    return {**properties, **{key: value for key, text in texts.items() if (value := amount_of(text)) is not None}}
+    read: dict[str, float] = {}
+    for key in _AMOUNTS:
+        if key in properties and isinstance(text := properties[key], str) and (value := amount_of(text)) is not None:
+            read[key] = value
+    return {**properties, **read} if read else properties
 
 
 def amount_of(text: str) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ..model import Event, Shown
@@ -22,11 +23,16 @@ def is_plain(event: Event) -> bool:
         and event.time.__class__ is float
         and math.isfinite(event.time)
         and event.properties.__class__ is dict
-        and all(
-            value.__class__ is Shown or (key.__class__ is str and _is_plain(value, _DEPTH))
-            for key, value in event.properties.items()
-        )
+        and _are_plain(event.properties)
     )
+
+
+def _are_plain(properties: Mapping[str, Any]) -> bool:
+    for key, value in properties.items():
+        kind: type = value.__class__
+        if kind is not Shown and (key.__class__ is not str or (kind not in _LEAVES and not _is_plain(value, _DEPTH))):
+            return False
+    return True
 
 
 def _is_plain(value: Any, depth: int) -> bool:

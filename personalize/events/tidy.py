@@ -35,10 +35,13 @@ def tidy(value: Any, depth: int = _DEPTH) -> Any:
     if kind is dict:
         items = value.items() if len(value) <= _MOST_KEYS else list(value.items())[:_MOST_KEYS]
         depth -= 1
-        # Texts in ASCII are most of all there is: no call for them halves what an event costs here.
+        # Texts in ASCII are most of all there is, and then numbers: no call for them halves what an event costs here.
         return {
             key if len(key) <= _LONGEST_KEY and key.isascii() and "\0" not in key else tidy_text(key)[:_LONGEST_KEY]: (
-                inner if inner.__class__ is str and inner.isascii() and "\0" not in inner else tidy(inner, depth)
+                inner
+                if (inner.isascii() and "\0" not in inner if (of := inner.__class__) is str else of in _FIT)
+                or (of is float and -math.inf < inner < math.inf)
+                else tidy(inner, depth)
             )
             for key, inner in items
         }
@@ -57,6 +60,8 @@ def tidy_id(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
+        if len(value) <= _LONGEST_ID and value.isascii() and "\0" not in value:
+            return value.strip()
         text = tidy_text(value.strip())
         if len(text) <= _LONGEST_ID:
             return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -21,7 +21,19 @@ _BITS: Final = 14_000  # Python refuses to write integers above 4,300 digits
 # Most of a log: a page with what was shown on it. The list is one of few, and is JSON on its own.
 _PAGE: Final = re.compile(r'\{"path":"([^"\\\x00-\x1f]*)","shown":(\[.{0,4000}\])\}')
 
-_encode: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+
+def _one_encoder() -> Callable[[Any], str]:
+    """JSONEncoder.encode, which for every value makes its machine anew: for an event that costs as much as the writing.
+    What holds itself ends in a RecursionError."""
+    encoder = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return encoder.encode
+    write = make(None, encoder.default, json.encoder.encode_basestring_ascii, None, ":", ",", False, False, False)
+    return lambda value: "".join(write(value, 0))
+
+
+_encode: Final = _one_encoder()
 
 
 def row_of(event: Event) -> Row:

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalize.complaints import Complaints
 from personalize.config import load_config
 from personalize.events.giving import Takers
 from personalize.model import DEMOTED, ERASED, OPERATOR, PAUSED, PROMOTED, RESUMED, Event
-from personalize.pauses import Pauses
-from personalize.promotions import Promotions
+from personalize.operators.complaints import Complaints
+from personalize.operators.pauses import Pauses
+from personalize.operators.promotions import Promotions
 from personalize.recommend import Embedded, ProofCounts
 
 from .test_log import Heard
