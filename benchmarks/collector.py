@@ -2,7 +2,8 @@
 
 Over uvicorn with a log in SQLite (or `--store URL`): events per second in batches of 100 as fast as they are taken, and
 the time of an accepted batch at a steady 3,000 events/s, alone and beside as many pages as the server can serve. Pages
-per second beside that load and without it, in turn, with a second measurement without it (A/A) that shows the noise.
+per second beside that load and without it, in turn, with a second measurement without it (A/A) that shows the noise;
+and beside the same bodies sent to an app that only reads them, which is what the requests alone take from the pages.
 The clients are processes of their own (see `clients`); how much of a core they, the server's event loop and its other
 threads took is printed, so that it can be seen who was the slowest. In process: the longest time that one body holds
 the event loop.
@@ -22,6 +23,7 @@ import statistics
 import tempfile
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,13 +76,39 @@ def fresh_request() -> bytes:
     return fresh(_REQUEST)
 
 
-def request(data: bytes) -> bytes:
+def request(data: bytes, path: bytes = b"/_personalize/v1/batch") -> bytes:
     key = base64.b64encode(f"{KEY}:".encode())
-    line = b"POST /_personalize/v1/batch HTTP/1.1\r\nHost: localhost\r\n"
+    line = b"POST %s HTTP/1.1\r\nHost: localhost\r\n" % path
     return line + b"Authorization: Basic %s\r\nContent-Length: %d\r\n\r\n" % (key, len(data)) + data
 
 
 _REQUEST = request(body())
+_ONLY_READ = request(body(), b"/only-read")
+
+
+def only_read_request() -> bytes:
+    return fresh(_ONLY_READ)
+
+
+class Reading(Bare):
+    """The app of the pages, which also reads bodies and does nothing with them."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or scope["path"] != "/only-read":
+            await super().__call__(scope, receive, send)
+            return
+        parts: list[bytes] = []
+        while True:
+            message = await receive()
+            parts.append(message.get("body", b""))
+            if not message.get("more_body", False):
+                break
+        told = b'{"success":true,"length":%d}' % len(b"".join(parts))
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(told))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": told})
+
+
 PAGE = b"GET /shop/home HTTP/1.1\r\nHost: localhost\r\nCookie: consent=granted%s\r\nAccept: text/html\r\n\r\n"
 
 
@@ -92,14 +120,16 @@ def serve(store: str, port: int) -> None:
     os.environ["PERSONALIZE_SECRET"] = "s" * 40
     made = config(store=store) | {"site": {"limits": {"server": 1e6}}}
     uvicorn.run(
-        PersonalizeMiddleware(Bare(), made), host="127.0.0.1", port=port, log_level="critical", access_log=False,
+        PersonalizeMiddleware(Reading(), made), host="127.0.0.1", port=port, log_level="critical", access_log=False,
         http="httptools", lifespan="on",
     )  # fmt: skip
 
 
 # --- over uvicorn ----------------------------------------------------------------------------------------
 
-ALONE, AGAIN, BESIDE = "pages alone", "pages alone, again", "pages, 3,000 events/s beside"
+ALONE, AGAIN, BESIDE = "alone", "alone, again", "beside 3,000 events/s"
+ONLY_READ = "beside the same, only read"
+_CONNECTIONS = 8  # that batches come by
 _LEAD = 0.3  # seconds in which a load begins, and which do not count
 
 
@@ -124,12 +154,12 @@ class Bench:
         self.server.start()
         wait_for(self.port)
 
-    def turn(self, seconds: float, pages: bool, every: float | None, connections: int = 8) -> Turn:
+    def turn(self, seconds: float, pages: bool, every: float | None, make: Callable[[], bytes] = fresh_request) -> Turn:
         """Ask for pages, or send a batch `every` so many seconds (0.0: as fast as taken), or both."""
         if pages:
             self.pages.start(ask_again, self.port, seconds, PAGE, 16, lead=_LEAD)
         if every is not None:
-            self.events.start(post, self.port, seconds, fresh_request, connections, every, lead=_LEAD)
+            self.events.start(post, self.port, seconds, make, _CONNECTIONS, every, lead=_LEAD)
         time.sleep(_LEAD)
         began, before = time.perf_counter(), thread_times(self.server.pid)
         time.sleep(seconds)
@@ -169,10 +199,12 @@ def over_uvicorn(seconds: float, rounds: int, store: str | None) -> None:
         try:
             bench.turn(0.5, True, None)
             fast = [bench.turn(seconds, False, 0.0) for _ in range(3)]
-            turns: dict[str, list[Turn]] = {ALONE: [], BESIDE: [], AGAIN: []}
+            turns: dict[str, list[Turn]] = {ALONE: [], BESIDE: [], ONLY_READ: [], AGAIN: []}
             for _ in track(range(rounds), description="pages and events", console=Console(stderr=True)):
                 for kind, done in turns.items():
-                    done.append(bench.turn(seconds, True, BATCH / RATE if kind == BESIDE else None))
+                    every = BATCH / RATE if kind in (BESIDE, ONLY_READ) else None
+                    make = only_read_request if kind == ONLY_READ else fresh_request
+                    done.append(bench.turn(seconds, True, every, make))
             steady = [bench.turn(seconds, False, BATCH / RATE) for _ in range(3)]
         finally:
             bench.close()
@@ -225,15 +257,19 @@ def cost_of_an_event(turns: dict[str, list[Turn]]) -> str:
         return sum(turn.loop for turn in turns[kind]) / served, sum(turn.others for turn in turns[kind]) / served
 
     loop, others = per_page(ALONE)
-    beside = turns[BESIDE]
-    rate = sum(BATCH * turn.events.done / turn.events.seconds for turn in beside if turn.events is not None)
-    rest_of_loop = sum(turn.loop - loop * rate_of(turn) for turn in beside)
-    rest_of_others = sum(turn.others - others * rate_of(turn) for turn in beside)
-    again = per_page(AGAIN)
+
+    def per_event(kind: str) -> tuple[float, float]:
+        beside = turns[kind]
+        rate = sum(BATCH * turn.events.done / turn.events.seconds for turn in beside if turn.events is not None)
+        rest_of_loop = sum(turn.loop - loop * rate_of(turn) for turn in beside)
+        return rest_of_loop / rate, sum(turn.others - others * rate_of(turn) for turn in beside) / rate
+
+    again, event, only_read = per_page(AGAIN), per_event(BESIDE), per_event(ONLY_READ)
     return (
         f"A page took {1e6 * loop:.0f} µs of the loop and {1e6 * others:.0f} of other threads"
         f" (again: {1e6 * again[0]:.0f} and {1e6 * again[1]:.0f});"
-        f" an event beside them {1e6 * rest_of_loop / rate:.1f} and {1e6 * rest_of_others / rate:.1f}."
+        f" an event beside them {1e6 * event[0]:.1f} and {1e6 * event[1]:.1f}, one that is only read"
+        f" {1e6 * only_read[0]:.1f} and {1e6 * only_read[1]:.1f}."
     )
 
 
