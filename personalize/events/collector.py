@@ -53,11 +53,11 @@ class Answer:
 
 
 class Log:
-    """What the collector needs of the log, as functions: `record` one event, how many more there is `room` for, and
+    """What the collector needs of the log, as functions: `record` some events, how many more there is `room` for, and
     `written`, which returns when everything recorded before is committed or given up, and says whether all of it is."""
 
     def __init__(
-        self, record: Callable[[Event], None], room: Callable[[], int], written: Callable[[], Awaitable[bool]]
+        self, record: Callable[[Sequence[Event]], None], room: Callable[[], int], written: Callable[[], Awaitable[bool]]
     ) -> None:
         self.record = record
         self.room = room
@@ -164,7 +164,7 @@ class Collector:
             self._observer.count("collector.bot" if visitor.bot else "collector.no_consent")
             if cookie and (known := self._proven(request, now)) is not None:
                 # The answer takes the cookie away: no page will see any more that there was one.
-                self._log.record(withdrawn(known, now, refused_by(visitor)))
+                self._log.record([withdrawn(known, now, refused_by(visitor))])
             return Answer(200, {"success": True, "accepted": 0}, cookie)
         envelope, pieces, others = await _cut(door, body)
         if not door.browser and self._holds(key_in(envelope)):
@@ -207,6 +207,7 @@ class Collector:
         taken.others = others
         since = characters = 0
         for number, piece in enumerate(pieces):
+            pieces[number] = ""  # what was read goes at once, not after the commit: much less for the garbage collector
             if since >= _EVENTS_A_TURN or characters > _CHARACTERS_A_TURN:
                 since = characters = 0
                 await asyncio.sleep(0)
@@ -229,8 +230,7 @@ class Collector:
             return
         self._check_room(len(events))  # others may have been faster while this was read
         before = self._log.room()
-        for event in events:
-            self._log.record(event)
+        self._log.record(events)
         if before - self._log.room() < len(events):
             raise _not_written()  # the log is closed
         try:

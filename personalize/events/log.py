@@ -97,10 +97,22 @@ class EventLog:
     def record(self, event: Event) -> None:
         """Rule 1. Under a microsecond; the event is stored within `interval`, and in the folds right after that."""
         if len(self._queue) >= self._capacity or self._closed:
-            self._drop(1, f"{len(self._queue)} events wait to be written" if not self._closed else "the log is closed")
+            self._drop(1, self._why_full())
         else:
             self._queue.append(event)
             self._recorded.set()
+
+    def record_all(self, events: Sequence[Event]) -> None:
+        """The same for some."""
+        room = 0 if self._closed else max(0, self._capacity - len(self._queue))
+        self._queue.extend(events[:room])
+        if room:
+            self._recorded.set()
+        if len(events) > room:
+            self._drop(len(events) - room, self._why_full())
+
+    def _why_full(self) -> str:
+        return "the log is closed" if self._closed else f"{len(self._queue)} events wait to be written"
 
     # --- its life --------------------------------------------------------------------------------------
 

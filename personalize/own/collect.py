@@ -38,7 +38,7 @@ class Desk:
             engine.callers,
             write_keys(config.site.write_keys, os.environ),
             config.site.consent,
-            Log(history.record, lambda: _MOST_WAITING - history.log.waiting, history.log.written),
+            Log(history.log.record_all, lambda: _MOST_WAITING - history.log.waiting, history.log.written),
             engine.observer,
             identify=engine.visitors.identify,
             proven=engine.visitors.proven,

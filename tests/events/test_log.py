@@ -154,6 +154,21 @@ async def test_a_full_queue_drops_and_says_so_once(store: Store) -> None:
     assert heard.said == [("event queue", "dropping"), ("event queue", "ok")]
 
 
+async def test_of_many_at_once_as_many_are_taken_as_fit(store: Store) -> None:
+    """A batch larger than what is left of the queue loses its end, counted; one that comes after `close`, all of it."""
+    kept, heard = Kept(), Heard()
+    async with running(store, kept, heard=heard, capacity=10) as log:
+        log.record(event(0))
+        log.record_all([event(n) for n in range(1, 15)])
+        assert log.waiting == 10 and heard.counts["events.dropped"] == 5
+        await log.flush()
+        log.record_all([])
+        assert log.waiting == 0
+    log.record_all([event(20), event(21)])
+    assert kept.ids == [f"e{n}" for n in range(10)]
+    assert heard.counts == {"events.stored": 10, "events.dropped": 7}
+
+
 async def test_after_close_events_are_counted_as_dropped(store: Store) -> None:
     """`record` after `close` neither raises nor pretends; closing twice is fine."""
     heard = Heard()
