@@ -19,8 +19,8 @@ _NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
 
 
 def tidy(value: Any, depth: int = _DEPTH) -> Any:
-    """A copy of a JSON value that any store gives back unchanged: what is too deep, too many or not finite is cut
-    to null or left out, so that the rest of the event counts."""
+    """A JSON value as any store gives it back unchanged: what is too deep, too many or not finite is cut to null or
+    left out, so that the rest of the event counts. A mapping is a copy; what it holds may not be."""
     kind = value.__class__
     if kind is str:
         return tidy_text(value)
@@ -33,21 +33,37 @@ def tidy(value: Any, depth: int = _DEPTH) -> Any:
     if depth == 0:
         return None
     if kind is dict:
+        if _is_tidy(value, depth):
+            copied: dict[str, Any] = value.copy()
+            return copied
         items = value.items() if len(value) <= _MOST_KEYS else list(value.items())[:_MOST_KEYS]
-        depth -= 1
-        # Texts in ASCII are most of all there is, and then numbers: no call for them halves what an event costs here.
-        return {
-            key if len(key) <= _LONGEST_KEY and key.isascii() and "\0" not in key else tidy_text(key)[:_LONGEST_KEY]: (
-                inner
-                if (inner.isascii() and "\0" not in inner if (of := inner.__class__) is str else of in _FIT)
-                or (of is float and -math.inf < inner < math.inf)
-                else tidy(inner, depth)
-            )
-            for key, inner in items
-        }
+        return {tidy_text(key)[:_LONGEST_KEY]: tidy(inner, depth - 1) for key, inner in items}
     if kind is list:
         return [tidy(inner, depth - 1) for inner in value[:_MOST_ELEMENTS]]
     return None
+
+
+def _is_tidy(value: dict[str, Any], depth: int) -> bool:
+    """Whether a mapping holds nothing that `tidy` would change. For most that is so, and told without a call for each
+    of its texts and numbers; what can be printed holds neither NUL nor a surrogate."""
+    if len(value) > _MOST_KEYS:
+        return False
+    for key, inner in value.items():
+        if len(key) > _LONGEST_KEY or not key.isprintable():
+            return False
+        kind = inner.__class__
+        if kind is str:
+            if not inner.isprintable():
+                return False
+        elif kind is float:
+            if not -math.inf < inner < math.inf:
+                return False
+        elif kind is int:
+            if not -_LARGEST < inner < _LARGEST:
+                return False
+        elif kind not in _FIT and not (kind is dict and depth > 1 and _is_tidy(inner, depth - 1)):
+            return False
+    return True
 
 
 def tidy_text(text: str) -> str:
@@ -60,7 +76,7 @@ def tidy_id(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        if len(value) <= _LONGEST_ID and value.isascii() and "\0" not in value:
+        if len(value) <= _LONGEST_ID and value.isprintable():
             return value.strip()
         text = tidy_text(value.strip())
         if len(text) <= _LONGEST_ID:
