@@ -151,6 +151,8 @@ class Event:
     visitor: str
     properties: Mapping[str, Any] = field(default_factory=dict)
     seq: int = 0
+    # Known to come back from the log as it is: whoever made it looked through all that it holds.
+    plain: bool = field(default=False, compare=False, repr=False)
 
     @property
     def counted(self) -> bool:

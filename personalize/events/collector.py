@@ -31,6 +31,7 @@ from .doors import Door, is_browser, is_same_origin, key_in, key_of
 from .limits import Callers
 from .posthog import read_capture, unwrapped
 from .segment import Caller, Message, Refusal, is_of_preview, make_events, read_message
+from .usual import usual_event
 
 _EVENTS_A_TURN: Final = 100  # between two turns of other tasks: one or two milliseconds
 _CHARACTERS_A_TURN: Final = MOST_OF_AN_EVENT
@@ -305,6 +306,10 @@ def _events_of(piece: Piece, read: Read, kind: str | None, skew: float, caller: 
             raw = read_json(piece)
         except CollectError as error:
             return Refusal.TOO_DEEP if error.code == "too_deep" else Refusal.BROKEN
+    if caller.trusted and read is read_message and isinstance(raw, dict) and kind in (None, "track"):
+        usual = usual_event(raw, skew, caller)
+        if usual is not None:
+            return [usual]
     if not caller.trusted and is_of_preview(raw):
         return Refusal.PREVIEW
     message = read(raw, kind, skew, caller.now)

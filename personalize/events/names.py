@@ -24,20 +24,20 @@ _OF_A_LINE: Final = {
     "item_id": "product_id", "item_name": "name", "item_brand": "brand", "item_category": "category",
     "item_variant": "variant", "productId": "product_id", "id": "product_id",
 }  # fmt: skip
-_AMOUNTS: Final = ("price", "quantity", "revenue", "total", "value")
+AMOUNTS: Final = ("price", "quantity", "revenue", "total", "value")
 # A currency's sign or code may stand before or after; digits may be Persian or Arabic, with their own separators.
 _SIGN: Final = r"(?:[^\W\d_]{1,5}\.?|[^\w\s.,+-]{1,3})?"
 _AMOUNT: Final = re.compile(rf"\s*{_SIGN}\s*(-?[\d۰-۹٠-٩][\d۰-۹٠-٩.,٫٬'\u2019\u00a0\u202f ]*)\s*{_SIGN}\s*")
 _SPACES: Final = re.compile(r"[\s'\u2019]+")
 _THOUSANDS: Final = re.compile(r"-?\d{1,3},\d{3}")
 _LATIN: Final = str.maketrans("۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩٫٬", "01234567890123456789.,")
-_MEANT: Final = frozenset({*_PROPERTIES, *_OF_A_LINE, "products"})  # properties that are not kept as they come
+MEANT: Final = frozenset({*_PROPERTIES, *_OF_A_LINE, "products"})  # properties that are not kept as they come
 
 
 def canonical_properties(name: str, properties: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The properties under the log's names; one mapping for each event that they come to. The mapping that came is
     among them where nothing in it has another name."""
-    if _MEANT.isdisjoint(properties) and not name.startswith("Order "):
+    if MEANT.isdisjoint(properties) and not name.startswith("Order "):
         return [_counted(properties)]
     made = dict(_counted(_renamed(properties, _PROPERTIES)))
     if name.startswith("Order ") and "value" in made:
@@ -60,7 +60,7 @@ def _line(line: Any) -> Any:
 def _counted(properties: Mapping[str, Any]) -> Mapping[str, Any]:
     """With amounts that came as text as numbers; what can't be read so stays as it is."""
     read: dict[str, float] = {}
-    for key in _AMOUNTS:
+    for key in AMOUNTS:
         if key in properties and isinstance(text := properties[key], str) and (value := amount_of(text)) is not None:
             read[key] = value
     return {**properties, **read} if read else properties

@@ -16,7 +16,7 @@ _LEAVES: Final = frozenset({str, bool, type(None)})
 def is_plain(event: Event) -> bool:
     """True if a store gives back an equal event: its texts are UTF-8, its properties what JSON can say. A law of the
     stores' tests; False is always safe and costs one read."""
-    return (
+    return event.plain or (
         event.id.isascii()
         and event.name.isascii()
         and event.visitor.isascii()

@@ -33,7 +33,7 @@ from .orders import signed_order
 from .tidy import tidy, tidy_id, tidy_text
 
 DAY: Final = 86_400.0
-_OLDEST: Final = {True: 20 * 365 * DAY, False: 30 * DAY}  # trusted: imports of old orders; browsers: kept while offline
+OLDEST: Final = {True: 20 * 365 * DAY, False: 30 * DAY}  # trusted: imports of old orders; browsers: kept while offline
 _LONGEST_NAME: Final = 200
 _PLAIN: Final = ConsentRules()
 OWN_ID: Final = re.compile(r"[0-9a-f]{32}")  # as the middleware makes them
@@ -41,9 +41,9 @@ _LETTERS: Final = {"t": "track", "i": "identify", "p": "page", "s": "screen", "g
 KINDS: Final = frozenset(_LETTERS.values())
 
 # What only the collector writes into properties: how an event came, and the ids it came with.
-_VIA, _IDS = "$via", "$ids"
+VIA, IDS = "$via", "$ids"
 # "shown" is written by the middleware into its own page views; from elsewhere it would be a forged exposure.
-_RESERVED: Final = frozenset({_VIA, _IDS, "shown"})
+RESERVED: Final = frozenset({VIA, IDS, "shown"})
 
 
 class Refusal(StrEnum):
@@ -122,7 +122,7 @@ def read_message(raw: Any, kind: str | None, skew: float, now: float) -> Message
     # By position, which costs less; in the order of the fields.
     return Message(
         kind,
-        _name(get("event") if kind == "track" else get("name")),
+        name_of(get("event") if kind == "track" else get("name")),
         properties,
         tidy_id(user) if user is not None else "",
         tidy_id(anonymous) if anonymous is not None else "",
@@ -162,10 +162,10 @@ def make_events(message: Message, caller: Caller) -> list[Event] | Refusal:
     provenance = message.provenance if caller.trusted else {"party": "first", "source": caller.via}
     if message.kind == "identify":
         properties = {**properties, "provenance": provenance}
-    time = event_time(message.time, message.skew, caller.now, _OLDEST[caller.trusted])
-    marks: dict[str, Any] = {_VIA: caller.via}
+    time = event_time(message.time, message.skew, caller.now, OLDEST[caller.trusted])
+    marks: dict[str, Any] = {VIA: caller.via}
     if (message.anonymous_id or not caller.trusted or message.kind == "alias") and (ids := _ids(message, visitor)):
-        marks[_IDS] = ids
+        marks[IDS] = ids
     if message.consent and (granted := granted_by(message.consent, caller.rules)) is not None:
         if "personalization_storage" not in granted:
             return Refusal.NO_CONSENT
@@ -174,12 +174,12 @@ def make_events(message: Message, caller: Caller) -> list[Event] | Refusal:
     events = []
     for number, one in enumerate(canonical_properties(name.removeprefix(UNVERIFIED), properties)):
         kept = tidy(one)
-        if not _RESERVED.isdisjoint(kept):
-            kept = {key: value for key, value in kept.items() if key not in _RESERVED}
+        if not RESERVED.isdisjoint(kept):
+            kept = {key: value for key, value in kept.items() if key not in RESERVED}
         if message.path:
             kept.setdefault("path", message.path)
         kept |= marks
-        events.append(Event(id_ if number == 0 else f"{id_}/{number}", name, time, visitor, kept))
+        events.append(Event(id_ if number == 0 else f"{id_}/{number}", name, time, visitor, kept, plain=True))
     if message.says:
         said = {"traits": tidy(message.traits), "provenance": provenance, **marks}
         events.append(Event(f"{id_}/traits", "User Identified", time, visitor, said))
@@ -283,7 +283,7 @@ def is_of_preview(raw: Any) -> bool:
     return any(isinstance(text, str) and f"{PREVIEW}=" in text for text in told)
 
 
-def _name(value: object) -> str:
+def name_of(value: object) -> str:
     return tidy_text(value).strip()[:_LONGEST_NAME] if isinstance(value, str) else ""
 
 

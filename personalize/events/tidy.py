@@ -11,7 +11,7 @@ _DEPTH: Final = 10
 _MOST_KEYS: Final = 300
 _MOST_ELEMENTS: Final = 300
 _LONGEST_KEY: Final = 200
-_LONGEST_ID: Final = 128
+LONGEST_ID: Final = 128
 _LARGEST: Final = 2**63
 _FIT: Final = frozenset({bool, type(None)})
 # Lone surrogates are no text in UTF-8, and PostgreSQL has no NUL.
@@ -33,7 +33,7 @@ def tidy(value: Any, depth: int = _DEPTH) -> Any:
     if depth == 0:
         return None
     if kind is dict:
-        if _is_tidy(value, depth):
+        if is_tidy(value, depth):
             copied: dict[str, Any] = value.copy()
             return copied
         items = value.items() if len(value) <= _MOST_KEYS else list(value.items())[:_MOST_KEYS]
@@ -43,7 +43,7 @@ def tidy(value: Any, depth: int = _DEPTH) -> Any:
     return None
 
 
-def _is_tidy(value: dict[str, Any], depth: int) -> bool:
+def is_tidy(value: dict[str, Any], depth: int = _DEPTH) -> bool:
     """Whether a mapping holds nothing that `tidy` would change. For most that is so, and told without a call for each
     of its texts and numbers; what can be printed holds neither NUL nor a surrogate."""
     if len(value) > _MOST_KEYS:
@@ -61,7 +61,7 @@ def _is_tidy(value: dict[str, Any], depth: int) -> bool:
         elif kind is int:
             if not -_LARGEST < inner < _LARGEST:
                 return False
-        elif kind not in _FIT and not (kind is dict and depth > 1 and _is_tidy(inner, depth - 1)):
+        elif kind not in _FIT and not (kind is dict and depth > 1 and is_tidy(inner, depth - 1)):
             return False
     return True
 
@@ -76,10 +76,10 @@ def tidy_id(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        if len(value) <= _LONGEST_ID and value.isprintable():
+        if len(value) <= LONGEST_ID and value.isprintable():
             return value.strip()
         text = tidy_text(value.strip())
-        if len(text) <= _LONGEST_ID:
+        if len(text) <= LONGEST_ID:
             return text
         return hashlib.sha256(text.encode()).hexdigest()
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST:
