@@ -19,6 +19,13 @@ settings.register_profile("laws", deadline=None)
 settings.load_profile("laws")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes a minute on a machine that has nothing else to do may take ten on a busy one."""
+    for item in items:
+        if item.get_closest_marker("slow") is not None and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(900))
+
+
 @pytest.fixture(autouse=True)
 def patient_pages(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page waits 50 ms for a profile that is not in memory, and then does without. Tests in which a profile may be
