@@ -187,10 +187,11 @@ class Server:
                 await store.close()
 
         with ThreadPoolExecutor(1) as thread:  # Playwright has a loop on this one
-            for _ in range(200):
+            until = time.monotonic() + 60
+            while True:
                 found = thread.submit(lambda: asyncio.run(read())).result()
                 found = [event for event in found if not names or event.name in names]
-                if len(found) >= least:
+                if len(found) >= least or time.monotonic() > until:
                     break
                 time.sleep(0.05)
         return found
@@ -265,10 +266,13 @@ def chromium(missing: Callable[[str], NoReturn]) -> Iterator[Any]:
     if path is None:
         missing("chromium is not here")
     with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = p.chromium.launch(executable_path=path, args=["--no-sandbox"], timeout=90_000)
         try:
             # Headless, it calls itself a robot, and robots are counted nowhere.
-            yield browser.new_context(user_agent="Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/150.0")
+            agent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/150.0"
+            context = browser.new_context(user_agent=agent)
+            context.set_default_timeout(90_000)  # milliseconds; a busy machine opens pages slowly
+            yield context
         finally:
             browser.close()
 
