@@ -26,7 +26,7 @@ _OF_A_LINE: Final = {
 }  # fmt: skip
 AMOUNTS: Final = ("price", "quantity", "revenue", "total", "value")
 # A currency's sign or code may stand before or after; digits may be Persian or Arabic, with their own separators.
-_SIGN: Final = r"(?:[^\W\d_]{1,5}\.?|[^\w\s.,+-]{1,3})?"
+_SIGN: Final = r"(?:[^\W\d_]{1,5}\.?|[^\w\s.,+()-]{1,3})?"
 _AMOUNT: Final = re.compile(rf"\s*{_SIGN}\s*(-?[\d۰-۹٠-٩][\d۰-۹٠-٩.,٫٬'\u2019\u00a0\u202f ]*)\s*{_SIGN}\s*")
 _SPACES: Final = re.compile(r"[\s'\u2019]+")
 _THOUSANDS: Final = re.compile(r"-?\d{1,3},\d{3}")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..config import Config
     from ..model import Party
     from .run import Outcome
+    from .times import Order
     from .told import Told
 
 CONFIG = click.option(
@@ -31,15 +32,19 @@ CONFIG = click.option(
 @click.option("--party", type=click.Choice(["first", "second", "third"]), default="first", show_default=True,
               help="Whose data it is: the site's, a partner's, or somebody else's.")  # fmt: skip
 @click.option("--source", default="", help="Who says it, such as crm. The file's name where it is left out.")
+@click.option("--dates", type=click.Choice(["day-first", "month-first"]), default=None,
+              help="What 5/6/2026 means. Without it such a date is refused, and one like 28/6/2026 read.")  # fmt: skip
 @click.option("--encoding", default="cp1252", show_default=True, help="How lines that are no UTF-8 are read.")
-def import_events(file: Path, config_file: Path, event: str, party: Party, source: str, encoding: str) -> None:
+def import_events(
+    file: Path, config_file: Path, event: str, party: Party, source: str, dates: Order | None, encoding: str
+) -> None:
     """Add the events of FILE (.csv, .tsv or JSON lines) to the log. Each row that is not taken is told with its line,
     and the exit status is then 1. Importing a file again adds nothing; an import that was cut off goes on."""
     from ..config import load_config
     from .told import Told
 
     config = load_config(config_file, products=False)
-    told = Told(config.timezone, time.time(), event, party, source or file.stem)
+    told = Told(config.timezone, time.time(), event, party, source or file.stem, dates or "")
     try:
         outcome = asyncio.run(_import(config, file, file.stat().st_size, told, encoding))
     except LookupError as error:

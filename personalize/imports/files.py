@@ -1,4 +1,5 @@
-"""A file of events, row by row: CSV with a header, or JSON lines; UTF-8, UTF-16, UTF-32, or by line an older encoding.
+"""A file of events, row by row: CSV with a header, JSON lines, or a JSON list; UTF-8, UTF-16, UTF-32, or by line an
+older encoding.
 
 Rule 1  A row that can't be read costs itself: it is given out with its line and the reason, and reading goes on.
 Rule 2  Memory holds one row at a time.
@@ -10,15 +11,28 @@ import codecs
 import csv
 import io
 import json
+import re
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 _DELIMITERS: Final = ",;\t|"
 _LONGEST: Final = 256 * 1024  # characters of a line
+_TOO_LONG: Final = "longer than 256 KB"
+_DECODER: Final = json.JSONDecoder()
+_BETWEEN: Final = re.compile(r"[\s,]*")
+_CLOSING: Final = re.compile(r"[}\]],?\s*\Z")
+_OPENING: Final = re.compile(r"(\s*)\{")
 _MOST_COLUMNS: Final = 2_000
+_SEPARATOR: Final = re.compile(r"\ufeff?\"?sep=([,;\t|])\"?\s*", re.IGNORECASE)  # Excel's word on the delimiter
+_OTHER_KINDS: Final = {
+    b"PK\x03\x04": "a workbook or an archive; save the sheet as CSV (UTF-8), or unpack it",
+    b"\xd0\xcf\x11\xe0": "an old workbook; save the sheet as CSV (UTF-8)",
+    b"\x1f\x8b": "compressed; unpack it first",
+}
 _NO_TEXT: Final = "�"
 
 
@@ -34,12 +48,17 @@ class Row:
 
 
 def read_rows(path: Path, encoding: str = "cp1252") -> Iterator[Row]:
-    """The file's records in order. `.csv` and `.tsv` are tables, everything else is JSON lines. A line that is no UTF-8
-    is read in `encoding`. Raises OSError, and LookupError for an encoding that there is not."""
+    """The file's records in order. `.csv` and `.tsv` are tables, everything else is JSON: lines, or a list. A
+    line that is no UTF-8 is read in `encoding`. Raises OSError, and LookupError for an encoding that there is not."""
     codecs.lookup(encoding)
     with path.open("rb") as file:
+        start = file.read(4)
+        if kind := next((said for magic, said in _OTHER_KINDS.items() if start.startswith(magic)), ""):
+            yield Row(1, problem=f"the file is {kind}")
+            return
+        file.seek(0)
         lines = _Lines(file, encoding)
-        yield from _table(lines) if path.suffix.lower() in (".csv", ".tsv") else _json_lines(lines)
+        yield from _table(lines) if path.suffix.lower() in (".csv", ".tsv") else _json(lines)
 
 
 class _Lines:
@@ -91,11 +110,15 @@ def _byte_order(file: BinaryIO) -> str:
 def _table(lines: _Lines) -> Iterator[Row]:
     source = iter(lines)
     head = next(source, "")
-    delimiter = max(_DELIMITERS, key=head.count)
+    told = _SEPARATOR.fullmatch(head)
+    if told:
+        head = next(source, "")
+    delimiter = told[1] if told else max(_DELIMITERS, key=head.count)
     try:
         names = [name.strip() for name in next(csv.reader([head], delimiter=delimiter), [])]
     except csv.Error as error:
-        yield Row(1, problem=f"the names of the columns are not readable as CSV: {error}", read=lines.read)
+        why = "lines must end with a line feed; save it anew" if "\r" in head.rstrip("\r\n") else error
+        yield Row(1, problem=f"the names of the columns are not readable as CSV: {why}", read=lines.read)
         return
     if not any(names):
         yield Row(1, problem="the first line must name the columns", read=lines.read)
@@ -116,13 +139,15 @@ def _table(lines: _Lines) -> Iterator[Row]:
             return
         except csv.Error as error:
             problem = f"not readable as CSV: {error}"
+        if len(cells) > len(names) and not any(map(str.strip, cells[len(names) :])):
+            del cells[len(names) :]  # as spreadsheets end lines
         if not problem and len(cells) != len(names):
             problem = f"{len(cells)} cells under {len(names)} columns" if cells else ""
         line, bad = records.ended(broken=bool(problem))
         if bad:
             problem = "characters that are neither UTF-8 nor the other encoding"
-        if cells or problem:
-            values = {name: cell for name, cell in zip(names, cells, strict=False) if name and cell.strip()}
+        values = {name: cell for name, cell in zip(names, cells, strict=False) if name and cell.strip()}
+        if values or problem:
             yield Row(line, values, problem, lines.read)
 
 
@@ -158,10 +183,20 @@ class _Records:
         return taken[-1][1], any(bad for _, _, bad in taken)
 
 
-def _json_lines(lines: _Lines) -> Iterator[Row]:
-    for text in lines:
+def _json(lines: _Lines) -> Iterator[Row]:
+    source = (text for text in lines)
+    head = next((text for text in source if text.strip()), "")
+    if head.lstrip().startswith("["):
+        yield from _json_list(chain([head.lstrip()[1:]], source), lines)
+    else:
+        yield from _json_lines(chain([head], source), lines)
+
+
+def _json_lines(source: Iterable[str], lines: _Lines) -> Iterator[Row]:
+    for text in source:
         bad, lines.bad = lines.bad, False
-        if not text.strip():
+        text = text.strip().removesuffix(",")
+        if not text:
             continue
         problem = ""
         values: Any = {}
@@ -169,8 +204,50 @@ def _json_lines(lines: _Lines) -> Iterator[Row]:
             values = json.loads(text) if len(text) <= _LONGEST else None
         except (ValueError, RecursionError):
             problem = "not readable as JSON"
-        if bad:
-            problem = "characters that are neither UTF-8 nor the other encoding"
-        elif not problem and not isinstance(values, dict):
-            problem = "longer than 256 KB" if values is None and len(text) > _LONGEST else "not a JSON object"
-        yield Row(lines.number, values if not problem else {}, problem, lines.read)
+        if len(text) > _LONGEST:
+            problem = _TOO_LONG
+        yield _object(values, problem, bad, lines)
+
+
+def _json_list(source: Iterable[str], lines: _Lines) -> Iterator[Row]:
+    """The elements of a list, one after the other. One that is broken ends where a line begins as the first element's
+    did, so that it costs itself alone."""
+    held = ""  # of an element whose end did not come yet
+    margin: str | None = None
+    for text in source:
+        opens = _OPENING.match(text)
+        if opens and margin is None:
+            margin = opens[1]
+        elif opens and held.strip() and opens[1] == margin:
+            yield _object(None, "not readable as JSON", False, lines)
+            held = ""
+        held += text
+        if not _CLOSING.search(text):
+            continue
+        at = 0
+        while (at := _BETWEEN.match(held, at).end()) < len(held):  # type: ignore[union-attr]
+            if held[at] == "]":
+                at = len(held)
+                break
+            try:
+                values, end = _DECODER.raw_decode(held, at)
+            except (ValueError, RecursionError):
+                if len(held) - at > _LONGEST:
+                    yield _object(None, _TOO_LONG, False, lines)
+                    at = len(held)
+                break
+            bad, lines.bad = lines.bad, False
+            problem = _TOO_LONG if end - at > _LONGEST else ""
+            yield _object(values, problem, bad, lines)
+            at = end
+        held = held[at:]
+    if held.strip(" \t\r\n,"):
+        yield _object(None, "not readable as JSON", False, lines)
+
+
+def _object(values: Any, problem: str, bad: bool, lines: _Lines) -> Row:
+    if bad:
+        problem = "characters that are neither UTF-8 nor the other encoding"
+    elif not problem and not isinstance(values, dict):
+        problem = "not a JSON object"
+    return Row(lines.number, values if not problem else {}, problem, lines.read)

@@ -7,6 +7,7 @@ Columns (or keys) that mean something of their own:
     id, event_id, message_id       the row's own id, where it has one
     visitor, anonymous_id, user_id, email, loyalty_id, crm_id, device_id, ids.KIND       who
     traits.NAME                    what is said about them
+    type                           of a message of Segment's: what it is
     properties.NAME, and all else  the event's properties; of "User Identified", traits
 """
 
@@ -14,67 +15,86 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from ..conditions import suggestion
 from ..config.event_names import canonical_name
 from ..events.names import canonical_properties
+from ..events.segment import path_of
 from ..events.tidy import tidy, tidy_id, tidy_text
 from ..model import ERASED, WITHDRAWN, Event, Party
 from ..profiles import external_id
+from .times import Order, read_time
 
-_NAMES: Final = ("event", "name", "type")
-_TIMES: Final = ("time", "timestamp", "date", "originalTimestamp", "created_at")
+_NAMES: Final = ("event", "event_name", "name", "type")
+_TIMES: Final = (
+    "time", "timestamp", "date", "datetime", "event_time", "event_date", "originalTimestamp", "created_at",
+)  # fmt: skip
 _IDS: Final = ("id", "event_id", "message_id", "messageId")
 _WHO: Final = {
     "user_id": "user_id", "userId": "user_id", "anonymous_id": "anonymous_id", "anonymousId": "anonymous_id",
-    "visitor": "anonymous_id", "email": "email", "loyalty_id": "loyalty", "crm_id": "crm", "device_id": "device",
+    "visitor": "anonymous_id", "email": "email", "email_address": "email", "loyalty_id": "loyalty", "crm_id": "crm",
+    "device_id": "device",
 }  # fmt: skip
 _PROPERTIES: Final = (
     "product_id", "products", "items", "quantity", "price", "order_id", "revenue", "total", "value", "currency", "path",
 )  # fmt: skip
 # However they are spelt: "User ID", "user-id". "Name", "Type" and "ID" mean other things in other systems' files.
 _COLUMNS: Final = {
-    re.sub(r"[^0-9a-z]", "", name.lower()): name for name in ("event", *_TIMES, *_WHO, "traits", *_PROPERTIES)
+    re.sub(r"[^0-9a-z]", "", name.lower()): name
+    for name in ("event", "event_name", *_TIMES, *_WHO, "traits", *_PROPERTIES)
 }
-_DOTTED: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:[ T]+(\d{1,2}):(\d\d)(?::(\d\d))?)?")
+# Messages as Segment's and RudderStack's archives and exports hold them, and what of them is only about their way.
+_KINDS: Final = {
+    "track": "", "identify": "User Identified", "page": "Page Viewed", "screen": "Screen Viewed",
+    "group": "Group Joined",
+}  # fmt: skip
+_OF_THE_WAY: Final = frozenset({
+    "type", "context", "integrations", "receivedAt", "sentAt", "channel", "version", "projectId", "writeKey",
+    "_metadata",
+})  # fmt: skip
 _OWN_ID: Final = re.compile(r"[0-9a-f]{32}")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,9})?")
-_EARLIEST: Final = 315_532_800.0  # 1980-01-01
-_DAY: Final = 86_400.0
 _REFUSED: Final = frozenset({ERASED, WITHDRAWN, "Segment Entered"})  # only the middleware says these
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What holds for a whole file: whose data it is, the event of rows that name none, and the zone of its times."""
+    """What holds for a whole file: whose data it is, the event of rows that name none, and how its times are meant."""
 
     timezone: str
     now: float
     event: str = ""
     party: Party = "first"
     source: str = ""
+    dates: Order = ""
 
 
 def make_events(values: Mapping[str, Any], told: Told) -> list[Event] | str:
     """The events of a row, or the reason why there is none. The same row gives the same event ids on every run."""
     rest = {_column(key): value for key, value in values.items()}
+    if len(rest) < len(values):
+        for key, value in values.items():
+            if value not in ("", None, rest[_column(key)]):
+                return f'two columns say "{_column(key)}", and not the same'
+    message = _is_message(rest)
+    if message:
+        rest = _unpacked(rest)
     name = canonical_name(_text(_take(rest, _NAMES)) or told.event)
     if not name:
-        return "no event name (a column event, or --event)" + _meant(rest, _NAMES)
+        return "no event name (a column event, or --event)" + _meant(rest, ("event",))
     if name in _REFUSED:
         return f'"{name}" is an event that only the middleware writes'
     when = _take(rest, _TIMES)
-    time = _time(when, told)
+    if when is None:
+        return "no time (a column time, timestamp or date)" + _meant(rest, _TIMES)
+    time = read_time(when, told.timezone, told.now, told.dates)
     if isinstance(time, str):
-        return time + (_meant(rest, _TIMES) if when is None else "")
+        return time
     own = tidy_id(_take(rest, _IDS))
     ids = _ids(rest)
     if not ids:
@@ -83,6 +103,10 @@ def make_events(values: Mapping[str, Any], told: Told) -> list[Event] | str:
         )
     visitor = _visitor(ids)
     traits, properties = _split(rest, name)
+    if message and name == "Page Viewed":  # no address with its query string
+        properties = {"path": path_of(properties)} | {
+            key: value for key, value in properties.items() if key in ("title", "category", "name")
+        }
     provenance = {"party": told.party, "source": told.source}
     marks: dict[str, Any] = {"$via": "import", "provenance": provenance}
     if traits:
@@ -91,9 +115,38 @@ def make_events(values: Mapping[str, Any], told: Told) -> list[Event] | str:
         marks["$ids"] = others
     said = [tidy(one) | marks for one in canonical_properties(name, properties)]
     id_ = _event_id(own, name, time, visitor, said[0] if len(said) == 1 else {"each": said})
-    return [
-        Event(f"{id_}/{number}" if number else id_, name, time, visitor, one) for number, one in enumerate(said)
-    ]
+    events = [Event(f"{id_}/{number}" if number else id_, name, time, visitor, one) for number, one in enumerate(said)]
+    if traits and name not in ("User Identified", "Group Joined"):  # said of the person beside what they did
+        events.append(Event(f"{id_}/traits", "User Identified", time, visitor, marks))
+    return events
+
+
+def _is_message(rest: Mapping[str, Any]) -> bool:
+    kind = rest.get("type")
+    if not isinstance(kind, str) or kind.lower() not in _KINDS:
+        return False
+    return (kind.lower() == "track") == bool(rest.get("event"))
+
+
+def _unpacked(message: Mapping[str, Any]) -> dict[str, Any]:
+    """A message of Segment's as a row: under the event that it stands for, without what is about its way."""
+    rest = {
+        key: value
+        for key, value in message.items()
+        if key not in _OF_THE_WAY and not key.startswith(("context.", "integrations."))
+    }
+    name, context = _KINDS[message["type"].lower()], message.get("context")
+    page = context.get("page") if isinstance(context, dict) else {"url": message.get("context.page.url")}
+    properties = message.get("properties")
+    own = path_of(properties) if isinstance(properties, dict) else ""
+    if isinstance(page, dict) and (path := own or path_of(page)):
+        rest["properties.path"] = path
+    when = rest.pop("originalTimestamp", None)
+    rest["timestamp"] = rest.get("timestamp") or when
+    for key, place in (("name", "properties.name"), ("category", "properties.category"), ("groupId", "group_id")):
+        if name and key in rest:
+            rest[place] = rest.pop(key)
+    return {**rest, "event": name or rest["event"]}
 
 
 @lru_cache(maxsize=4096)
@@ -181,26 +234,6 @@ def _value(value: Any) -> Any:
     if _NUMBER.fullmatch(text):
         return float(text) if "." in text else int(text)
     return text
-
-
-def _time(value: Any, told: Told) -> float | str:
-    if value is None:
-        return "no time (a column time, timestamp or date)"
-    text = str(value).strip()
-    try:
-        time = float(text)
-        time = time / 1000 if time > 1e11 else time
-    except ValueError:
-        try:
-            found = _DOTTED.fullmatch(text)
-            day, month, year, hour, minute, second = (int(part or 0) for part in found.groups()) if found else [0] * 6
-            at = datetime(year, month, day, hour, minute, second) if found else datetime.fromisoformat(text)
-            time = (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(told.timezone))).timestamp()
-        except (ValueError, OverflowError):
-            return f'"{text[:40]}" is no time; write 2026-11-30 18:05 or Unix seconds'
-    if not math.isfinite(time) or not _EARLIEST <= time <= told.now + _DAY:
-        return f'"{text[:40]}" is before 1980 or in the future'
-    return time
 
 
 def _event_id(own: str, name: str, time: float, visitor: str, properties: Mapping[str, Any]) -> str:

@@ -75,7 +75,7 @@ async def test_each_refused_row_is_told_with_its_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "line"), [("{", 1), ("[]", 1), ('{"a": 1}', 1), ("[" * 100_000, 1), ("{}\n" * 2 + "x", 3)]
+    ("text", "line"), [("{", 1), ("[7]", 1), ('{"a": 1}', 1), ("[" * 100_000, 1), ("{}\n" * 2 + "x", 3)]
 )
 async def test_lines_that_are_no_events_are_refused(tmp_path: Path, text: str, line: int) -> None:
     """Broken, deep and wrong JSON is refused line by line."""
