@@ -38,7 +38,7 @@ _STYLE: Final = (
     "nav a[aria-current]{background:var(--deep);color:var(--on)}"
     "table{border-collapse:collapse;inline-size:100%}"
     "th,td{text-align:start;vertical-align:top;padding:.5rem 0;border-block-start:1px solid var(--line)}"
-    "th{font-weight:600;inline-size:36%;padding-inline-end:1rem}tr:first-child>*{border:0}"
+    "th{font-weight:600;inline-size:36%;padding-inline-end:1rem;overflow-wrap:normal}tr:first-child>*{border:0}"
     "ul{margin:0;padding:0;list-style:none}.rows>li{padding:.8rem 0;border-block-start:1px solid var(--line)}"
     ".rows>li:first-child{border:0;padding-block-start:.2rem}"
     ".acts{display:flex;flex-wrap:wrap;gap:.5rem;margin-block-start:.4rem}form{display:flex;flex-wrap:wrap;gap:.5rem}"
