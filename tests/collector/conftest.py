@@ -22,10 +22,11 @@ from personalize import PersonalizeMiddleware
 from personalize.model import Event
 from personalize.stores import SqliteStore
 
-# Clients in JavaScript, and axe-core, which finds what keeps people from using a page.
+# Clients in JavaScript, some of them as many sites have them still, and axe-core, which finds what keeps people from using a page.
 PACKAGES = (
     "@segment/analytics-node@3", "@rudderstack/rudder-sdk-node@3", "@segment/analytics-next@1", "posthog-node@5",
     "posthog-js@1", "@rudderstack/analytics-js@3", "axe-core@4",
+    "analytics-node@6", "posthog-js-of-2023@npm:posthog-js@1.80.0", "rudder-sdk-js@2",
 )  # fmt: skip
 KEY = "a-write-key-of-the-tests"
 PAGE = b"<!doctype html><title>Shop</title><div data-slot=hero><a href=/sale>plain</a></div>"

@@ -62,6 +62,28 @@ def test_segments_client_for_node_hears_of_a_wrong_key(server: Any, modules: Pat
     assert said.split() == ["delivery_failure"]
 
 
+def test_segments_older_client_for_node_is_understood(server: Any, write_key: str, modules: Path) -> None:
+    """analytics-node, which the newer one took the place of: its batches arrive, with the times they were told."""
+    said = run(
+        modules,
+        f"""
+        const Analytics = require('analytics-node')
+        const a = new Analytics({write_key!r}, {{host: {server.host!r}, retryCount: 0, flushAt: 20}})
+        const timestamp = new Date('2026-02-03T10:00:00+03:00')
+        a.identify({{userId: 'u1', traits: {{plan: 'gold'}}}})
+        a.track({{anonymousId: {VISITOR!r}, event: 'Added Product', properties: {{id: 'soap'}}, timestamp}})
+        a.page({{userId: 'u1', category: 'Docs', name: 'Pricing'}})
+        a.flush(error => console.log(error ? error.message : 'done'))
+        """,
+    )
+    assert said.split() == ["done"]
+    events = {event.name: event for event in server.events(least=3)}
+    added = events["Product Added"]
+    assert (added.visitor, added.properties["product_id"]) == (VISITOR, "soap")
+    assert added.time == datetime(2026, 2, 3, 7, tzinfo=UTC).timestamp()
+    assert events["Page Viewed"].properties["category"] == "Docs"
+
+
 @pytest.mark.parametrize("gzip", ["true", "false"])
 def test_rudderstacks_client_for_node_is_understood(server: Any, write_key: str, modules: Path, gzip: str) -> None:
     """@rudderstack/rudder-sdk-node: its batch arrives, compressed and plain, and with the time that was told."""
@@ -270,3 +292,48 @@ def test_rudderstacks_client_for_browsers_is_understood(
     assert "Order Completed" not in events and "Unverified Order Completed" in events
     assert {(event.properties["$via"], event.visitor) for event in events.values()} == {("browser", own)}
     assert heard == []
+
+
+@pytest.mark.browser
+def test_posthogs_older_client_for_browsers_is_understood(modules: Path, serve_pages: Any, chromium: Any) -> None:
+    """posthog-js of 2023 tells how long ago it was instead of when, and what it was called before its user signed in
+    beside each event: a newcomer without a cookie stays one, and no event comes in another order."""
+    files = served(modules, "posthog-js-of-2023/dist/array.js", "posthog." + POSTHOG.strip().partition(".")[2])
+    stub = '<script src="/stub.js"></script><script src="/lib.js"></script>'
+    files["/docs"] = files["/docs"].replace(b'<script src="/lib.js"></script>', stub.encode())
+    files["/stub.js"] = b"window.posthog = Object.assign([], {_i: [], __SV: 1})"
+    with serve_pages(files) as server:
+        page = chromium.new_page()
+        heard = listen(page)
+        page.goto(f"{server.origin}/docs")
+        page.evaluate(
+            """() => {
+            posthog.capture('view_item', {items: [{item_id: 'soap'}], $set: {likes: 'soap'}})
+            posthog.identify('u1', {plan: 'gold'})
+            posthog.capture('add_to_cart', {items: [{item_id: 'soap'}]})
+            }"""
+        )
+        events = {event.name: event for event in server.events("Product Viewed", "Product Added", least=2)}
+        said = server.events("User Identified", least=2)
+    viewed, added = events["Product Viewed"], events["Product Added"]
+    assert viewed.time < added.time
+    assert {event.visitor for event in (*events.values(), *said)} == {viewed.visitor}
+    assert viewed.visitor.startswith("a:") and added.properties["$ids"]["user_id"] == "u1"
+    assert sorted(str(event.properties["traits"]) for event in said) == ["{'likes': 'soap'}", "{'plan': 'gold'}"]
+    assert heard == []
+
+
+@pytest.mark.browser
+def test_rudderstacks_older_client_for_browsers_is_understood(modules: Path, serve_pages: Any, chromium: Any) -> None:
+    """rudder-sdk-js, which the newer one took the place of: told the site's prefix, its events arrive."""
+    program = """
+    rudderanalytics.load('my-shop', location.origin + '/_personalize', {configUrl: location.origin + '/_personalize'})
+    rudderanalytics.track('Product Viewed', {product_id: 'soap'})
+    rudderanalytics.identify('u1', {plan: 'gold'})
+    """
+    with serve_pages(served(modules, "rudder-sdk-js/dist/npm/index.js", program)) as server:
+        page = chromium.new_page()
+        page.goto(f"{server.origin}/docs")
+        events = {event.name: event for event in server.events(least=2)}
+    assert events["Product Viewed"].properties["product_id"] == "soap"
+    assert events["User Identified"].properties["traits"]["plan"] == "gold"
