@@ -7,12 +7,29 @@ PostHog's as its `api_host`. The key is any name.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ..model import Request
 
+# Of surveys nothing is said: told that there are none, the client loads its script for them.
+_EVENTS_ONLY: Final[Mapping[str, Any]] = {
+    "supportedCompression": ["gzip", "gzip-js"],
+    "hasFeatureFlags": False,
+    "autocapture_opt_out": True,
+    "captureDeadClicks": False,
+    "capturePerformance": False,
+    "autocaptureExceptions": False,
+    "heatmaps": False,
+    "sessionRecording": False,
+    "siteApps": [],
+    "defaultIdentifiedOnly": True,
+    "isAuthenticated": False,
+    "toolbarParams": {},
+}
+_SCRIPT: Final = re.compile(r"/array/([^/]{1,200})/config\.js")
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
@@ -24,6 +41,15 @@ def settings(path: str, request: Request, prefix: str) -> dict[str, Any] | None:
         if (found := pattern.fullmatch(path)) and request.method in methods:
             return answer(found, request, prefix)
     return None
+
+
+def settings_script(path: str) -> bytes | None:
+    """What PostHog's client asks for as a script, before it asks for the same as JSON; None for another path."""
+    found = _SCRIPT.fullmatch(path)
+    if found is None:
+        return None
+    told = json.dumps({found[1]: {"config": _EVENTS_ONLY, "siteApps": []}}, separators=(",", ":"))
+    return f"window._POSTHOG_REMOTE_CONFIG=Object.assign(window._POSTHOG_REMOTE_CONFIG||{{}},{told})".encode()
 
 
 def _of_segment(found: re.Match[str], request: Request, prefix: str) -> dict[str, Any]:
@@ -66,27 +92,13 @@ def _of_rudderstack(found: re.Match[str], request: Request, prefix: str) -> dict
 
 def _of_posthog(found: re.Match[str], request: Request, prefix: str) -> dict[str, Any]:
     """Events only: no recording, no surveys, no record of every click."""
-    return {
-        "supportedCompression": ["gzip", "gzip-js"],
-        "hasFeatureFlags": False,
-        "autocapture_opt_out": True,
-        "captureDeadClicks": False,
-        "capturePerformance": False,
-        "autocaptureExceptions": False,
-        "heatmaps": False,
-        "sessionRecording": False,
-        "surveys": False,
-        "siteApps": [],
-        "defaultIdentifiedOnly": True,
-        "isAuthenticated": False,
-        "toolbarParams": {},
-    }
+    return {**_EVENTS_ONLY}
 
 
 def _flags(found: re.Match[str], request: Request, prefix: str) -> dict[str, Any]:
     """PostHog's flags are none; those of `personalize` are asked for elsewhere."""
     none = {"flags": {}, "featureFlags": {}, "featureFlagPayloads": {}, "errorsWhileComputingFlags": False}
-    return {**_of_posthog(found, request, prefix), **none}
+    return {**_EVENTS_ONLY, **none}
 
 
 _Answer = Callable[[re.Match[str], Request, str], dict[str, Any]]

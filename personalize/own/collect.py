@@ -17,7 +17,7 @@ from ..events.collector import ON, Answer, Collector, Log, encoded, refusal
 from ..events.doors import DOORS
 from ..events.orders import write_keys
 from ..events.script import SCRIPT_HEADERS, Script, make_script, matches
-from ..events.settings import settings
+from ..events.settings import settings, settings_script
 from ..history.history import History
 from ..model import Event, Request
 from ..visit import read_request
@@ -120,6 +120,8 @@ async def answer(
         await _send(request, send, *encoded(found))
     elif door is None and method == "GET" and path == "/p.js":
         await _script(engine, request, send)
+    elif door is None and method == "GET" and (script := settings_script(path)) is not None:
+        await _send(request, send, 200, [*SCRIPT_HEADERS, (b"content-length", b"%d" % len(script))], script)
     elif door is None and (told := settings(path, request, engine.config.site.prefix)):
         await _send(request, send, *encoded(Answer(200, told)))
     else:

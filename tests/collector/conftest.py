@@ -22,7 +22,7 @@ from personalize import PersonalizeMiddleware
 from personalize.model import Event
 from personalize.stores import SqliteStore
 
-# Clients in JavaScript, some of them as many sites have them still, and axe-core, which finds what keeps people from using a page.
+# Clients in JavaScript, some as many sites still have them, and axe-core, which finds what keeps people from a page.
 PACKAGES = (
     "@segment/analytics-node@3", "@rudderstack/rudder-sdk-node@3", "@segment/analytics-next@1", "posthog-node@5",
     "posthog-js@1", "@rudderstack/analytics-js@3", "axe-core@4",

@@ -87,6 +87,16 @@ async def test_the_prefix_is_the_configs(make_site: Any) -> None:
     assert told["integrations"]["Segment.io"]["apiHost"] == "shop.example/shop/-pz/v1"
 
 
+@pytest.mark.parametrize("name", ["shop", 'a"b', "<script>", "\u2028", "__proto__"])
+async def test_settings_as_a_script_hold_the_name_as_a_text(site: Any, name: str) -> None:
+    """PostHog's client asks for a script that has its settings under the name that stands for its key."""
+    reply = await site.ask(f"/_personalize/array/{name}/config.js", method="GET")
+    assert (reply.status, reply.headers["content-type"]) == (200, "text/javascript; charset=utf-8")
+    assert reply.headers["x-content-type-options"] == "nosniff" and reply.body.isascii()
+    told = json.loads(reply.body.partition(b"||{},")[2].removesuffix(b")"))
+    assert list(told) == [name] and told[name]["config"]["supportedCompression"] == ["gzip", "gzip-js"]
+
+
 # --- who is let in -------------------------------------------------------------------------------------
 
 

@@ -295,6 +295,23 @@ def test_rudderstacks_client_for_browsers_is_understood(
 
 
 @pytest.mark.browser
+def test_posthogs_client_told_the_address_only_has_nothing_to_complain_of(
+    modules: Path, serve_pages: Any, chromium: Any
+) -> None:
+    """posthog-js as it comes, which may load scripts of its own: it asks for none, but for its settings."""
+    program = "posthog.init('my-shop', {api_host: location.origin + '/_personalize', opt_out_useragent_filter: true})"
+    with serve_pages(served(modules, "posthog-js/dist/array.full.js", program)) as server:
+        page, asked = chromium.new_page(), []
+        heard = listen(page)
+        page.on("requestfinished", lambda request: asked.append(request.url.partition("/_personalize")[2]))
+        page.goto(f"{server.origin}/docs")
+        assert server.events("Page Viewed")
+        page.wait_for_function("window._POSTHOG_REMOTE_CONFIG")
+        page.goto("about:blank")
+    assert heard == [] and not any("/static/" in path for path in asked)
+
+
+@pytest.mark.browser
 def test_posthogs_older_client_for_browsers_is_understood(modules: Path, serve_pages: Any, chromium: Any) -> None:
     """posthog-js of 2023 tells how long ago it was instead of when, and what it was called before its user signed in
     beside each event: a newcomer without a cookie stays one, and no event comes in another order."""
