@@ -203,6 +203,7 @@ class Collector:
     ) -> _Taken:
         read: Read = _read_capture if door.posthog else read_message
         skew = skew_of(envelope.get("sentAt", envelope.get("sent_at")), caller.now)
+        shared = envelope.get("context") if not door.posthog else None
         taken = _Taken()
         taken.refused[Refusal.BROKEN] += len(others)
         taken.others = others
@@ -212,7 +213,7 @@ class Collector:
             if since >= _EVENTS_A_TURN or characters > _CHARACTERS_A_TURN:
                 since = characters = 0
                 await asyncio.sleep(0)
-            made = _events_of(piece, read, door.kind, skew, caller)
+            made = _events_of(piece, read, door.kind, skew, caller, shared)
             if isinstance(made, Refusal):
                 taken.refused[made] += 1
                 self._observer.count("collector.refused")
@@ -296,7 +297,10 @@ async def _cut(door: Door, body: bytes) -> Pieces:
     return {key: parsed[key] for key in ("writeKey", "api_key") if key in parsed}, [text], ()
 
 
-def _events_of(piece: Piece, read: Read, kind: str | None, skew: float, caller: Caller) -> list[Event] | Refusal:
+def _events_of(
+    piece: Piece, read: Read, kind: str | None, skew: float, caller: Caller, shared: Any = None
+) -> list[Event] | Refusal:
+    """`shared` is the batch's own context, which holds for each event that says nothing else."""
     raw: Any = piece
     if isinstance(piece, str):
         length = len(piece) if piece.isascii() else len(piece.encode("utf-8", "replace"))
@@ -306,6 +310,9 @@ def _events_of(piece: Piece, read: Read, kind: str | None, skew: float, caller: 
             raw = read_json(piece)
         except CollectError as error:
             return Refusal.TOO_DEEP if error.code == "too_deep" else Refusal.BROKEN
+    if isinstance(raw, dict) and isinstance(shared, dict):
+        own = raw.get("context")
+        raw = {**raw, "context": {**shared, **own} if isinstance(own, dict) else shared}
     if caller.trusted and read is read_message and isinstance(raw, dict) and kind in (None, "track"):
         usual = usual_event(raw, skew, caller)
         if usual is not None:

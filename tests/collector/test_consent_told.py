@@ -94,3 +94,22 @@ async def test_odd_answers_are_no_yes(make_site: Any, odd: Any) -> None:
     assert (await site.server("/v1/track", message)).status == 200
     refused = isinstance(odd, dict) and isinstance(odd["categoryPreferences"], dict)
     assert len(await site.events("Signed Up")) == (0 if refused else 1)
+
+
+@pytest.mark.parametrize("of_server", [True, False])
+async def test_b44_consent_told_for_a_whole_batch_holds_for_each_event(make_site: Any, of_server: bool) -> None:
+    """A batch may have a context of its own (Segment's batch method): an event's own answers go before it."""
+    site = make_site(categories=CATEGORIES)
+    visitor = await site.visit()
+    no = {"consent": {"categoryPreferences": {"Personal": False}}, "page": {"path": "/all"}}
+    yes = {"consent": {"categoryPreferences": {"Personal": True, "Analytics": True}}}
+    common = {"type": "track", "anonymousId": visitor}
+    batch = [{**common, "event": "A"}, {**common, "event": "B", "context": yes}, {**common, "event": "C", "context": 7}]
+    send = site.server if of_server else site.browser
+    reply = await send("/v1/batch" if of_server else "/v1/b", {"batch": batch, "context": no})
+    assert (reply.json["accepted"], reply.json["refused"]) == (1, 2)
+    (event,) = await site.events("A", "B", "C")
+    assert (event.name, event.properties["path"], event.counted) == ("B", "/all", True)
+    for odd in ("no", [], None, 7):
+        reply = await send("/v1/batch" if of_server else "/v1/b", {"batch": batch[:1], "context": odd})
+        assert reply.json["accepted"] == 1

@@ -231,8 +231,12 @@ async def test_a_header_that_is_no_csv_is_refused(tmp_path: Path) -> None:
 @settings(max_examples=100)
 @given(
     st.dictionaries(
-        st.sampled_from(["event", "time", "user_id", "email", "traits", "ids", "products", "price", "id", "x"]),
-        st.recursive(
+        st.sampled_from([
+            "event", "time", "user_id", "email", "traits", "ids", "products", "price", "id", "x", "userId", "type",
+            "context", "properties", "context.page.url", "name",
+        ]),
+        st.sampled_from(["track", "Page", "identify", "5/6/2026", 1_780_000_000, {"page": {"url": "http://[x"}}])
+        | st.recursive(
             st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=20),
             lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
             max_leaves=6,
