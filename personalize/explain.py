@@ -210,11 +210,17 @@ def where(engine: Engine, choice: Choice) -> Mark:
     return engine.config.mark("slots", choice.slot, "default")
 
 
+def _granted(consent: Consent) -> str:
+    if consent.granted >= set(PURPOSES):
+        return "everything granted"
+    return ", ".join(sorted(consent.granted)) or "nothing granted"
+
+
 def _identity(visitor: Visitor, as_segments: Sequence[str]) -> Step:
     told: tuple[Step, ...] = (
         Step("is not a bot", not visitor.bot),
         Step("consents to personalization_storage", visitor.consent.allows("personalization_storage"),
-             ", ".join(sorted(visitor.consent.granted)) or "nothing granted"),
+             _granted(visitor.consent)),
         Step("does not send Sec-GPC: 1", not visitor.consent.gpc),
         Step("brought a valid id", visitor.id is not None and not visitor.fresh, "forged" if visitor.forged else ""),
     )  # fmt: skip

@@ -5,7 +5,8 @@ from __future__ import annotations
 import codecs
 import errno
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,9 @@ from .observe import LogObserver
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, ProgressColumn
+
+    from .config import Config
+    from .protocols import Store
 
 DEFAULT: Final = "personalize.yaml"  # the config where none is named
 FILE: Final = click.argument("file", type=click.Path(path_type=Path), default=DEFAULT)
@@ -86,6 +90,24 @@ class CommandObserver(LogObserver):
         if str(error) not in self._told:
             self._told.add(str(error))
             click.echo(f"{where}: {error}", err=True)
+
+
+@asynccontextmanager
+async def reading(config: Config) -> AsyncIterator[Store]:
+    """The config's log, for a command that only reads it: no file is made, and a damaged one stays where it is.
+    Raises StoreError where there is none to read."""
+    from .stores import SqliteStore, open_store
+
+    if config.store == "memory":
+        raise StoreError("the log is in the memory of the process that serves: nobody else can read it")
+    store = open_store(config.store, config.base)
+    if isinstance(store, SqliteStore):
+        store.mends = False
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 def console(*, markup: bool = True) -> Console:

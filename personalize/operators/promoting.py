@@ -13,7 +13,7 @@ import click
 from ..config.mixes import fitting, name_of
 from ..config.problems import did_you_mean
 from ..model import DEMOTED, OPERATOR, PROMOTED, Event
-from ..terminal import FILE, FileFirst
+from ..terminal import FILE, FileFirst, reading
 from .promotions import Promotions
 from .switch import BY, WHY, operators_events, readable_config
 
@@ -38,8 +38,9 @@ def promote(file: Path, name: str, variant: str | None, force: bool, by: str, wh
     """Show the winner of an experiment to everybody whom its experience is for, on all workers, within seconds.
 
     EXPERIMENT is its key, or the id of its experience. Refused where what `promote` and `guardrails` ask for in the
-    config is not met; `personalize report` says how far it is. Exposures then name the variant and no experiment, so
-    the figures stay as they were. FILE is not changed: a line in the log says who promoted what when.
+    config is not met (`personalize report` says how far it is), and where the config has no `promote` and no variant is
+    named. Exposures then name the variant and no experiment, so the figures stay as they were. FILE is not changed: a
+    line in the log says who promoted what when.
     """
     config = readable_config(file)
     test = _experiment(config, name)
@@ -52,9 +53,12 @@ def promote(file: Path, name: str, variant: str | None, force: bool, by: str, wh
     verdict = asyncio.run(_verdict(config, test, variant))
     if not force and not verdict.ready:
         raise click.ClickException(_refused(verdict))
+    if not force and variant is None and test.promote is None:
+        raise click.ClickException(_unasked(verdict))
     if not verdict.variant:
         raise click.ClickException(f"{test.key}: {verdict.missing[0]}; say which one by --variant")
-    why = why or (f"forced: {'; '.join(verdict.missing)}" if verdict.missing else "it was ready")
+    ready = "it was ready" if test.promote is not None else "it was named"
+    why = why or (f"forced: {'; '.join(verdict.missing)}" if verdict.missing else ready)
     _write(config, PROMOTED, test.key, by, {"variant": verdict.variant, "why": why})
     done = f"{verdict.variant} of {test.key} is promoted."
     click.echo(f"{done} Workers that follow this log show it to everybody within a second.")
@@ -115,17 +119,21 @@ def _refused(verdict: Verdict) -> str:
     return "\n  ".join([f"{what} is not ready to be promoted (--force does it nevertheless):", *verdict.missing])
 
 
+def _unasked(verdict: Verdict) -> str:
+    """What is said where the config asks for nothing that a winner must have, so that anything might be one."""
+    best = f"{verdict.variant} is the best with a probability of {verdict.probability:.3f} so far"
+    return (
+        f"{verdict.experiment} has no `promote` in the config, which says when a winner is one. {best}: write `promote`"
+        f" there, or name the variant that everybody is to see, such as --variant {verdict.variant}"
+    )
+
+
 async def _verdict(config: Config, test: Experiment, variant: str | None) -> Verdict:
-    from ..stores import open_store
     from .results import verdicts
 
     until = (await _held(config)).until()
-    store = open_store(config.store, config.base)
-    await store.open()
-    try:
+    async with reading(config) as store:
         (verdict,) = await verdicts(store, config, until, {test.key: variant})
-    finally:
-        await store.close()
     return verdict
 
 

@@ -15,7 +15,7 @@ import click
 
 from ..errors import ConfigError
 from ..model import OPERATOR, Event
-from ..terminal import FILE, console
+from ..terminal import FILE, console, reading
 from .promotions import Promotions
 
 if TYPE_CHECKING:
@@ -93,15 +93,12 @@ async def _report(config: Config, whole: bool) -> _Counted:
     from ..decision.splits import experiments_by_key
     from ..profiles import Identity, Returns
     from ..reports import Effects, ExposureReport, Guardrails, experiments_in, holdouts_in, judge
-    from ..stores import open_store
     from .results import fed
 
     all_of_it = config.holdout
     holdouts = holdouts_in(
         config, lambda visitor: all_of_it is not None and is_held_out(all_of_it.salt, all_of_it.percent, visitor)
     )
-    store = open_store(config.store, config.base)
-    await store.open()
     identity, promotions, returns = Identity(), Promotions(), Returns()
     compared = [each for each in holdouts.tested(config) if each] if whole else []
     added = [Effects(each, identity.person_of, returns=returns) for each in compared]
@@ -111,7 +108,7 @@ async def _report(config: Config, whole: bool) -> _Counted:
         for each in added:
             each.apply(in_arms)
 
-    try:
+    async with reading(config) as store:
         promotions.recall(await store.of_visitor(OPERATOR))
         tested = experiments_in(config, promotions.until())
         shown, effects = ExposureReport(identity.person_of), Effects(tested, identity.person_of, returns=returns)
@@ -119,8 +116,6 @@ async def _report(config: Config, whole: bool) -> _Counted:
         await fed(store, [identity.apply])
         # Once more, when it is known whose every id is: somebody may have bought after logging in.
         await fed(store, [shown.apply, effects.apply, guardrails.apply, arms])
-    finally:
-        await store.close()
     counted, guarded, tests = effects.reports(), guardrails.reports(), experiments_by_key(config)
     measured = [tests[each.key] for each in tested]
     judged = [judge(test, counted, guarded, time.time()) for test in measured if test.promote or test.guardrails]

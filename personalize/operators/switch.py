@@ -16,7 +16,7 @@ import click
 
 from ..config.problems import did_you_mean
 from ..model import OPERATOR, PAUSED, RESUMED, Event
-from ..terminal import FILE, FileFirst, clock, console
+from ..terminal import FILE, FileFirst, clock, console, reading
 from .changes import Change, changes
 from .pauses import EVERYTHING, Pauses
 
@@ -123,11 +123,13 @@ async def operators_events(config: Config, add: Event | None = None) -> list[Eve
     """What operators did, with `add` if it is given, in the log's order."""
     from ..stores import open_store
 
+    if add is None:
+        async with reading(config) as store:
+            return await store.of_visitor(OPERATOR)
     store = open_store(config.store, config.base)
     await store.open()
     try:
-        if add is not None:
-            await store.append([add])
+        await store.append([add])
         return await store.of_visitor(OPERATOR)
     finally:
         await store.close()

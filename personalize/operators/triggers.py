@@ -15,12 +15,13 @@ from zoneinfo import ZoneInfo
 import click
 
 from ..config.models import Config, Experience
+from ..errors import StoreError
 from ..model import CONFIG_LIVE, PROMOTED, Event
 from ..terminal import FILE, console
 from .held import said
 from .pauses import Pauses
 from .promotions import Promotions
-from .switch import operators_events, readable_config
+from .switch import operators_events
 
 _WEEKS: Final = 12
 _LONGEST: Final = 70  # characters of a signal or a message in the table; JSON has all
@@ -128,8 +129,14 @@ def _pieces(told: dict[str, Any]) -> Iterator[str]:
 def triggers_command(file: Path, as_json: bool) -> None:
     """List every experience with its signal, message, owner, status and promoted variant, and what went live or was
     promoted in each week by owner."""
-    config = readable_config(file)
-    events = asyncio.run(operators_events(config))
+    from ..config import load_config
+
+    config = load_config(file, products=False)
+    try:
+        events = asyncio.run(operators_events(config))
+    except StoreError as error:
+        events = []
+        click.echo(f"What went live when is not told: {error}", err=True)
     pauses, promotions = Pauses(), Promotions()
     for held in (pauses, promotions):
         held.recall(events)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..terminal import FILE, console, progress
+from ..terminal import FILE, console, progress, reading
 
 if TYPE_CHECKING:
     from ..bandits import BanditSpec
@@ -84,14 +84,9 @@ def _policy(spec: BanditSpec, text: str) -> Policy:
 
 
 async def _read(config: Config, spec: BanditSpec, policies: dict[str, Policy]) -> Payoff:
-    from ..stores import open_store
     from . import read
 
-    store = open_store(config.store, config.base)
-    await store.open()
-    try:
+    async with reading(config) as store:
         with progress() as bar:
             task = bar.add_task("reading the log", total=await store.last())
             return await read(store, spec, policies, lambda seq: bar.update(task, completed=seq))
-    finally:
-        await store.close()

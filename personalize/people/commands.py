@@ -15,7 +15,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from ..terminal import FILE, CommandObserver, progress
+from ..config.problems import did_you_mean
+from ..terminal import FILE, CommandObserver, progress, reading
 
 if TYPE_CHECKING:
     from ..protocols import Store
@@ -87,19 +88,15 @@ async def _export(name: str, file: Path, take: Callable[[Member], None]) -> None
 
     config, observer = load_config(file), CommandObserver()
     if name not in config.segments:
-        there = ", ".join(config.segments) or "none"
-        raise click.BadParameter(f'there is no segment "{name}"; there are: {there}', param_hint="NAME")
-    history = History.at(config.store, config.base, config.products, observer)
-    engine = Engine(config, history, ("export" * 8,), observer, new_id=str)
-    await history.store.open()
-    try:
+        hint = did_you_mean(name, config.segments, "there are")
+        raise click.BadParameter(f'there is no segment "{name}"; {hint}', param_hint="NAME")
+    async with reading(config) as store:
+        engine = Engine(config, History(store, config.products, observer), ("export" * 8,), observer, new_id=str)
         with progress() as bar:
             task = bar.add_task("people", total=None)
             told = lambda done, of: bar.update(task, completed=done, total=of)
             async for member in members(engine, name, time.time(), told):
                 take(member)
-    finally:
-        await history.store.close()
 
 
 async def _identity(file: Path, unlink: str | None, merge: tuple[str, str] | None) -> Resolved:
@@ -111,12 +108,14 @@ async def _identity(file: Path, unlink: str | None, merge: tuple[str, str] | Non
     from .resolved import resolve
 
     config = load_config(file)
+    if not unlink and not merge:
+        async with reading(config) as store:
+            return await resolve(store)
     store = open_store(config.store, config.base)
     await store.open()
     try:
         events = []
-        if unlink or merge:
-            await _known(store, unlink, merge)
+        await _known(store, unlink, merge)
         if unlink:
             unlink = _as_kept(unlink)
             properties: dict[str, Any] = {"$via": "operator", "id": unlink}
@@ -125,8 +124,7 @@ async def _identity(file: Path, unlink: str | None, merge: tuple[str, str] | Non
             one, other = (user.removeprefix("u:") for user in merge)
             properties = {"$via": "operator", "$ids": {"user_id": other}}
             events.append(Event(uuid.uuid4().hex, "Identity Merged", time.time(), f"u:{one}", properties))
-        if events:
-            await store.append(events)
+        await store.append(events)
         return await resolve(store)
     finally:
         await store.close()

@@ -21,6 +21,7 @@ from ..errors import StoreError
 from ..history.history import History
 from ..observe import LogObserver
 from ..stores import open_store
+from ..terminal import reading
 from .replay import Replay
 from .replayed import Replayed, merged
 
@@ -50,12 +51,8 @@ def replay_log(file: Path, new: Path, since: float, processes: int | None, progr
 
 
 async def _last(engine: Engine) -> int:
-    store = open_store(engine.config.store, engine.config.base)
-    await store.open()
-    try:
+    async with reading(engine.config) as store:
         return await store.last()
-    finally:
-        await store.close()
 
 
 async def _walk(

@@ -69,9 +69,13 @@ _COLUMNS: Final = "SELECT seq, id, name, time, visitor, properties FROM events"
 
 
 class SqliteStore:
-    """`busy` is how many seconds a write waits for another process's write before it raises StoreError."""
+    """`busy` is how many seconds a write waits for another process's write before it raises StoreError. With `mends`
+    False a file that is missing or damaged is a StoreError, too: nothing is made and nothing is moved."""
 
-    def __init__(self, path: Path, observer: Observer | None = None, *, busy: float = 1.0) -> None:
+    def __init__(
+        self, path: Path, observer: Observer | None = None, *, busy: float = 1.0, mends: bool = True
+    ) -> None:
+        self.mends = mends
         self.path = path
         self.where = str(path.absolute())
         self._observer = observer
@@ -153,9 +157,13 @@ class SqliteStore:
     # --- opening, on a lane's thread -----------------------------------------------------------------
 
     def _connect(self, *, write: bool) -> sqlite3.Connection:
+        if not self.mends and not self.path.exists():
+            raise StoreError(f"there is no log at {self.path} yet; it begins with the first page that the site serves")
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._lock_file(), contextlib.ExitStack() as failed:
             if self.path.exists() and self._is_damaged():
+                if not self.mends:
+                    raise StoreError(f"{self.path} is damaged; a site that serves moves it aside and begins a new log")
                 self._move_aside()
                 self._had_file = True
             self._suspect = False

@@ -66,6 +66,9 @@ def rebuild(file: Path, verify: bool, from_what_is_left: bool) -> None:
     if len(runs) > 1:
         _compare(runs[0], runs[1], "not a function of the log alone")
         _compare(runs[0], runs[2], "kept otherwise than the log says")
+        click.echo("Two rebuilds came to the same; so would a start, by what is kept. Nothing was written.")
+    else:
+        click.echo("This is kept: a worker that starts takes it up.")
 
 
 def _compare(one: Rebuilt, other: Rebuilt, what: str) -> None:
@@ -152,12 +155,13 @@ def _draw(rebuilt: Rebuilt) -> None:
     from rich.text import Text
 
     pace = rebuilt.events / rebuilt.seconds if rebuilt.seconds else 0.0
-    table = Table(title=f"{rebuilt.events:,} events folded in {rebuilt.seconds:.1f} s ({pace:,.0f} a second)")
+    table = Table()
     table.add_column("kind")
     table.add_column("events", justify="right")
     for kind, count in sorted(rebuilt.kinds.items(), key=lambda item: -item[1])[:20]:
         table.add_row(Text(kind), f"{count:,}")  # Text, since names come from the log and must not be read as markup
     screen = console()
+    screen.print(f"{rebuilt.events:,} events folded in {rebuilt.seconds:.1f} s ({pace:,.0f} a second)")
     screen.print(table)
     if rebuilt.unreadable:
         screen.print(f"{rebuilt.unreadable:,} lines hold no readable properties")

@@ -199,6 +199,20 @@ async def test_b40_a_variant_that_is_not_ready_is_not_promoted(
     await everybody_sees([app], browser, b"<h1>two</h1>")
 
 
+async def test_b40_what_the_config_asks_nothing_of_is_promoted_by_name_only(site: Any, tmp_path: Path) -> None:
+    """Without `promote` in the config anything would be a winner: the variant has to be named, and the log says so."""
+    rule = "          promote: {probability: 0.95, min_visitors: 40, min_days: 7, approval: APPROVAL}\n"
+    app = await site(SITE.replace(rule, "").replace("HELD", "0"))
+    await visited(app, orders=(0, 0))
+    file = str(tmp_path / "personalize.yaml")
+    refused = await command("promote", file, "hero-1")
+    assert refused.exit_code == 1 and "hero-1 has no `promote` in the config" in refused.output
+    assert "with a probability of 0.500" in refused.output and not await lines(app, PROMOTED)
+    assert (await command("promote", file, "hero-1", "--variant", "points")).exit_code == 0
+    (line,) = await lines(app, PROMOTED)
+    assert line.properties["variant"] == "points" and line.properties["why"] == "it was named"
+
+
 async def test_b40_one_of_several_workers_promotes_by_itself_and_never_again(
     site: Any, browser: Any, tmp_path: Path
 ) -> None:

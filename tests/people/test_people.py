@@ -70,7 +70,7 @@ def test_b06_a_segments_members_are_exported(site: Path) -> None:
 def test_an_unknown_segment_is_said(site: Path) -> None:
     """A wrong name is answered with those there are."""
     result = run("export", "segment", "golden")
-    assert result.exit_code == 2 and "gold, buyers" in result.stderr
+    assert result.exit_code == 2 and 'did you mean "gold"?' in result.stderr
 
 
 def test_b06_who_withdrew_is_exported_no_more(site: Path) -> None:
