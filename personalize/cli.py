@@ -19,6 +19,7 @@ from .operators.switch import history, pause, resume
 from .operators.triggers import triggers_command
 from .payoff.command import bandit
 from .people.commands import export, identity
+from .people.single import erase
 from .replay.command import replay
 from .terminal import FILE, CommandObserver, Commands
 from .upkeep.commands import copy_store, rebuild
@@ -77,6 +78,7 @@ def schema() -> None:
 main.add_command(import_events)
 main.add_command(import_command)
 main.add_command(export)
+main.add_command(erase)
 main.add_command(identity)
 main.add_command(copy_store)
 main.add_command(rebuild)

@@ -37,7 +37,7 @@ ROOF = {
     "flags": set(), "imports": {"terminal"},
     "replay": {"engine", "history", "observe", "terminal"},
     "payoff": {"history", "terminal"},
-    "people": {"engine", "history", "membership", "terminal"},
+    "people": {"engine", "history", "membership", "own", "terminal"},
     "upkeep": {"history", "operators", "terminal"},
     "cli": {"checked", "editor", "engine", "flags", "history", "imports", "operators", "payoff", "people", "replay",
             "terminal", "upkeep"},

@@ -17,6 +17,7 @@ import click
 
 from ..config.problems import did_you_mean
 from ..terminal import FILE, CommandObserver, progress, reading
+from .single import export_person
 
 if TYPE_CHECKING:
     from ..protocols import Store
@@ -54,6 +55,9 @@ def export_segment(name: str, file: Path, style: str, output: Path | None, trait
         if output:
             target.close()
     click.echo(f"{count:,} in segment {name}", err=True)
+
+
+export.add_command(export_person)
 
 
 @click.command(short_help="Tell which visitors are known users; undo or make a link.")

@@ -142,3 +142,27 @@ def test_refused_rows_are_told_and_make_the_status_one(site: Path) -> None:
     result = run("import", "bad.csv")
     assert result.exit_code == 1 and 'bad.csv:2: "never" is no time' in result.stderr
     assert result.stdout == "1 new, 0 already known, 1 refused\n"
+
+
+def test_b45_one_person_is_exported_and_erased_by_whoever_keeps_the_log(site: Path) -> None:
+    """Who asks by mail gets what their own page would give, by any of their ids; erased, nothing of them comes back and
+    everybody else stays."""
+    told = json.loads(run("export", "person", "1").stdout)
+    assert told["profile"]["traits"]["tier"] == "gold" and told["segments"] == ["gold"]
+    assert {event["name"] for event in told["events"]} == {"User Identified", "Email Opened", "Product Viewed"}
+    by_mail = json.loads(run("export", "person", "email:A@x.org").stdout)
+    assert by_mail["events"] == told["events"]
+    assert run("export", "person", "1", "-o", "one.json").stdout == ""
+    assert json.loads(Path("one.json").read_text())["events"] == told["events"]
+    others = run("export", "segment", "buyers", "--format", "jsonl").stdout
+    refused = CliRunner().invoke(main, ["erase", "email:a@x.org"], input="n\n")
+    assert refused.exit_code == 1 and "Aborted" in refused.stderr and run("export", "person", "1").exit_code == 0
+    erased = run("erase", "email:a@x.org", "--yes")
+    assert erased.exit_code == 0 and "is erased, with 3 events" in erased.stdout, erased.output
+    for id_ in ("1", "email:a@x.org"):
+        nobody = run("export", "person", id_)
+        assert nobody.exit_code == 2 and "the log knows nothing of" in nobody.stderr
+    assert run("import", "crm.jsonl").exit_code == 0
+    assert run("export", "person", "1").exit_code == 2
+    assert run("export", "segment", "buyers", "--format", "jsonl").stdout == others
+    assert run("erase", "nobody", "--yes").exit_code == 2
