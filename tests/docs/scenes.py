@@ -31,6 +31,7 @@ NOT_RUN = {
 # Commands that are meant to find a problem, by page and command.
 STATUS = {
     ("docs/how-to/import-events.md", "personalize import tills.csv"): 1,
+    ("docs/how-to/test-your-config.md", "personalize check --strict personalize.yaml"): 1,  # it has unused segments
     ("docs/reference/problems.md", "personalize check persnalize.yaml"): 1,
 }
 # What stands before a pipe, and what it would print.
@@ -38,6 +39,11 @@ PIPED = {
     "curl -s http://localhost:3000/": b"<body><div id='__next'><h1 data-slot='hero'>Hi</h1></div></body>",
     "curl -s http://localhost:8000/": b"<body><h1 data-slot='hero'>Hi</h1></body>",
 }
+# Pages whose reader has a site that was visited.
+SERVED = (
+    "first-page.md", "an-ab-test.md", "test-your-config.md", "preview-and-pause.md", "let-a-bandit-allocate.md",
+    "run-an-experiment.md",
+)  # fmt: skip
 
 CONFIG = """\
 version: 1
@@ -96,6 +102,10 @@ def record(page: str, base: Path) -> None:
         write(base, [*browsers[:2], *told, browsers[2]])
     if page.endswith("ask-for-decisions.md"):
         write(base, [Event("1", "Product Viewed", 1.0, "u:ann", {"$via": "server", "product_id": "1"})])
+    if page.endswith("answer-requests-about-data.md"):
+        write(base, [Event("1", "User Identified", 1.0, "u:42", {"$via": "server", "traits": {"tier": "gold"}})])
+    if page.endswith(SERVED):
+        write(base, [Event("1", "Page Viewed", 1.0, "1" * 32, {"path": "/"})])
     if page.endswith("import-events.md"):
         told = {"$via": "import", "traits": {"season": "winter", "email": "a@b.example"}}
         write(base, [Event(f"f{n}", "User Identified", 1.0, f"u:{n + 5000}", told) for n in range(2318)])
