@@ -45,11 +45,12 @@ async function explain() {
   state.slots = told.slots;
   state.lit = null;
   $("memberships").replaceChildren(...told.segments.map((name) => make("span", { class: "chip", title: "a segment this visitor is in" }, `is ${name}`)));
-  $("hint").textContent = plain ? "this is the bare shop" : told.slots.length ? "point at a slot" : "no slot: the page passes untouched";
+  $("hint").textContent = plain ? "this is the bare shop" : told.slots.length ? pointing : "no slot: the page passes untouched";
   list();
   marks();
 }
 
+const pointing = matchMedia("(hover: none)").matches ? "tap a slot" : "point at a slot";
 const personal = (slot) => slot.experience !== null && !slot.held && slot.state !== "page";
 const outcome = (slot) => {
   if (slot.experience === null) return { consent: "the page as it is: no consent", bot: "the page as it is: a bot" }[slot.reason] ?? "the page as it is: nothing fits";
