@@ -77,7 +77,7 @@ def effects_table(report: EffectReport) -> Table:
         titles += [report.tested.goal_name, "share", "against the control"]
         titles += [f"{goal.value} a visitor", "against the control"] if goal.value is not None else []
     for title in titles:
-        drawn.add_column(title, justify="right")
+        drawn.add_column(title, justify="right", overflow="fold")
     before: str | None = None
     for row in report.rows:
         if before is not None and row.part != before:

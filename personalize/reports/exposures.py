@@ -93,7 +93,7 @@ def table(rows: Sequence[ExposureRow]) -> Table:
     for title in ("slot", "experience", "variant", "group"):
         drawn.add_column(title, overflow="fold")  # a name cut short can't be told from another
     for title in ("exposures", "visitors", "fallbacks"):
-        drawn.add_column(title, justify="right")
+        drawn.add_column(title, justify="right", overflow="fold")
     before = ""
     for row in rows:
         if before and row.slot != before:
