@@ -34,11 +34,14 @@ def main() -> None:
     """personalize: a segment of one, for any ASGI site.
 
     \b
-    Write a config:       personalize check personalize.yaml
-    See why:              personalize explain personalize.yaml /  --as returning-mobile
-    See what was shown:   personalize report personalize.yaml  ·  personalize bandit personalize.yaml
-    Bring in, take out:   personalize import tills.csv  ·  personalize export segment winter-fans
-    Help your editor:     personalize schema > personalize.schema.json
+    Write a config:      personalize check
+    See why:             personalize explain / --as returning-mobile
+    See what was shown:  personalize report  ·  personalize bandit
+    Stop it, undo it:    personalize pause winter  ·  personalize resume winter
+    Bring in, take out:  personalize import tills.csv  ·  personalize export --help
+    Help your editor:    personalize schema > personalize.schema.json
+
+    Where a command takes a config and none is named, it is personalize.yaml.
     """
 
 

@@ -110,6 +110,14 @@ async def reading(config: Config) -> AsyncIterator[Store]:
         await store.close()
 
 
+def missing_log(config: Config) -> Path | None:
+    """Where the log would be, if there is none yet; as far as that can be told without opening it."""
+    from .stores import SqliteStore, open_store
+
+    store = open_store(config.store, config.base)
+    return store.path if isinstance(store, SqliteStore) and not store.path.exists() else None
+
+
 def console(*, markup: bool = True) -> Console:
     """The standard output."""
     from rich.console import Console

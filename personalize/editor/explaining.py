@@ -17,7 +17,7 @@ import click
 from ..config.problems import did_you_mean
 from ..errors import StoreError
 from ..model import PURPOSES, Consent, Visitor
-from ..terminal import FILE, CommandObserver, FileFirst, address, console, moment
+from ..terminal import FILE, CommandObserver, FileFirst, address, console, missing_log, moment
 from .previewing import DEVICES, purposes
 
 if TYPE_CHECKING:
@@ -106,12 +106,17 @@ def explain(file: Path, page: str | None, as_json: bool, **asked: Any) -> None:
 
 
 async def _explain(file: Path, asked: _Asked, page: bytes | None) -> Explanation:
+    from ..checked import load_checked
     from ..client_apps import look
     from ..explain import explain as explain_request
     from ..reload import Watcher
 
-    watcher = Watcher(file, CommandObserver())
-    config = watcher.engine.config
+    config = load_checked(file)
+    if (place := missing_log(config)) is not None:  # whoever only asks why makes none
+        if config.store != "sqlite":  # a place that somebody named may be misspelt
+            click.echo(f"there is no log at {place} yet: this is decided without what it would say", err=True)
+        config = config.model_copy(update={"store": "memory"})
+    watcher = Watcher(config, CommandObserver())
     if unknown := [s for s in asked.segments if s not in config.segments]:
         hint = did_you_mean(unknown[0], config.segments, "there are")
         raise click.BadParameter(f'there is no segment "{unknown[0]}"; {hint}', param_hint="--as")

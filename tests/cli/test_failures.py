@@ -216,6 +216,14 @@ def test_to_read_a_log_makes_none_and_moves_none(command: str) -> None:
     assert not list(Path(".personalize").glob("*damaged*"))
 
 
+def test_to_ask_why_leaves_nothing_behind() -> None:
+    """Before anything was served, `explain` answers from the config alone, with its lines, and makes no file."""
+    before = sorted(Path().rglob("*"))
+    result = run("explain / --as back")
+    assert result.exit_code == 0 and "hero: winter  personalize.yaml:" in result.output
+    assert sorted(Path().rglob("*")) == before
+
+
 def test_every_command_tells_times_by_the_configs_clock_and_names_it() -> None:
     """A pause in the history, an example in a replay."""
     Path("personalize.yaml").write_text(f"timezone: Asia/Tehran\n{CONFIG}", "utf-8")
