@@ -86,7 +86,7 @@ def table(rows: Sequence[ExposureRow]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    caption = None if rows else "Nothing yet."
+    caption = None if rows else "Nothing yet. Only visitors who consent are counted."
     if any(row.visitors > EXACT for row in rows):
         caption = f"Of more than {EXACT:,} visitors the number is an estimate, mostly within 1 %."
     drawn = Table(title="What was shown", caption=caption)
