@@ -71,7 +71,8 @@ def changes(events: Sequence[Event]) -> list[Change]:
             told.append(Change(event.time, _WHAT[event.name], target, by, why, (*details,)))
         elif event.name == CONFIG_LIVE:
             now, rest = said.get("experiences", {}), said.get("rest")
-            details = [f"{len(now)} experience{'' if len(now) == 1 else 's'}"] if before is None else [*_compared(before, now)]
+            first = f"{len(now)} experience{'' if len(now) == 1 else 's'}"
+            details = [first] if before is None else [*_compared(before, now)]
             if rest is not None and rest_before is not None:
                 details += _differing(rest_before, rest)
             told.append(Change(event.time, "config", str(said.get("hash", "")), "", "", (*details,) or (_NOTHING,)))
