@@ -245,7 +245,8 @@ class Profile:
     gpc: bool = False  # the browser objected to selling and sharing (Sec-GPC: 1) on the last page
     consented: float = float("-inf")  # one of their browsers was last here with consent then
     withdrawn: float = float("-inf")  # consent was withdrawn then: not to be exported until a browser consents anew
-    erased: float = float("-inf")  # all was erased then; what is said to have happened up to that time is passed over
+    # By id: what was erased of it, as (seq, Unix seconds, of before a sign-out?). See profiles.erasing.
+    erased: dict[str, list[tuple[int, float, bool]]] = field(default_factory=dict)
 
     def purchases(self, items: frozenset[str] | None = None) -> list[float]:
         """Times at which any of `items` (None: anything) was ordered, oldest first."""

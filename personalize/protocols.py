@@ -108,8 +108,8 @@ class ForgettingStore(Protocol):
     """What a Store can do besides, so that erased visitors leave no lines in the log."""
 
     async def forget(self, visitor: str, after: int = 0, upto: int | None = None) -> int:
-        """Remove everything that the visitor's events with after < seq <= upto (None: all after it) say, but for the
-        newest "Visitor Erased", and return how many were removed. Their seqs are not given again, and where the store
+        """Remove everything that the visitor's events with after < seq <= upto (None: all after it) say, but for each
+        "Visitor Erased", and return how many were removed. Their seqs are not given again, and where the store
         can tell, their ids are not taken again."""
 
 

@@ -33,7 +33,7 @@ class Bandits:
             return
         if event.name == ERASED:
             for ledger in self.ledgers.values():
-                ledger.forget(event.visitor)
+                ledger.forget(event.visitor, event.time)
             return
         ids, apart = self._links(event)
         for ledger in self.ledgers.values() if ids or apart else ():

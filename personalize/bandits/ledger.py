@@ -153,10 +153,10 @@ class Ledger:
         """From now on this id is a stranger's."""
         self._drop(id_)
 
-    def forget(self, id_: str) -> None:
-        """The visitor was erased: what the newest trial brought no longer counts."""
+    def forget(self, id_: str, time: float) -> None:
+        """What the visitor did up to `time` was erased: what the newest trial brought no longer counts."""
         trial = self._of(id_)
-        if trial is None:
+        if trial is None or trial.time > time:
             return
         if trial.counted:
             self._add(trial, -1.0)

@@ -6,7 +6,6 @@ import asyncio
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from typing import Final, cast
 
@@ -17,7 +16,7 @@ from ..operators.complaints import Complaints
 from ..operators.pauses import Pauses
 from ..operators.promoter import Promoter
 from ..operators.promotions import Promotions
-from ..profiles import Member, Profiles, Underway, alone, with_just_shown
+from ..profiles import Member, Profiles, Underway, alone, tombstones, with_just_shown
 from ..protocols import Fold, ForgettingStore, HotState, Observer, SavedFold, Store
 from ..recommend import Embedded, ProofCounts
 from ..stores import MemoryHotState, MemoryStore, beside, merged, open_hot_state, open_store
@@ -177,21 +176,20 @@ class History:
         return await self.profiles.events(visitor)
 
     async def erase(self, tombstone: Event) -> bool:
-        """Begin the profile of this "Visitor Erased" event's person anew, under each of their ids, on every worker and
-        in every replay, and remove the lines before it where the store can. False (and said) where the lines stay. Of a
-        browser that was signed out since, only the lines go that were the person's: what came after is another's."""
+        """Begin the profile of this "Visitor Erased" event's person anew, under each id that is theirs now, on every
+        worker and in every replay, and remove the lines before it where the store can. False (and said) where the lines
+        stay. Of a browser that was signed out since, only what was the person's goes: what came after is another's."""
         try:
             person = await self.profiles.people.of(tombstone.visitor)
         except StoreError as error:
             self.observer.failed("erase", error)
             person = alone(tombstone.visitor)
-        ids = dict.fromkeys([tombstone.visitor, *sorted(person.live)])
-        for number, id_ in enumerate(ids):
-            self.record(replace(tombstone, id=f"{tombstone.id}/{number}" if number else tombstone.id, visitor=id_))
+        for one in tombstones(tombstone, person.members):
+            self.record(one)
         await self.log.flush()
         try:
             await self.profiles.people.settle()
-            await self.profiles.forget([person.name, *ids])
+            await self.profiles.forget([person.name, tombstone.visitor, *person.live])
             if not hasattr(self.store, "forget"):
                 return False
             for member in person.members:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .behaviours import behaviour_holds
+from .erasing import bury, tombstones
 from .facts import PROFILE_FACTS
 from .fold import apply_before, apply_event
 from .identity import Conflict, Identity, Member, before_sign_out
@@ -30,8 +31,10 @@ __all__ = [
     "apply_event",
     "before_sign_out",
     "behaviour_holds",
+    "bury",
     "external_id",
     "first_party",
     "is_own_word",
+    "tombstones",
     "with_just_shown",
 ]

@@ -1,19 +1,78 @@
-"""A profile that begins anew: what a visitor had erased is gone from it, and does not come back with old events."""
+"""What somebody had erased is gone from profiles, and does not come back with old events. Pure.
+
+Rule 1  A tombstone ("Visitor Erased") is of one id. Gone is what stands before it in the log under that id, and
+        whatever is told later of the time up to it. Who erases everything has one for each id that is theirs then; an
+        id that joins a person later brings its own, and takes nothing of the others.
+Rule 2  Of an id whose timeline was cut it is of the part in which it stands. What is told again later and happened
+        before it is gone from later parts too: a browser's old events do not become those of whoever sits there now.
+Rule 3  A tombstone of a part that had ended already (`$via: erasure`) is of the part in which its time lies.
+"""
 
 from __future__ import annotations
 
-from dataclasses import fields
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
 from typing import Final
 
-from ..model import Profile
+from ..model import Event, Profile
+from .identity import Member
+from .ids import OF_THE_PAST, is_of_the_past
 
 _KEPT: Final = frozenset({"visitor", "version", "erased"})
+_WHOLE: Final = Member("")
 
 
-def erase(profile: Profile, time: float) -> None:
-    """Empty it in place, as of `time`. Of two erasures that arrive in the wrong order the later one counts."""
-    empty = Profile(profile.visitor)
+def tombstones(erased: Event, members: Sequence[Member]) -> Iterator[Event]:
+    """Rule 1: `erased` for each id of the person who is made of these timelines, and for each that ended (Rule 3)."""
+    live = {member.id for member in members if member.upto == math.inf}
+    ids = dict.fromkeys([erased.visitor, *sorted(live)])
+    ended = [member for member in members if member.upto < math.inf and member.begins < member.ends]
+    past = {"$via": OF_THE_PAST}
+    yield from (replace(erased, visitor=id_, id=f"{erased.id}/{n}" if n else erased.id) for n, id_ in enumerate(ids))
+    for number, member in enumerate(ended, len(ids)):
+        last = math.nextafter(member.ends, -math.inf)
+        yield replace(erased, visitor=member.id, id=f"{erased.id}/{number}", time=last, properties=past)
+
+
+def empty(profile: Profile) -> None:
+    """A profile that begins anew, in place."""
+    new = Profile(profile.visitor)
     for field in fields(Profile):
         if field.name not in _KEPT:
-            setattr(profile, field.name, getattr(empty, field.name))
-    profile.erased = max(profile.erased, time)
+            setattr(profile, field.name, getattr(new, field.name))
+
+
+def bury(profile: Profile, event: Event) -> bool:
+    """Take down a tombstone; False for one that the profile knows. What is in the profile already stays."""
+    told = (event.seq, event.time, is_of_the_past(event))
+    known = profile.erased.get(event.visitor, [])
+    if told in known:
+        return False
+    profile.erased = {**profile.erased, event.visitor: [*known, told]}
+    return True
+
+
+def is_gone(profile: Profile, event: Event, members: Sequence[Member]) -> bool:
+    """Was what this event tells erased? `members` are the timelines of whom the profile is of; none for an id alone."""
+    tombstones = profile.erased.get(event.visitor)
+    if not tombstones:
+        return False
+    part = next((member for member in members if member.id == event.visitor and member.holds(event)), _WHOLE)
+    return any(_covers(tombstone, event, part) for tombstone in tombstones)
+
+
+def _covers(tombstone: tuple[int, float, bool], event: Event, part: Member) -> bool:
+    seq, time, past = tombstone
+    later = event.seq > seq
+    if past:
+        return event.time <= time < part.ends and (later or part.begins <= time)
+    if later:
+        return event.time <= time and seq <= part.upto
+    return part.after < seq <= part.upto
+
+
+def erased_at(profile: Profile, ids: Sequence[str]) -> float:
+    """When any of these ids was last erased, in Unix seconds; minus infinity for never."""
+    times = (time for id_ in ids for _, time, past in profile.erased.get(id_, ()) if not past)
+    return max(times, default=float("-inf"))

@@ -27,7 +27,9 @@ from ..model import (
     Shown,
 )
 from .drawing import draw_of, follows
-from .erasing import erase
+from .erasing import bury, empty, is_gone
+from .identity import Member
+from .ids import is_of_the_past
 from .provenance import provenance_of
 from .purchases import add_refund, add_sale, cart_at, change_cart
 from .visits import be_active
@@ -36,7 +38,7 @@ from .words import allow, answer_question, say
 # Experiments (or "experiment/part") with what was drawn, bandits' draws, and the keys of the exposures that were seen.
 _Exposures = tuple[tuple[tuple[str, str], ...], tuple[tuple[str, Draw], ...], tuple[str, ...]]
 
-FORM: Final = 4  # another number where the same events now make another profile
+FORM: Final = 5  # another number where the same events now make another profile
 
 # What one visitor may take up. Beyond it the oldest goes.
 _VIEWS: Final = 200
@@ -55,15 +57,20 @@ _NO_ACTIVITY: Final = frozenset({"User Identified", "Segment Entered", WITHDRAWN
 _OF_BROWSERS: Final = frozenset({None, "browser"})
 
 
-def apply_event(profile: Profile, event: Event, products: Catalogue) -> None:
+def apply_event(profile: Profile, event: Event, products: Catalogue, members: Sequence[Member] = ()) -> None:
     """Fold one event into its visitor's profile, in place. `products` gives the price of an item that was put into
-    the cart without one. Events come in the log's order. Their times need not be in order: the same events make the
-    same profile in whatever order they arrive, but for what lies beyond the bounds above, was erased or allowed
-    again, or was shown as two variants; and an order without products is the cart as it is known when that arrives."""
+    the cart without one. `members` are the timelines of whom the profile is of. A tombstone that was not buried before
+    empties the profile, which is right where all of it is of that one id.
+
+    Events come in the log's order. Their times need not be in order: the same events make the same profile in whatever
+    order they arrive, but for what lies beyond the bounds above, was erased or allowed again, or was shown as two
+    variants; and an order without products is the cart as it is known when that arrives."""
     profile.version = event.seq
     if event.name == ERASED:
-        erase(profile, event.time)
-    if event.time <= profile.erased:  # also an old event that is sent or imported again
+        if bury(profile, event) and not is_of_the_past(event):
+            empty(profile)
+        return
+    if profile.erased and is_gone(profile, event, members):
         return
     if event.name not in _NO_ACTIVITY:
         be_active(profile, event.time)
@@ -80,7 +87,9 @@ def apply_before(profile: Profile, event: Event) -> None:
     """Fold in what one of the person's browsers was shown before it was signed out: the browser keeps its variants, and
     nothing else is taken over."""
     if event.name == ERASED:
-        profile.before.pop(event.visitor, None)
+        bury(profile, event)
+        if not is_of_the_past(event):
+            profile.before.pop(event.visitor, None)
     elif assigned := _read_exposures(event.exposures)[0]:
         _assign(profile.before, event, assigned)
 

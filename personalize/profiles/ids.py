@@ -16,6 +16,7 @@ from ..model import ERASED, Event
 SIGNED_OUT: Final = "Signed Out"
 UNLINKED: Final = "Identity Unlinked"
 MERGED: Final = "Identity Merged"
+OF_THE_PAST: Final = "erasure"  # the `$via` of a tombstone of what was done before a sign-out
 CUT: Final = "\0"  # in no id: between an id and the number of the part of its timeline
 _TELLING: Final = frozenset({ERASED, SIGNED_OUT, UNLINKED, "User Identified"})  # without `$ids`, too
 LONGEST: Final = 400  # characters of an id that can be somebody else's too; a told one is cut to half of it
@@ -29,6 +30,8 @@ def mentioned(event: Event) -> tuple[str, ...]:
     if name not in _TELLING and ("$via" not in event.properties or "$ids" not in event.properties):
         return ()  # most events: they tell of no other id
     if len(event.visitor) > LONGEST or CUT in event.visitor:
+        return ()
+    if name == ERASED and is_of_the_past(event):
         return ()
     if name == ERASED or (name == SIGNED_OUT and not event.visitor.startswith("u:")):
         return (event.visitor,)
@@ -49,6 +52,11 @@ def may_mention(name: str, properties: str) -> bool:
 def parts(event: Event) -> bool:
     """Does an event that mentions ids part them, and not join them?"""
     return event.name in (ERASED, UNLINKED) or (event.name == SIGNED_OUT and not event.visitor.startswith("u:"))
+
+
+def is_of_the_past(tombstone: Event) -> bool:
+    """Is this "Visitor Erased" of a part of the timeline that had ended already?"""
+    return tombstone.properties.get("$via") == OF_THE_PAST
 
 
 def is_device(id_: str) -> bool:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from ..model import Profile
+from .erasing import erased_at
 from .fold import TIMES_OF_AN_EXPOSURE
 
 
@@ -14,7 +15,7 @@ def with_just_shown(profile: Profile | None, visitor: str, shown: Mapping[str, S
     """`shown` is "slot/experience" -> times, sorted. A showing that the profile has too is the same one, for its time
     is the same to the bit. The profile itself is not written to; it is returned as it is where it knows everything."""
     known = profile.exposures if profile is not None else {}
-    erased = profile.erased if profile is not None else float("-inf")
+    erased = erased_at(profile, (visitor, profile.visitor)) if profile is not None else float("-inf")
     late = {key: new for key, times in shown.items() if (new := _late(times, known.get(key, ()), erased))}
     if not late:
         return profile

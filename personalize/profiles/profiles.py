@@ -8,8 +8,7 @@ How a load and the tail meet without folding an event twice or missing one:
 Rule 1  From the moment a load begins, the tail's events for its ids are put aside.
 Rule 2  What the load reads is folded first, then what was put aside, then the profile is shown.
 Rule 3  An event up to the last one that a profile knows, or that its load found in the log, is already in it.
-Rule 4  A person of several ids is read up to one seq that was the log's last when the reading began, so that no id's
-        events are ahead of another's; whoever is joined or parted during a load is loaded again.
+Rule 4  Whoever is joined or parted, or had something erased, is loaded again, also during a load.
 The log gives seq in the order of commits, so nothing older than what the load read can still come.
 """
 
@@ -18,21 +17,21 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Sequence
-from contextlib import aclosing
+from collections.abc import Collection, Iterable
 from functools import partial
 from typing import Any, Final
 
 from ..errors import StoreError
-from ..model import EXPIRED, OPERATOR, Catalogue, Event, Profile
+from ..model import ERASED, EXPIRED, OPERATOR, Catalogue, Event, Profile
 from ..packed import Packed
 from ..protocols import Store
-from .fold import apply_before, apply_event
-from .identity import before_sign_out
+from .erasing import is_gone
+from .fold import apply_event
 from .ids import is_trusted, parts
 from .packing import packed, unpacked
 from .people import KnownPeople, People, Person, Persons, alone
-from .saved import LEAST, Saved
+from .reading import Reading
+from .saved import Saved
 from .size import size_of
 from .timeline import PAGE, timeline
 
@@ -142,10 +141,12 @@ class Profiles:
             task.exception()  # callers may all have walked away; then nobody else takes it, and asyncio would complain
 
     async def events(self, visitor: str) -> list[Event]:
-        """Every stored event of the visitor's person, in the log's order. Raises StoreError."""
-        person = await self.people.of(visitor)
+        """Every stored event of the visitor's person, in the log's order, without what was erased. Raises
+        StoreError."""
+        profile, person = await self.load(visitor), await self.people.of(visitor)
         upto = await self._store.last() if len(person.ids) > 1 else math.inf
-        return [event async for events in timeline(self._store, person.members, 0, upto) for event in events]
+        pages = timeline(self._store, person.members, 0, upto)
+        return [e async for events in pages for e in events if not is_gone(profile, e, person.members)]
 
     async def forget(self, ids: Iterable[str]) -> None:
         """Remove what was written down of these persons beside the log. Raises StoreError."""
@@ -165,8 +166,8 @@ class Profiles:
     def apply(self, event: Event) -> None:
         """Take one stored event. Visitors who are not in memory are left to their next load."""
         ids = self.people.apply(event)
-        if ids:
-            self._touch(ids, parts(event))
+        if ids or event.name == ERASED:
+            self._touch(ids or (event.visitor,), parts(event))
         elif event.visitor == OPERATOR and event.name == EXPIRED:
             self.lines_left(event.seq)
             self._saved.clear()
@@ -177,17 +178,20 @@ class Profiles:
         name = self._routes.get(event.visitor)
         if name is not None:
             self._fold_one(name, event)
-        if event.visitor in self._ended and is_trusted(event):  # it may tell of before a sign-out
+        if event.visitor in self._ended and (event.name == ERASED or is_trusted(event)):  # perhaps of before a sign-out
             for other in list(self._ended[event.visitor]):
-                if other != name and (other in self._ready or other in self._rest):
+                if event.name == ERASED:
+                    self._drop(other)
+                elif other != name and (other in self._ready or other in self._rest):
                     self._fold_one(other, event)
 
     def _fold_one(self, name: str, event: Event) -> None:
         profile = self._unpack(name)
         if event.seq > self._known[name]:
             self._known[name] = event.seq
-            if name not in self._persons or self._persons[name].holds(event):
-                apply_event(profile, event, self._products)
+            person = self._persons.get(name)
+            if person is None or person.holds(event):
+                apply_event(profile, event, self._products, person.members if person is not None else ())
             if event.seq % _WEIGHED_AT == 0:
                 self._weigh(name)
 
@@ -220,13 +224,14 @@ class Profiles:
             if (found := self.get(visitor)) is not None:  # by another id of the same person
                 return found
             self._await(load, person.ids)
-            profile, long = await self._read(person, page if person.is_alone(visitor) else None)
+            reading = Reading(self._store, self._saved, self._products, person, self._epoch)
+            profile, long = await reading.read(page if person.is_alone(visitor) else None)
             known = max(person.known, profile.version)
             for event in load.aside:
                 if event.seq > known:
                     known = event.seq
                     if person.holds(event):
-                        apply_event(profile, event, self._products)
+                        apply_event(profile, event, self._products, person.members)
             if load.stale:
                 return None
             self._keep(person, profile, known)
@@ -235,40 +240,6 @@ class Profiles:
             return profile
         finally:
             self._forget(load)
-
-    async def _read(self, person: Person, page: Sequence[Event] | None = None) -> tuple[Profile, bool]:
-        """The fold over what the log has, and whether it took so long that it is worth to be written down. `page` are
-        the first events, where they are known."""
-        upto = await self._store.last() if len(person.ids) > 1 else math.inf  # Rule 4
-        profile, found = Profile(person.name), 0
-        async for events in timeline(self._store, before_sign_out(person.members)):
-            for event in events:
-                apply_before(profile, event)
-        if page is not None:
-            found = await self._fold(profile, page)
-            if found < PAGE:
-                return profile, False
-        if found < LEAST:
-            async with aclosing(timeline(self._store, person.members, profile.version, upto)) as pages:
-                async for events in pages:
-                    found += await self._fold(profile, events)
-                    if found >= LEAST:
-                        break
-                else:
-                    return profile, False
-        saved = await self._saved.of(person, self._epoch)
-        if saved is not None and saved.version > profile.version:
-            profile, found = saved, 0
-        erased = profile.erased
-        async for events in timeline(self._store, person.members, profile.version, upto):
-            found += await self._fold(profile, events)
-        return profile, found >= LEAST or profile.erased > erased
-
-    async def _fold(self, profile: Profile, events: Sequence[Event]) -> int:
-        for event in events:
-            apply_event(profile, event, self._products)
-        await asyncio.sleep(0)
-        return len(events)
 
     # --- memory ----------------------------------------------------------------------------------------
 

@@ -82,7 +82,7 @@ class Saved:
         key = person.name
         try:
             await self._store.keep(GROUP, 0, 0, {key: value})
-            for id_ in (*person.live, OPERATOR):  # whoever removes what is here does so after these are in the log
+            for id_ in (*person.ids, OPERATOR):  # whoever removes what is here does so after these are in the log
                 since = await self._log.of_visitor(id_, version)
                 if any(event.name in (ERASED, EXPIRED) for event in since):
                     await self._store.keep(GROUP, 0, 0, {key: None})
@@ -117,6 +117,7 @@ def _profile(told: dict[str, Any]) -> Profile:
     told["orders"] = [(time, revenue, tuple(map(text, items))) for time, revenue, items in told["orders"]]
     told["earlier_visits"] = tuple((begin, end) for begin, end in told["earlier_visits"])
     told |= from_rows(told)
+    told["erased"] = {id_: [(seq, time, past) for seq, time, past in kept] for id_, kept in told["erased"].items()}
     for who in ("provenance", "removed"):
         told[who] = {name: Provenance(**provenance) for name, provenance in told[who].items()}
     told["draws"] = {id_: {text(k): Draw(**d) for k, d in draws.items()} for id_, draws in told["draws"].items()}

@@ -23,6 +23,7 @@ def size_of(profile: Profile) -> int:
     entries = (
         len(profile.cart) + len(profile.happened) + len(profile.remembered) + len(profile.exposures)
         + len(profile.answered) + len(profile.traits) + 2 * (len(profile.provenance) + len(profile.removed))
+        + len(profile.erased)
     )  # fmt: skip
     size = _EMPTY + _VIEW * len(profile.views) + _VISIT * len(profile.earlier_visits) + _ENTRY * entries
     for weight, of_browsers in ((1, profile.assignments), (1, profile.before), (3, profile.draws)):

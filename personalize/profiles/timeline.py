@@ -7,7 +7,7 @@ import math
 from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
-from ..model import Event
+from ..model import ERASED, Event
 from ..protocols import Store
 from .identity import Member
 
@@ -15,9 +15,10 @@ PAGE: Final = 200  # events of one id that are read at a time, and folded before
 
 
 async def timeline(
-    store: Store, members: Sequence[Member], after: int = 0, upto: float = math.inf
+    store: Store, members: Sequence[Member], after: int = 0, upto: float = math.inf, *, tombstones: bool = False
 ) -> AsyncGenerator[list[Event], None]:
-    """The events with after < seq <= upto, page by page; no page is empty. Raises StoreError."""
+    """The events with after < seq <= upto, page by page; no page is empty. `tombstones`: also those of the same ids
+    that stand in other parts of their timelines. Raises StoreError."""
     if not members:
         return
     ranges: dict[str, list[Member]] = {}
@@ -31,7 +32,8 @@ async def timeline(
         pages = await asyncio.gather(*(store.of_visitor(id_, int(reached[id_]), PAGE) for id_ in empty))
         for id_, events in zip(empty, pages, strict=True):
             parts = ranges[id_]
-            waiting[id_] = [e for e in events if e.seq <= upto and any(part.holds(e) for part in parts)]
+            held = (e for e in events if any(part.holds(e) for part in parts) or (tombstones and e.name == ERASED))
+            waiting[id_] = [e for e in held if e.seq <= upto]
             reached[id_] = events[-1].seq if len(events) == PAGE else math.inf
         # Up to here every id's events are known.
         known = min(reached.values())

@@ -27,6 +27,7 @@ from ..events import exposure_of
 from ..history.learning import Replayed as ReplayedBandits
 from ..model import (
     DEMOTED,
+    ERASED,
     OPERATOR,
     PAUSED,
     PROMOTED,
@@ -40,10 +41,11 @@ from ..model import (
     Visitor,
 )
 from ..model import Shown as Exposures
-from ..profiles import Identity, Member, apply_before, apply_event, before_sign_out, behaviour_holds, first_party
+from ..profiles import Identity, Member, apply_before, apply_event, before_sign_out, behaviour_holds, bury, first_party
 from ..profiles.ids import may_mention
 from ..protocols import Line, Store
 from ..stores.rows import event_of_line
+from .copying import copied
 from .replayed import Change, Replayed
 from .sameness import Sameness
 
@@ -173,12 +175,16 @@ class Replay:
                 profile = profiles.get(person)
                 if profile is None:
                     profile = profiles[person] = Profile(person)
-                if seq > profile.version:
-                    apply_event(profile, event, products)
+                if name == ERASED:
+                    self._apart.pop(person, None)
+                    await self._begin_anew(person, seq)
+                elif seq > profile.version:
+                    members = identity.members(person) if profile.erased else ()
+                    apply_event(profile, event, products, members)
                     if self._apart and (apart := self._apart.get(person)) is not None:
                         if instead is not None:
                             event = replace(event, properties={**event.properties, "shown": instead})
-                        apply_event(apart, event, products)
+                        apply_event(apart, event, products, members)
                         apart.assignments = {**profile.assignments}
                         apart.draws = {**apart.draws, **profile.draws}
 
@@ -198,18 +204,22 @@ class Replay:
         return self._of == 1 or crc32(person.encode("utf-8", "replace")) % self._of == self._number
 
     async def _begin_anew(self, person: str, seq: int) -> None:
-        """Ids were joined or parted: the person's profile is made of other events than before."""
+        """Ids were joined, parted or erased: the person's profile is made of other events than before."""
         profile = self._profiles[person] = Profile(person)
         members = self._identity.members(person)
         for event in await self._events(before_sign_out(members), seq):
             apply_before(profile, event)
-        for event in await self._events(members, seq):
-            apply_event(profile, event, self.old.history.products)
+        events = await self._events(members, seq)
+        for event in events:
+            if event.name == ERASED:
+                bury(profile, event)
+        for event in events:
+            apply_event(profile, event, self.old.history.products, members)
 
     async def _events(self, members: Sequence[Member], upto: int) -> list[Event]:
         of_all = [(m, await self.store.of_visitor(m.id)) for m in members]
-        found = [e for m, events in of_all for e in events if e.seq <= upto and m.holds(e)]
-        return sorted(found, key=lambda event: event.seq)
+        found = {e.seq: e for m, events in of_all for e in events if e.seq <= upto and m.holds(e)}
+        return [found[seq] for seq in sorted(found)]
 
     # --- one view --------------------------------------------------------------------------------------
 
@@ -247,7 +257,7 @@ class Replay:
         seen = self._seen(outcome, event.exposures, after)
         self._count(event, path, outcome, seen)
         if seen.instead is not None and person not in self._apart:
-            self._apart[person] = Profile(person) if profile is None else _copied(self._profiles[person])
+            self._apart[person] = Profile(person) if profile is None else copied(self._profiles[person])
         return seen.instead
 
     def _page(self, path: str) -> Page | None:
@@ -371,24 +381,6 @@ class Replay:
 
 
 _NOTHING: Final = Plan(())
-
-
-def _copied(profile: Profile) -> Profile:
-    """One that can be folded on by itself."""
-    return replace(
-        profile,
-        views=[*profile.views],
-        cart={**profile.cart},
-        orders=[*profile.orders],
-        traits={**profile.traits},
-        exposures={key: [*times] for key, times in profile.exposures.items()},
-        happened={**profile.happened},
-        remembered={**profile.remembered},
-        assignments={**profile.assignments},
-        draws={**profile.draws},
-        before={id_: {**seen} for id_, seen in profile.before.items()},
-        provenance={**profile.provenance},
-    )
 
 
 def name_of(shown: Shown) -> str:

@@ -71,8 +71,7 @@ class MemoryStore:
 
     async def forget(self, visitor: str, after: int = 0, upto: int | None = None) -> int:
         theirs = await self.of_visitor(visitor, after)
-        newest = max((event.seq for event in theirs if event.name == ERASED), default=0)
-        return self._remove([e for e in theirs if e.seq != newest and (upto is None or e.seq <= upto)])
+        return self._remove([e for e in theirs if e.name != ERASED and (upto is None or e.seq <= upto)])
 
     async def trim(self, after: int, upto: int, before: Mapping[str, float]) -> int:
         events = await self.read(after, upto - after)

@@ -111,10 +111,7 @@ _OF_VISITOR: Final = f"""
 """
 _FORGET: Final = """
     DELETE FROM personalize_events WHERE hashtextextended(visitor, 0) = hashtextextended($1, 0) AND visitor = $1
-    AND seq > $3 AND ($4::bigint IS NULL OR seq <= $4) AND seq IS DISTINCT FROM (
-        SELECT max(seq) FROM personalize_events
-        WHERE hashtextextended(visitor, 0) = hashtextextended($1, 0) AND visitor = $1 AND name = $2
-    ) RETURNING 1
+    AND name != $2 AND seq > $3 AND ($4::bigint IS NULL OR seq <= $4) RETURNING 1
 """
 _TRIM: Final = """
     WITH gone AS (

@@ -55,10 +55,7 @@ _INSERT: Final = "INSERT INTO events (id, name, time, visitor, properties) SELEC
 # A look-up of its own, since ON CONFLICT would use up a seq for what it leaves out. It sees the table as it was before
 # the statement.
 _NEW: Final = " AND NOT EXISTS (SELECT 1 FROM events WHERE id = column1)"
-_FORGET: Final = (
-    "DELETE FROM events WHERE visitor = ?1 AND seq > ?3 AND seq <= ?4"
-    " AND seq IS NOT (SELECT max(seq) FROM events WHERE visitor = ?1 AND name = ?2)"
-)
+_FORGET: Final = "DELETE FROM events WHERE visitor = ? AND name != ? AND seq > ? AND seq <= ?"
 _TRIM: Final = "DELETE FROM events WHERE seq > ? AND seq <= ? AND name = ? AND time < ?"
 _REPLACED: Final = "ON CONFLICT DO UPDATE SET value = excluded.value"
 _LAST_SEQ: Final = 2**63 - 1

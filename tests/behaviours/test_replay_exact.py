@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from personalize.cli import main
 from personalize.engine import Engine
 from personalize.model import PURPOSES, Consent, Event, Profile, Request, Visitor
-from personalize.profiles import Identity, apply_before, apply_event, before_sign_out, first_party
+from personalize.profiles import Identity, apply_before, apply_event, before_sign_out, bury, first_party
 from personalize.profiles.ids import may_mention, mentioned
 from personalize.replay.replay import Replay, name_of
 from personalize.replay.replayers import engine_of
@@ -81,10 +81,18 @@ async def plainly(old: Engine, new: Engine, events: list[Event]) -> Counter[tupl
                 ):
                     profile = profile or Profile("")
                     apply_before(profile, past)
-            for past in events:
-                if past.seq < event.seq and any(m.id == past.visitor and m.after < past.seq <= m.upto for m in members):
-                    profile = profile or Profile("")
-                    apply_event(profile, past, {})
+            theirs = [
+                past
+                for past in events
+                if past.seq < event.seq and any(m.id == past.visitor and m.after < past.seq <= m.upto for m in members)
+            ]
+            for past in theirs:
+                profile = profile or Profile("")
+                if past.name == "Visitor Erased":
+                    bury(profile, past)
+            for past in theirs:
+                assert profile is not None
+                apply_event(profile, past, {}, members)
             shown = []
             for engine in (old, new):
                 told: dict[str, str] = {}

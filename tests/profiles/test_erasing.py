@@ -24,7 +24,7 @@ def event(seq: int, name: str, time: float, **more: Any) -> Event:
 def forgets_the_time(profile: Profile, event: Event, products: dict[str, Any]) -> None:
     """Planted bug: the tombstone empties the profile and what is sent again fills it."""
     apply_event(profile, event, products)
-    profile.erased = float("-inf")
+    profile.erased = {}
 
 
 def comes_back(apply: Apply, past: list[tuple[str, float]], late: list[tuple[str, float]]) -> bool:
@@ -33,7 +33,7 @@ def comes_back(apply: Apply, past: list[tuple[str, float]], late: list[tuple[str
     told = [*past, (ERASED, 100.0), *late]
     for seq, (name, time) in enumerate(told, 1):
         apply(profile, event(seq, name, time), {})
-    return profile != Profile("ann", version=len(told), erased=100.0)
+    return profile != Profile("ann", version=len(told), erased={"ann": [(len(past) + 1, 100.0, False)]})
 
 
 @given(PAST, PAST)
@@ -51,7 +51,7 @@ def test_a_tombstone_that_only_empties_is_caught() -> None:
 
 def test_what_was_just_shown_is_erased_too() -> None:
     """What other workers keep for a moment, so that caps hold, does not outlive the erasure."""
-    profile = Profile("ann", erased=100.0)
+    profile = Profile("ann", erased={"ann": [(7, 100.0, False)]})
     assert with_just_shown(profile, "ann", {"hero/hello": [99.0, 100.0]}) is profile
     shown = with_just_shown(profile, "ann", {"hero/hello": [99.0, 101.0]})
     assert shown is not None and shown.exposures == {"hero/hello": [101.0]}

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from personalize.history import History
 from personalize.model import ERASED, EXPIRED, OPERATOR, Event, Product, Profile
 from personalize.observe import LogObserver
-from personalize.profiles import Profiles, apply_event, profiles, saved, timeline
+from personalize.profiles import Profiles, apply_event, profiles, reading, saved, timeline
+from personalize.profiles.reading import Reading
 from personalize.profiles.saved import GROUP
 from personalize.stores import MemoryStore
 
@@ -144,7 +145,7 @@ async def test_who_was_erased_is_not_written_down(when: str, tmp_path: Path) -> 
     else:
         await slow.store.open()
         person = await slow.profiles.people.of("ann")
-        profile, long = await slow.profiles._read(person)
+        profile, long = await Reading(slow.store, slow.profiles._saved, PRODUCTS, person, 0).read()
         assert long
         assert await history.erase(Event("gone", ERASED, 3e9, "ann"))
         slow.profiles._saved.put(person, profile)
@@ -163,9 +164,8 @@ async def test_who_was_erased_is_not_written_down(when: str, tmp_path: Path) -> 
 def test_it_is_never_another_profile(monkeypatch: pytest.MonkeyPatch, steps: list[Any]) -> None:
     """Whoever is joined, parted or erased meanwhile, and whatever leaves the log: a profile that begins with what was
     written down is the one that the log alone gives."""
-    for module in (profiles, saved):
-        monkeypatch.setattr(module, "LEAST", 4)
-    for module in (profiles, timeline):
+    monkeypatch.setattr(reading, "LEAST", 4)
+    for module in (profiles, reading, timeline):
         monkeypatch.setattr(module, "PAGE", 3)
     asyncio.run(_never_another(steps))
 

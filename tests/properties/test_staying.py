@@ -17,7 +17,7 @@ from personalize.config import load_config
 from personalize.decision import Case, Decider, decider, experiments
 from personalize.events.exposures import exposure_of, make_page_view
 from personalize.model import PURPOSES, Allocation, Consent, Event, Profile, Visitor
-from personalize.profiles import Profiles, profiles
+from personalize.profiles import Profiles, reading
 from personalize.stores import MemoryStore
 
 ALL = Consent(frozenset(PURPOSES))
@@ -223,7 +223,7 @@ def test_the_lives_that_bugs_are_hunted_with_hold(life: str) -> None:
         (decider, "kept_by", last_of_the_person, "a log-in at a second browser"),
         (decider, "kept_by", others_first, "a log-in at a second browser"),
         (decider, "last_draw", newest_draw, "a log-in at a second browser"),
-        (profiles, "before_sign_out", lambda members: [], "a sign-out"),
+        (reading, "before_sign_out", lambda members: [], "a sign-out"),
     ],
 )
 def test_the_law_of_staying_catches(module: Any, name: str, wrong: Any, life: str, monkeypatch: Any) -> None:

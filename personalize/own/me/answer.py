@@ -138,7 +138,7 @@ class _Answer:
         history = self.engine.history
         events = await history.events_of(visitor)
         profile = await history.profiles.load(visitor)
-        return profile, [event for event in events if event.time > profile.erased]
+        return profile, [event for event in events if event.name != ERASED]
 
     def _segments(self, profile: Profile) -> list[str]:
         segments = self.engine.config.segments
