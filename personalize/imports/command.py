@@ -51,6 +51,7 @@ def import_events(
         raise click.ClickException(str(error))
     click.echo(
         f"{outcome.new:,} new, {outcome.known:,} already known, {outcome.refused:,} refused"
+        + (f", {outcome.erased:,} of what was erased left out" if outcome.erased else "")
         + (f", {outcome.skipped:,} dealt with by an earlier run" if outcome.skipped else "")
     )
     if outcome.refused:

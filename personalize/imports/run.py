@@ -3,6 +3,7 @@
 Rule 1  A row's event has the same id on every run, so a second import adds nothing.
 Rule 2  After each stored batch the place is noted; an import that was cut off goes on there, if the file is the same.
 Rule 3  Every row that is not taken is told with its line.
+Rule 4  What somebody had erased is not written down again: a row of before that, under any of its ids, is left out.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from ..model import Event
+from ..profiles import erased_since
 from ..protocols import Store
 from .files import Row, read_rows
 from .told import Told, make_events
@@ -25,12 +27,13 @@ _BATCH: Final = 1000
 
 @dataclass(slots=True)
 class Outcome:
-    """Of a file: `new` events, `known` ones that the log had already, rows `refused`, and those `skipped` since an
-    earlier run took them. `rows` is how many were dealt with, those included."""
+    """Of a file: `new` events, `known` ones that the log had already, rows `refused`, rows of what was `erased`, and
+    those `skipped` since an earlier run took them. `rows` is how many were dealt with, those included."""
 
     new: int = 0
     known: int = 0
     refused: int = 0
+    erased: int = 0
     skipped: int = 0
     rows: int = field(default=0, compare=False)
 
@@ -55,7 +58,12 @@ async def import_file(
         outcome.skipped += 1
     outcome.rows = outcome.skipped
     while batch := list(islice(rows, _BATCH)):
-        events = list(_events(batch, told, outcome, refuse))
+        made = list(_events(batch, told, outcome, refuse))
+        whose = await erased_since(store, [event for _, event in made])
+        events = [event for (_, event), id_ in zip(made, whose, strict=True) if not id_]
+        for line, id_ in {line: id_ for (line, _), id_ in zip(made, whose, strict=True) if id_}.items():
+            outcome.erased += 1
+            refuse(line, f"{id_} had everything of that time erased")
         if events:
             new, _ = await store.append(events)
             outcome.new += new
@@ -67,14 +75,17 @@ async def import_file(
     return outcome
 
 
-def _events(rows: list[Row], told: Told, outcome: Outcome, refuse: Callable[[int, str], None]) -> Iterator[Event]:
+def _events(
+    rows: list[Row], told: Told, outcome: Outcome, refuse: Callable[[int, str], None]
+) -> Iterator[tuple[int, Event]]:
+    """With the line of each."""
     for row in rows:
         made = row.problem or make_events(row.values, told)
         if isinstance(made, str):
             outcome.refused += 1
             refuse(row.line, made)
         else:
-            yield from made
+            yield from ((row.line, event) for event in made)
 
 
 class _Note:

@@ -9,7 +9,7 @@ from .fold import apply_before, apply_event
 from .identity import Conflict, Identity, Member, before_sign_out
 from .ids import external_id
 from .just_shown import Underway, with_just_shown
-from .people import KnownPeople, People, Person, alone
+from .people import KnownPeople, People, Person, alone, erased_since
 from .profiles import Profiles
 from .provenance import first_party
 from .returns import Returns
@@ -32,6 +32,7 @@ __all__ = [
     "before_sign_out",
     "behaviour_holds",
     "bury",
+    "erased_since",
     "external_id",
     "first_party",
     "is_own_word",

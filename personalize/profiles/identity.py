@@ -15,7 +15,8 @@ Rule 4  What was joined can be undone: "Identity Unlinked" takes an id out of it
 Rule 5  A link is of the moment that its event tells: one that arrives after the sign-out, and happened before it, is a
         link of the part that ended there. So what a server's client sends late signs nobody in again, and counts for
         who it was then.
-Rule 6  A person has at most 500 ids. A link beyond that is refused: such an id is shared by many.
+Rule 6  A link that happened before one of its ids was erased is none, also if it is told again.
+Rule 7  A person has at most 500 ids. A link beyond that is refused: such an id is shared by many.
 """
 
 from __future__ import annotations
@@ -27,7 +28,18 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..model import ERASED, Event
-from .ids import CUT, MERGED, SIGNED_OUT, UNLINKED, id_text, is_device, is_trusted, mentioned, told_ids
+from .ids import (
+    CUT,
+    MERGED,
+    SIGNED_OUT,
+    UNLINKED,
+    id_text,
+    is_device,
+    is_of_the_past,
+    is_trusted,
+    mentioned,
+    told_ids,
+)
 
 _NOBODY: Final[frozenset[str]] = frozenset()
 _MOST_CONFLICTS: Final = 1000  # the newest are kept
@@ -87,6 +99,8 @@ class Identity:
         self._cuts: dict[str, list[int]] = {}  # id -> seqs at which its timeline was cut
         self._cut_times: dict[str, list[float]] = {}  # the same, when it happened; never falling
         self._apart: set[str] = set()  # ids that an operator took out: linked no more
+        # Id -> of each part that was erased: when it began (None: with the first event), and until when it was.
+        self._erased: dict[str, list[tuple[float | None, float]]] = {}
         self._ids: dict[str, frozenset[str]] = {}  # of persons who have very many
         self.changed = False  # is anything in the rows that was not put there?
         self.refused = 0
@@ -131,6 +145,10 @@ class Identity:
         """Every user who is known by some other id, also where nothing was done under the user's own."""
         return iter(self._user)
 
+    def is_erased(self, id_: str, time: float) -> bool:
+        """Was what happened under this id at `time` erased since?"""
+        return any(time < until and (begins is None or begins <= time) for begins, until in self._erased.get(id_, ()))
+
     @property
     def users(self) -> int:
         """How many users are known to be behind some other id."""
@@ -140,13 +158,16 @@ class Identity:
 
     def rows(self) -> dict[str, list[Any]]:
         """All that is known, as values that JSON can say: of an id ("i:...") its cuts, whether it was taken apart, the
-        person of each of its nodes, and when it was cut; of a person ("p:...") its nodes, and their links."""
-        ids = dict.fromkeys([*self._cuts, *self._apart, *(node.partition(CUT)[0] for node in self._person)])
+        person of each of its nodes, when it was cut, and what was erased; of a person ("p:...") its nodes, and their
+        links."""
+        linked = (node.partition(CUT)[0] for node in self._person)
+        ids = dict.fromkeys([*self._cuts, *self._apart, *self._erased, *linked])
         rows: dict[str, list[Any]] = {}
         for id_ in ids:
             cuts = self._cuts.get(id_, [])
             persons = [self._person.get(_numbered(id_, number), "") for number in range(len(cuts) + 1)]
-            rows[f"i:{id_}"] = [cuts, id_ in self._apart, persons, self._cut_times.get(id_, [])]
+            times, erased = self._cut_times.get(id_, []), [list(span) for span in self._erased.get(id_, ())]
+            rows[f"i:{id_}"] = [cuts, id_ in self._apart, persons, times, erased]
         for person, nodes in self._nodes.items():
             links = [[node, *self._links[node]] for node in nodes if node in self._links]
             rows[f"p:{person}"] = [nodes, links]
@@ -157,10 +178,12 @@ class Identity:
         for key, row in rows.items():
             name = key[2:]
             if key.startswith("i:"):
-                cuts, apart, persons, *times = row
+                cuts, apart, persons, *more = row
                 if cuts:
                     self._cuts[name] = list(cuts)
-                    self._cut_times[name] = list(times[0]) if times else [0.0] * len(cuts)
+                    self._cut_times[name] = list(more[0]) if more else [0.0] * len(cuts)
+                if more[1:] and more[1]:
+                    self._erased[name] = [(begins, until) for begins, until in more[1]]
                 if apart:
                     self._apart.add(name)
                 self._person.update((_numbered(name, n), person) for n, person in enumerate(persons) if person)
@@ -181,7 +204,7 @@ class Identity:
         if event.name == SIGNED_OUT and not event.visitor.startswith("u:"):
             self._cut(event.visitor, event.seq, event.time, changed)
         elif event.name == ERASED:
-            self._take_out(self._node(event.visitor), changed)
+            self._erase(event, changed)
         elif is_trusted(event):
             if event.name == UNLINKED:
                 self._unlink(id_text(event.properties.get("id")), changed)
@@ -191,7 +214,7 @@ class Identity:
         return frozenset(changed)
 
     def _link(self, event: Event, id_: str, changed: set[str]) -> None:
-        if {event.visitor, id_} & self._apart:
+        if {event.visitor, id_} & self._apart or any(self.is_erased(one, event.time) for one in (event.visitor, id_)):
             return
         ends = self._node_at(event.visitor, event.time), self._node_at(id_, event.time)
         one, other = (self._person.get(node, node) for node in ends)
@@ -257,6 +280,17 @@ class Identity:
         self._apart.add(id_)
         for number in range(len(self._cuts.get(id_, ())) + 1):
             self._take_out(_numbered(id_, number), changed)
+
+    def _erase(self, event: Event, changed: set[str]) -> None:
+        id_, times, past = event.visitor, self._cut_times.get(event.visitor, []), is_of_the_past(event)
+        number = bisect_right(times, event.time) if past else len(times)
+        begins = times[number - 1] if number else None
+        spans = dict(self._erased.get(id_, ()))
+        spans[begins] = max(event.time, spans.get(begins, event.time))
+        self._erased[id_] = list(spans.items())
+        self.changed = True
+        if not past:
+            self._take_out(self._node(id_), changed)
 
     def _take_out(self, node: str, changed: set[str]) -> None:
         person = self._person.pop(node, None)

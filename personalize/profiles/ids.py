@@ -31,8 +31,6 @@ def mentioned(event: Event) -> tuple[str, ...]:
         return ()  # most events: they tell of no other id
     if len(event.visitor) > LONGEST or CUT in event.visitor:
         return ()
-    if name == ERASED and is_of_the_past(event):
-        return ()
     if name == ERASED or (name == SIGNED_OUT and not event.visitor.startswith("u:")):
         return (event.visitor,)
     if not is_trusted(event):

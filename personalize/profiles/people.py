@@ -15,7 +15,7 @@ import json
 import math
 import time
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, Protocol, cast
@@ -24,7 +24,7 @@ from ..errors import StoreError
 from ..model import Event
 from ..protocols import KeepingStore, Store
 from .identity import Identity, Member
-from .ids import CUT, LONGEST, MERGED, mentioned, parts
+from .ids import CUT, LONGEST, MERGED, mentioned, parts, told_ids
 
 GROUP: Final = "identity"
 BEHIND: Final = 20_000  # events after which the rows are told to stand further on, though nothing changed
@@ -274,6 +274,19 @@ class People:
         if self._loop is not loop:
             self._loop, self._settling = loop, asyncio.Lock()
         return self._settling
+
+
+async def erased_since(store: Store, events: Sequence[Event]) -> list[str]:
+    """For each event the id that it tells of, its own or another, under which somebody erased what happened at that
+    time; "" where there is none, or where the store keeps no values. Raises StoreError."""
+    if not hasattr(store, "keep"):
+        return [""] * len(events)
+    ids = [[id_ for id_ in (event.visitor, *told_ids(event)) if len(id_) <= LONGEST] for event in events]
+    keys = dict.fromkeys(f"i:{id_}" for some in ids for id_ in some)
+    graph = Identity()
+    _put(graph, (await cast(KeepingStore, store).kept(GROUP, list(keys)))[1])
+    found = zip(events, ids, strict=True)
+    return [next((id_ for id_ in some if graph.is_erased(id_, event.time)), "") for event, some in found]
 
 
 def written(rows: Mapping[str, Any]) -> dict[str, bytes]:

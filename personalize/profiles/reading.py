@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 
 from ..model import ERASED, Catalogue, Event, Profile
 from ..protocols import Store
 from .erasing import bury
 from .fold import apply_before, apply_event
-from .identity import before_sign_out
+from .identity import Member, before_sign_out
 from .ids import is_of_the_past
 from .people import Person
 from .saved import LEAST, Saved
@@ -52,9 +52,11 @@ class Reading:
 
     async def _read(self, upto: float, page: Sequence[Event] | None) -> bool:
         members, found = self._person.members, 0
-        async for events in timeline(self._store, before_sign_out(members)):
+        before = before_sign_out(members)
+        async for events in timeline(self._store, [*before, *_earlier(members)]):
             for event in events:
-                apply_before(self._profile, event)
+                if event.name == ERASED or any(m.id == event.visitor and m.holds(event) for m in before):
+                    apply_before(self._profile, event)
         if page is not None:
             found = await self._fold(page)
             if found < PAGE:
@@ -87,3 +89,14 @@ class Reading:
                 self._folded.add(event.visitor)
         await asyncio.sleep(0)
         return len(events)
+
+
+def _earlier(members: Sequence[Member]) -> Iterator[Member]:
+    """What stands under the same ids before the first part that is the person's, of those that have ended. A tombstone
+    there holds on: what is told again of before it came to whoever sat there."""
+    firsts: dict[str, Member] = {}
+    for member in sorted(members, key=lambda member: member.after):
+        firsts.setdefault(member.id, member)
+    for first in firsts.values():
+        if first.upto < math.inf and first.since < first.after:
+            yield Member(first.id, first.since, first.after, ends=-math.inf)

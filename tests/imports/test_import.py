@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from personalize.history import History
 from personalize.imports.files import read_rows
 from personalize.imports.run import Outcome, import_file
 from personalize.imports.told import Told, make_events
 from personalize.model import Event
+from personalize.observe import LogObserver
 from personalize.profiles import Profiles
 from personalize.stores import MemoryStore
 
@@ -253,3 +255,31 @@ def test_reading_names_where_a_record_ends(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text('a,b\n1,"x\ny"\n2,z\n')
     assert [(row.line, row.values["a"]) for row in read_rows(path)] == [(3, "1"), (4, "2")]
+
+
+async def test_b45_rows_of_what_was_erased_are_left_out_and_said(tmp_path: Path) -> None:
+    """A file of before somebody erased everything, imported after it: no row under any of their ids is written, each is
+    told with its line, and nobody else's is missing; what they did since is taken."""
+    history = History.at("sqlite", tmp_path, {}, LogObserver())
+    browser, linked = "a" * 32, {"$via": "server", "$ids": {"user_id": "7", "loyalty": "0012"}}
+    history.record(Event("login", "Signed In", 1_770_000_000.0, browser, linked))
+    await history.log.flush()
+    assert await history.erase(Event("gone", "Visitor Erased", 1_780_000_000.0, browser))
+    path = tmp_path / "till.csv"
+    path.write_text(
+        "event,time,user_id,loyalty_id,visitor,items\n"
+        "Product Viewed,1775000000,7,,,p1\n"
+        "Product Viewed,1775000000,,0012,,p2|p3\n"
+        "Product Viewed,1775000000,8,,,p4\n"
+        f"Product Viewed,1775000000,8,,{browser},p5\n"
+        "Product Viewed,1785000000,7,,,p6\n"
+    )
+    told: list[tuple[int, str]] = []
+    outcome = await import_file(history.store, path, TOLD, tmp_path, refuse=lambda *row: told.append(row))
+    assert outcome == Outcome(new=2, erased=3)
+    assert told == [
+        (line, f"{id_} had everything of that time erased")
+        for line, id_ in ((2, "u:7"), (3, "loyalty:0012"), (5, browser))
+    ]
+    assert [e.visitor for e in await history.store.read() if e.name == "Product Viewed"] == ["u:8", "u:7"]
+    await history.close()

@@ -134,6 +134,18 @@ class Lives:
         return True
 
 
+async def test_a_link_that_was_erased_is_not_told_again() -> None:
+    """A login of before the erasure, sent once more, makes one person of nobody; one of after it does."""
+    site = Lives(forgets=True)
+    for number, step in enumerate([("login", A, "1"), ("erase", "u:1", None), ("again", "", 0)]):
+        await site.take(number, step)
+    people = site.history.profiles.people
+    assert (await people.of(A)).ids == {A} and (await people.of("u:1")).ids == {"u:1"}
+    await site.take(3, ("login", A, "1"))
+    assert (await people.of(A)).ids == {A, "u:1"}
+    await site.history.close()
+
+
 def items(profile: Any) -> list[str]:
     return sorted(item for _, item, _ in profile.views)
 
@@ -165,6 +177,10 @@ LIFE: dict[str, list[Step]] = {
     "told again to whoever sits there now": [
         ("view", A, None), ("login", A, "1"), ("logout", A, None), ("view", A, None), ("erase", "u:1", None),
         ("again", "", 0),
+    ],
+    "told again to who sat there since": [
+        ("view", A, None), ("erase", A, None), ("logout", A, None), ("again", "", 0), ("login", A, "1"),
+        ("logout", A, None),
     ],
     "two at one browser": [
         ("login", A, "1"), ("view", A, None), ("logout", A, None), ("login", A, "2"), ("view", A, None),
@@ -223,7 +239,7 @@ def _of_now(erased: Event, members: Any) -> Any:
         (erasing, "_covers", _once, "told again"),
         (erasing, "_covers", _everywhere, "two at one browser"),
         (erasing, "_covers", _here, "told again to whoever sits there now"),
-        (history, "tombstones", _of_now, "told again of before a sign-out"),
+        (history, "tombstones", _of_now, "told again to whoever sits there now"),
     ],
 )
 def test_the_law_of_erasing_catches(module: Any, name: str, wrong: Any, life: str, monkeypatch: Any) -> None:

@@ -316,7 +316,7 @@ async def test_what_waits_is_bounded_while_a_long_log_is_read(tmp_path: Path, mo
 
 
 async def test_an_erased_visitor_leaves_no_link(tmp_path: Path) -> None:
-    """After an erasure no row names the ids that were one person, but for the fact that there was a cut."""
+    """After an erasure no row tells which ids were one person: of each there is left that, and when, it was erased."""
     history = History.at("sqlite", tmp_path, {}, LogObserver())
     await history.start()
     for seq, visitor in enumerate(["a" * 32, "b" * 32], 1):
@@ -324,7 +324,8 @@ async def test_an_erased_visitor_leaves_no_link(tmp_path: Path) -> None:
     await history.log.flush()
     assert (await history.profiles.people.of("b" * 32)).ids == {"a" * 32, "b" * 32, "u:7"}
     assert await history.erase(Event("gone", ERASED, 1e9, "a" * 32))
-    assert await rows(history.store) == {}
+    nobody = [[], False, [""], [], [[None, 1e9]]]
+    assert await rows(history.store) == {f"i:{id_}": nobody for id_ in ("a" * 32, "b" * 32, "u:7")}
     assert not [e for e in await history.store.read() if e.name != ERASED]
     await history.close()
 
