@@ -14,6 +14,8 @@ from ..model import Event, Party, Profile, Provenance
 
 _PARTIES: Final[Mapping[object, Party]] = {"first": "first", "second": "second", "third": "third"}
 _LONGEST: Final = 100  # characters of a source's name
+VISITOR: Final = "visitor"  # the source of the visitor's own word
+_FILE: Final = "visitor (imported)"
 
 
 def provenance_of(event: Event) -> Provenance:
@@ -23,7 +25,10 @@ def provenance_of(event: Event) -> Provenance:
         return Provenance(time=event.time)
     party, source = said.get("party", "first"), said.get("source")
     known = _PARTIES.get(party, "third") if isinstance(party, str) else "third"
-    return Provenance(known, source[:_LONGEST] if isinstance(source, str) else "", event.time)
+    told = source[:_LONGEST] if isinstance(source, str) else ""
+    if told == VISITOR and event.properties.get("$via") == "import":
+        told = _FILE  # a file of that name is not the visitor's own word, which nobody can overrule
+    return Provenance(known, told, event.time)
 
 
 def first_party(profile: Profile) -> Profile:

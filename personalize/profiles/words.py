@@ -17,8 +17,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ..model import Profile, Provenance
+from .provenance import VISITOR
 
-VISITOR: Final = "visitor"  # the source of the visitor's own word
 _BROWSER: Final = "browser"  # and of what the collector has from scripts
 ANSWERS: Final = "answers"  # the trait that holds their answers
 _MOST: Final = 100

@@ -283,3 +283,22 @@ async def test_b45_rows_of_what_was_erased_are_left_out_and_said(tmp_path: Path)
     ]
     assert [e.visitor for e in await history.store.read() if e.name == "Product Viewed"] == ["u:8", "u:7"]
     await history.close()
+
+
+@pytest.mark.parametrize("source", ["crm", "visitor"])
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_b46_what_a_visitor_removed_comes_back_with_no_file(when: str, source: str, tmp_path: Path) -> None:
+    """Whatever time its rows tell, and however the file is named: a trait that the visitor removed stays away."""
+    store, said = MemoryStore(), {"provenance": {"party": "first", "source": "visitor"}}
+    await store.open()
+    await store.append(
+        [
+            Event("crm", "User Identified", 1_770_000_000.0, "u:7", {"$via": "import", "traits": {"tier": "gold"}}),
+            Event("own", "User Identified", 1_780_000_000.0, "u:7", {"traits": {"tier": None}, **said}),
+        ]
+    )
+    path = tmp_path / f"{source}.csv"
+    time = {"before": 1_775_000_000, "after": 1_785_000_000}[when]
+    path.write_text(f"event,time,user_id,traits.tier\nUser Identified,{time},7,gold\n")
+    assert await run(path, store, replace(TOLD, source=source)) == (Outcome(new=1), [])
+    assert (await Profiles(store, {}).load("u:7")).traits == {}
