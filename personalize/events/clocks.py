@@ -11,6 +11,7 @@ from typing import Any, Final
 _EARLIEST: Final = 946_684_800.0  # 2000-01-01: an earlier time is a clock that was never set
 _NUMBER: Final = re.compile(r"[0-9]{9,19}(?:\.[0-9]{1,9})?")
 _LONGEST: Final = 60  # characters of a date
+_SLOWEST: Final = 86_400.0
 _RIGHT: Final = 5.0  # seconds that a right clock and a slow network may be off
 
 
@@ -55,23 +56,30 @@ def _seconds(told: datetime) -> float | None:
         return None
 
 
-def skew_of(sent_at: Any, now: float) -> float:
-    """How many seconds the sender's clock is behind ours, from when it says it sent this; 0.0 for a right one.
+def skew_of(sent_at: Any, now: float) -> float | None:
+    """How many seconds the sender's clock is behind ours, from when it says it sent this; 0.0 for a right one, and None
+    where it does not say.
 
     Segment's correction (https://segment.com/docs/connections/spec/common/#timestamps): an event's time is the time
     of receipt minus what lay between the event and the sending by the sender's own clock.
     """
     sent = parse_time(sent_at)
-    if sent is None or not math.isfinite(sent) or abs(now - sent) <= _RIGHT:
-        return 0.0
-    return now - sent
+    if sent is None or not math.isfinite(sent):
+        return None
+    return 0.0 if abs(now - sent) <= _RIGHT else now - sent
 
 
-def event_time(told: Any, skew: float, now: float, oldest: float) -> float:
+def is_unsure(time: float, skew: float | None, now: float) -> bool:
+    """Is a time that the sender told perhaps the present one, by a clock that is slow? So where it does not say when it
+    sent this. What is older than a day is history: no clock is that slow, also one that is in another time zone."""
+    return skew is None and _RIGHT < now - time <= _SLOWEST
+
+
+def event_time(told: Any, skew: float | None, now: float, oldest: float) -> float:
     """The event's time: what was told, corrected; `now` where that is missing, in the future, before 2000 or more than
     `oldest` seconds ago, since then the clock is not to be believed."""
     time = parse_time(told)
     if time is None or not math.isfinite(time):
         return now
-    time += skew
+    time += skew or 0.0
     return time if max(_EARLIEST, now - oldest) <= time <= now else now

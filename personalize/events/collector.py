@@ -41,7 +41,7 @@ _ALONE: Final = frozenset({"event", "type", "$set"})  # one event where a batch 
 _TOLD: Final = 20  # refusals that an answer names
 ON: Final = "on"  # in what our script tells of a click: the marks of what its page shows
 
-Read = Callable[[Any, str | None, float, float], Message | Refusal]
+Read = Callable[[Any, str | None, float | None, float], Message | Refusal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +298,7 @@ async def _cut(door: Door, body: bytes) -> Pieces:
 
 
 def _events_of(
-    piece: Piece, read: Read, kind: str | None, skew: float, caller: Caller, shared: Any = None
+    piece: Piece, read: Read, kind: str | None, skew: float | None, caller: Caller, shared: Any = None
 ) -> list[Event] | Refusal:
     """`shared` is the batch's own context, which holds for each event that says nothing else."""
     raw: Any = piece
@@ -323,7 +323,7 @@ def _events_of(
     return message if isinstance(message, Refusal) else make_events(message, caller)
 
 
-def _read_capture(raw: Any, kind: str | None, skew: float, now: float) -> Message | Refusal:
+def _read_capture(raw: Any, kind: str | None, skew: float | None, now: float) -> Message | Refusal:
     return read_capture(raw, skew, now)
 
 

@@ -44,7 +44,7 @@ def unwrapped(body: bytes) -> bytes:
     return b'{"batch":%b}' % body if body.lstrip().startswith(b"[") else body
 
 
-def read_capture(raw: Any, skew: float, now: float) -> Message | Refusal:
+def read_capture(raw: Any, skew: float | None, now: float) -> Message | Refusal:
     """An event in PostHog's format. Its own bookkeeping ("$lib", "$initial_referrer", ...) is left out."""
     if not isinstance(raw, dict):
         return Refusal.BROKEN

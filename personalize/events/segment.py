@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 from ..config.event_names import canonical_name
 from ..config.site import ConsentRules
 from ..model import PREVIEW, Event
-from .clocks import event_time, skew_of
+from .clocks import event_time, is_unsure, skew_of
 from .consent import Consented, consent_in, granted_by
 from .names import NEVER_TOLD, OURS, TRUSTED_ONLY, UNVERIFIED, canonical_properties
 from .orders import signed_order
@@ -40,10 +40,10 @@ OWN_ID: Final = re.compile(r"[0-9a-f]{32}")  # as the middleware makes them
 _LETTERS: Final = {"t": "track", "i": "identify", "p": "page", "s": "screen", "g": "group", "a": "alias"}
 KINDS: Final = frozenset(_LETTERS.values())
 
-# What only the collector writes into properties: how an event came, and the ids it came with.
-VIA, IDS = "$via", "$ids"
+# What only the collector writes into properties: how an event came, the ids it came with, and a doubtful time.
+VIA, IDS, UNSURE = "$via", "$ids", "$unsure"
 # "shown" is written by the middleware into its own page views; from elsewhere it would be a forged exposure.
-RESERVED: Final = frozenset({VIA, IDS, "shown"})
+RESERVED: Final = frozenset({VIA, IDS, UNSURE, "shown"})
 
 
 class Refusal(StrEnum):
@@ -85,7 +85,7 @@ class Message:
     anonymous_id: str
     id: str
     time: Any
-    skew: float
+    skew: float | None  # None: nobody says when it was sent
     traits: Mapping[str, Any] | None = None
     other_id: str = ""  # previousId, groupId
     path: str = ""
@@ -94,7 +94,7 @@ class Message:
     says: bool = False  # the traits are told beside what happened: they are an event of their own
 
 
-def read_message(raw: Any, kind: str | None, skew: float, now: float) -> Message | Refusal:
+def read_message(raw: Any, kind: str | None, skew: float | None, now: float) -> Message | Refusal:
     """A message in Segment's format. `kind` is what the address says; `skew` is the batch's (see `skew_of`)."""
     if not isinstance(raw, dict):
         return Refusal.BROKEN
@@ -166,6 +166,8 @@ def make_events(message: Message, caller: Caller) -> list[Event] | Refusal:
     marks: dict[str, Any] = {VIA: caller.via}
     if (message.anonymous_id or not caller.trusted or message.kind == "alias") and (ids := _ids(message, visitor)):
         marks[IDS] = ids
+    if caller.trusted and is_unsure(time, message.skew, caller.now):
+        marks[UNSURE] = True
     if message.consent and (granted := granted_by(message.consent, caller.rules)) is not None:
         if "personalization_storage" not in granted:
             return Refusal.NO_CONSENT

@@ -10,18 +10,18 @@ from typing import Any, Final
 
 from ..config.event_names import canonical_name
 from ..model import Event
-from .clocks import event_time
+from .clocks import event_time, is_unsure
 from .names import AMOUNTS, MEANT, NEVER_TOLD, TRUSTED_ONLY, UNVERIFIED
-from .segment import IDS, OLDEST, RESERVED, VIA, Caller, name_of
+from .segment import OLDEST, RESERVED, UNSURE, VIA, Caller, name_of
 from .tidy import LONGEST_ID, is_tidy
 
-_CARE: Final = frozenset({*MEANT, *RESERVED, VIA, IDS})  # properties that do not stay as they come
+_CARE: Final = frozenset({*MEANT, *RESERVED})  # properties that do not stay as they come
 _OUTSIDE: Final = frozenset({"anonymousId", "sentAt", "originalTimestamp"})
 _IN_CONTEXT: Final = frozenset({"page", "consent", "consentManagement"})
 _NAMES: Final = frozenset({*NEVER_TOLD, *TRUSTED_ONLY, "Page Viewed"})  # whose events are more than their properties
 
 
-def usual_event(raw: dict[str, Any], skew: float, caller: Caller) -> Event | None:
+def usual_event(raw: dict[str, Any], skew: float | None, caller: Caller) -> Event | None:
     """The log's event for a message in Segment's format from a caller with a write key; None where it is not usual."""
     get = raw.get
     user, told, id_, properties, context = (
@@ -43,7 +43,10 @@ def usual_event(raw: dict[str, Any], skew: float, caller: Caller) -> Event | Non
         if key in properties and properties[key].__class__ is str:
             return None
     time = event_time(get("timestamp"), skew, caller.now, OLDEST[True])
-    return Event(f"w:{id_}", name, time, f"u:{user}", {**properties, VIA: caller.via}, plain=True)
+    kept = {**properties, VIA: caller.via}
+    if is_unsure(time, skew, caller.now):
+        kept[UNSURE] = True
+    return Event(f"w:{id_}", name, time, f"u:{user}", kept, plain=True)
 
 
 @lru_cache(maxsize=4096)

@@ -16,7 +16,7 @@ from ..operators.complaints import Complaints
 from ..operators.pauses import Pauses
 from ..operators.promoter import Promoter
 from ..operators.promotions import Promotions
-from ..profiles import Member, Profiles, Underway, alone, tombstones, with_just_shown
+from ..profiles import Member, Profiles, Underway, alone, is_unsure, tombstones, with_just_shown
 from ..protocols import Fold, ForgettingStore, HotState, Observer, SavedFold, Store
 from ..recommend import Embedded, ProofCounts
 from ..stores import MemoryHotState, MemoryStore, beside, merged, open_hot_state, open_store
@@ -206,7 +206,9 @@ class History:
             for event in await self.store.of_visitor(member.id):
                 if member.holds(event) and upto is not None and event.seq > upto:
                     await store.forget(member.id, event.seq - 1, event.seq)
-                elif after < event.seq and (upto is None or event.seq <= upto) and not member.holds(event):
+                elif is_unsure(event) or member.holds(event):
+                    continue
+                elif after < event.seq and (upto is None or event.seq <= upto):
                     await store.forget(member.id, after, event.seq - 1)
                     after = event.seq
         await store.forget(member.id, after, upto)

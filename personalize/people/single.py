@@ -88,7 +88,7 @@ async def _known(file: Path, name: str) -> dict[str, Any]:
         engine = Engine(config, history, ("export" * 8,), observer, new_id=str)
         history.profiles = Profiles(store, config.products, room=0, people=KnownPeople(identity))
         profile = await history.profiles.load(id_)
-        events = [event for event in await history.profiles.events(id_) if event.time > profile.erased]
+        events = [event for event in await history.profiles.events(id_) if event.name != ERASED]
         if not events:
             raise click.BadParameter(f'the log knows nothing of "{name}" ({id_})', param_hint="ID")
         await history.lists.refresh()

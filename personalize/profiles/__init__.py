@@ -7,7 +7,7 @@ from .erasing import bury, tombstones
 from .facts import PROFILE_FACTS
 from .fold import apply_before, apply_event
 from .identity import Conflict, Identity, Member, before_sign_out
-from .ids import external_id
+from .ids import external_id, is_unsure
 from .just_shown import Underway, with_just_shown
 from .people import KnownPeople, People, Person, alone, erased_since
 from .profiles import Profiles
@@ -36,6 +36,7 @@ __all__ = [
     "external_id",
     "first_party",
     "is_own_word",
+    "is_unsure",
     "tombstones",
     "with_just_shown",
 ]

@@ -14,7 +14,8 @@ Rule 4  What was joined can be undone: "Identity Unlinked" takes an id out of it
         "Identity Merged" is an operator's word that two users are one, and may join them.
 Rule 5  A link is of the moment that its event tells: one that arrives after the sign-out, and happened before it, is a
         link of the part that ended there. So what a server's client sends late signs nobody in again, and counts for
-        who it was then.
+        who it was then. Where its clock may be slow (`$unsure`), and by its time it is of an earlier part than by its
+        arrival, it is of neither: the next user's is not put on the one before, nor the other way round.
 Rule 6  A link that happened before one of its ids was erased is none, also if it is told again.
 Rule 7  A person has at most 500 ids. A link beyond that is refused: such an id is shared by many.
 """
@@ -37,6 +38,7 @@ from .ids import (
     is_device,
     is_of_the_past,
     is_trusted,
+    is_unsure,
     mentioned,
     told_ids,
 )
@@ -68,7 +70,7 @@ class Member:
             return False
         if event.seq <= self.upto:
             return event.time >= self.begins or not is_trusted(event)
-        return self.begins <= event.time < self.ends and is_trusted(event)
+        return self.begins <= event.time < self.ends and is_trusted(event) and not is_unsure(event)
 
 
 def before_sign_out(members: Iterable[Member]) -> list[Member]:
@@ -118,7 +120,10 @@ class Identity:
         cuts = self._cuts.get(event.visitor)
         number = bisect_left(cuts, event.seq) if cuts else 0
         if number and is_trusted(event):
-            number = min(number, bisect_right(self._cut_times[event.visitor], event.time))  # Rule 5
+            by_time = bisect_right(self._cut_times[event.visitor], event.time)  # Rule 5
+            if by_time < number and is_unsure(event):
+                return f"{event.visitor}{CUT}nobody"
+            number = min(number, by_time)
         node = _numbered(event.visitor, number)
         return self._person.get(node, node)
 
@@ -217,6 +222,8 @@ class Identity:
         if {event.visitor, id_} & self._apart or any(self.is_erased(one, event.time) for one in (event.visitor, id_)):
             return
         ends = self._node_at(event.visitor, event.time), self._node_at(id_, event.time)
+        if is_unsure(event) and ends != (self._node(event.visitor), self._node(id_)):
+            return
         one, other = (self._person.get(node, node) for node in ends)
         users = (self._user_of(one), self._user_of(other))
         if one != other and self._too_many(one, other):

@@ -65,6 +65,11 @@ def is_trusted(event: Event) -> bool:
     return event.properties.get("$via") not in (None, "browser")
 
 
+def is_unsure(event: Event) -> bool:
+    """Was it perhaps told by a clock that is slow? The collector says so."""
+    return event.properties.get("$unsure") is True
+
+
 def told_ids(event: Event) -> list[str]:
     """The other ids of the same person that an event tells, each with its kind."""
     told = event.properties.get("$ids")

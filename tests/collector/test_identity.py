@@ -251,3 +251,46 @@ async def test_page_views_that_the_middleware_recorded_are_not_counted_twice(sit
     await site.browser("/v1/p", {"properties": {"path": "/"}})
     await site.browser("/v1/p", {"properties": {"path": "/docs"}})
     assert [event.properties["path"] for event in await site.events("Page Viewed")] == ["/", "/docs"]
+
+
+@pytest.mark.parametrize("told", ["sentAt", "nothing"])
+async def test_b07_a_slow_clock_puts_nobodys_events_on_the_one_before(site: Any, told: str) -> None:
+    """A server's clock is 30 s slow. Right after one user signed out another signs in at the same browser: what they do
+    is theirs where the server says when it sent it, and else nobody's until its clock is beyond the sign-out."""
+    own = await site.visit()
+
+    async def tell(name: str, user: str, **more: Any) -> None:
+        slow = site.now[0] - 30
+        event = {"type": "track", "event": name, "userId": user, "anonymousId": own, "timestamp": slow}
+        event["properties"] = more
+        await site.server("/v1/batch", {"batch": [event]} | ({"sentAt": slow} if told == "sentAt" else {}))
+
+    async def viewed(user: str) -> list[str]:
+        return [item for _, item, _ in (await site.app.engine.history.load(user)).views if item]
+
+    await tell("Signed In", "7")
+    site.now[0] += 100
+    await tell("Product Viewed", "7", product_id="p7")
+    site.now[0] += 100
+    await site.browser("/v1/t", {"event": "Signed Out"})
+    site.now[0] += 10
+    await tell("Signed In", "8")
+    await tell("Product Viewed", "8", product_id="soon")
+    site.now[0] += 60
+    await tell("Product Viewed", "8", product_id="later")
+    assert await viewed("u:7") == ["p7"]
+    assert await viewed("u:8") == (["soon", "later"] if told == "sentAt" else ["later"])
+    assert await viewed(own) == await viewed("u:8")
+
+
+async def test_history_of_more_than_a_day_is_whose_it_was(site: Any) -> None:
+    """What a server tells of long before a sign-out, without saying when it sent it, counts for who it was then."""
+    own = await site.visit()
+    site.now[0] += 10
+    day, now = 86_400, site.now[0]
+    for name, time in (("Signed In", now - 9 * day), ("Signed Out", now - 5 * day), ("Product Viewed", now - 7 * day)):
+        event = {"type": "track", "event": name, "anonymousId": own, "timestamp": time, "properties": {"sku": "p"}}
+        if name == "Signed In":
+            event["userId"] = "7"
+        await site.server("/v1/batch", {"batch": [event]})
+    assert [item for _, item, _ in (await site.app.engine.history.load("u:7")).views if item] == ["p"]
