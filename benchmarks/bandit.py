@@ -39,6 +39,7 @@ from personalize.decision import Case, Decider
 from personalize.events import exposure_of, make_page_view
 from personalize.model import PURPOSES, Allocation, Consent, Event, Visitor
 from personalize.payoff import policy_of
+from personalize.profiles import Returns
 from personalize.reports.off_policy import Logged, estimate
 
 ARMS = ("plain", "points", "picnic")
@@ -200,7 +201,7 @@ def run(world: World, experiment: dict[str, Any], allocate: Allocate, visitors: 
     """One visitor after another: decide, expose, learn, buy."""
     made, dice = config(**experiment), Random(seed)
     decider, fold, ended = Decider(made, ["hero"]), Bandits(lambda event: ((), "")), list[Trial]()
-    ledgers = {key: Ledger(spec) for key, spec in specs_of(made).items()}
+    ledgers = {key: Ledger(spec, Returns()) for key, spec in specs_of(made).items()}
     fold.take(ledgers)
     ledger = ledgers.get("hero")
     if ledger is not None:
@@ -248,7 +249,7 @@ def named(world: World, policies: Policies, name: str, visitors: int, seed: int)
 
 
 def _logged(ledger: Ledger, trial: Trial) -> Logged:
-    win, amount = trial.reward(1, ledger.spec.value is not None)
+    win, amount = ledger.reward_of(trial)
     reward = win if ledger.spec.value is None else amount
     return Logged(ledger.spec.contexts[trial.context], ARMS[trial.arm], trial.propensity, reward)
 

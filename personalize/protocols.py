@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Hashable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from .model import Ask, Event, Fragment
+from .model import Ask, Event, Fragment, Refund, Sale
 
 Line = tuple[int, str, str, float, str, str]  # of the log: seq, id, name, time, visitor, properties as JSON
 
@@ -162,3 +162,14 @@ class SegmentLookup(Protocol):
 
 
 Json = Mapping[str, Any]
+
+
+class Returns(Protocol):
+    """How orders, and what came back of them, are read: by one set of rules for all who count money."""
+
+    def sale_of(self, event: Event) -> Sale: ...
+
+    def refund_of(self, event: Event) -> Refund: ...
+
+    def kept(self, sales: Sequence[Sale], refunds: Iterable[Refund]) -> list[float]:
+        """Which share of its money each order kept, in the order given; 0 also where all of it came back."""

@@ -17,7 +17,7 @@ Links = Callable[[Event], tuple[tuple[str, ...], str]]
 class Bandits:
     """Fits protocols.SavedFold. `seq` is the last event's; `ledgers` are by their experiments' keys."""
 
-    form = 2
+    form = 3
 
     def __init__(self, links: Links) -> None:
         self.seq = 0
@@ -78,7 +78,7 @@ class Bandits:
         for key, spec, piece in pieces:
             here = self.ledgers.get(key)
             if here is not None and repr(here.spec) == spec:
-                known.setdefault(key, Ledger(here.spec)).take(piece)
+                known.setdefault(key, Ledger(here.spec, here.returns)).take(piece)
             yield
-        self.take(known if seq else {key: Ledger(ledger.spec) for key, ledger in self.ledgers.items()})
+        self.take(known if seq else {key: Ledger(of.spec, of.returns) for key, of in self.ledgers.items()})
         self.seq = int(seq)

@@ -1,6 +1,7 @@
 """What one bandit knows: a fold over exposures and rewards. Pure: a function of the log's events, in order.
 
-Rule 1  A visitor counts once per draw, from its first exposure on, and a reward counts once: an order by its id.
+Rule 1  A visitor counts once per draw, from its first exposure on, and a reward counts once: an order by its id, less
+        what came back of it inside the trial's window, in whatever order the two were told.
 Rule 2  What is believed changes in batches: the sums as they stood when the first exposure of a new `every` came.
         So every worker that has read as far in the log believes the same, whatever its own clock says.
 Rule 3  Who was held out saw no arm, and what a browser says it was shown is not believed: neither is a trial.
@@ -19,9 +20,10 @@ from itertools import islice
 from typing import Any, Final
 
 from ..model import Event
+from ..protocols import Returns
 from .pooling import Cell
 from .spec import EVERYBODY, BanditSpec
-from .trials import Trial, money, order_id
+from .trials import Reward, Trial, money
 
 _MOST: Final = 200_000  # trials that can still get a reward; beyond it the oldest is as good as over
 _AT_ONCE: Final = 1024  # this part of them goes at once: the front of a dict is searched past all that has gone before
@@ -36,8 +38,9 @@ class Ledger:
     """One bandit's sums, by context and arm. `batch` is the beginning of the current one, in Unix seconds (0: nobody
     was exposed yet), and `believed` the sums that were known then; `seen` are trials so far."""
 
-    def __init__(self, spec: BanditSpec) -> None:
+    def __init__(self, spec: BanditSpec, returns: Returns) -> None:
         self.spec = spec
+        self.returns = returns
         self.batch = 0
         self.seen = 0
         self.believed: list[list[Cell]] = _blank(spec)
@@ -122,17 +125,21 @@ class Ledger:
         trial = self._of(event.visitor)
         if trial is None or not trial.time <= event.time < trial.until:
             return
-        id_ = order_id(event.properties)
         if trial.counted:
             self._add(trial, -1.0)
         if event.name == self.spec.event:
-            trial.add(id_ or event.id, money(event.properties.get(self.spec.value or "revenue")) or 0.0)
+            sale = self.returns.sale_of(event)
+            value = money(event.properties.get(self.spec.value or "revenue")) or 0.0
+            trial.add(Reward(event.time, sale.id or event.id, value, sale))
         else:
-            told = (money(event.properties.get(name)) for name in ("revenue", "total", "value"))
-            trial.take_back(id_, next((amount for amount in told if amount is not None), None))
+            trial.take_back(self.returns.refund_of(event))
         if trial.counted:
             self._add(trial, 1.0)
         self._put(trial)
+
+    def reward_of(self, trial: Trial) -> tuple[float, float]:
+        """Whether a trial was a win, and what it brought; see Trial.reward."""
+        return trial.reward(self.spec.nth, self.spec.value is not None, self.returns)
 
     # --- who is whom -----------------------------------------------------------------------------------
 
@@ -214,7 +221,7 @@ class Ledger:
         self._add(trial, 1.0)
 
     def _add(self, trial: Trial, sign: float) -> None:
-        win, amount = trial.reward(self.spec.nth, self.spec.value is not None)
+        win, amount = self.reward_of(trial)
         worth = sign * self._worth(trial.time)
         cell = self._cells[trial.context][trial.arm]
         cell.visitors += worth
@@ -252,13 +259,13 @@ class Ledger:
         if kind == "waiting":
             self._waiting.extend((time, number) for time, number in told[0])
             return
-        for number, ids, *rest in told[0]:
-            trial = Trial(number, tuple(ids), *rest)
+        for row in told[0]:
+            trial = Trial.from_row(row)
             if kind == "left":
-                self._left[number] = _packed(trial)
+                self._left[trial.number] = _packed(trial)
             else:
                 self._put(trial)
-                self._by_id.update(dict.fromkeys(trial.ids, number))
+                self._by_id.update(dict.fromkeys(trial.ids, trial.number))
 
 
 def _packed(trial: Trial) -> bytes:
@@ -266,7 +273,7 @@ def _packed(trial: Trial) -> bytes:
 
 
 def _unpacked(row: bytes) -> Trial:
-    return Trial(*marshal.loads(row))
+    return Trial.from_row(marshal.loads(row))
 
 
 def _blank(spec: BanditSpec) -> list[list[Cell]]:

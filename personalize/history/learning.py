@@ -16,6 +16,7 @@ from typing import Final
 
 from ..bandits import Bandits, BanditSpec, Ledger, allocation
 from ..model import Allocation, Event
+from ..profiles import Returns
 from ..profiles.ids import SIGNED_OUT, UNLINKED, told_ids
 from ..protocols import Observer, Store
 from .ending import end
@@ -40,7 +41,7 @@ class Learning:
         """These are the bandits from now on. Those that stay as they were keep what they know."""
         self._wanted = specs
         if not self.bandits.seq:  # nothing was folded yet, so there is nothing to catch up with
-            self._take({key: Ledger(spec) for key, spec in specs.items()})
+            self._take({key: Ledger(spec, Returns()) for key, spec in specs.items()})
 
     def start(self) -> None:
         """Work out shares in the background, on the running loop."""
@@ -76,7 +77,7 @@ class Learning:
 
     async def _catch_up(self, wanted: dict[str, BanditSpec]) -> None:
         """Rule 3. The tail goes on meanwhile: the new ledgers are taken over once they know just as much as it."""
-        new = {key: Ledger(spec) for key, spec in wanted.items() if not self._knows(spec)}
+        new = {key: Ledger(spec, Returns()) for key, spec in wanted.items() if not self._knows(spec)}
         late = Bandits(links_of)
         late.take(new)
         while new and late.seq < self.bandits.seq:
@@ -113,7 +114,7 @@ class Replayed(Mapping[str, Allocation]):
     def __init__(self, specs: Mapping[str, BanditSpec]) -> None:
         self.specs = specs
         self._bandits = Bandits(links_of)
-        self._bandits.take({key: Ledger(spec) for key, spec in specs.items()})
+        self._bandits.take({key: Ledger(spec, Returns()) for key, spec in specs.items()})
         self._known: dict[str, Allocation] = {}
 
     def apply(self, event: Event) -> None:

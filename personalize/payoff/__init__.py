@@ -10,6 +10,7 @@ from ..bandits import Bandits, BanditSpec, Ledger, Told, Trial, allocation, beli
 from ..bandits.pooling import Cells
 from ..history.learning import links_of
 from ..model import PARTS, Allocation
+from ..profiles import Returns
 from ..protocols import Store
 from ..reports.off_policy import Estimate, Logged, Policy, estimate
 
@@ -75,7 +76,7 @@ async def read(
 ) -> Payoff:
     """Fold the whole log for one bandit. `policies` are judged besides those that always show one arm, and equal
     shares. Raises StoreError."""
-    fold, ledger = Bandits(links_of), Ledger(spec)
+    fold, ledger = Bandits(links_of), Ledger(spec, Returns())
     fold.take({spec.key: ledger})
     ended: list[Trial] = []
     ledger.follow(ended.append)
@@ -91,7 +92,7 @@ async def read(
         progress(after)
     ledger.end()
     ended.sort(key=lambda trial: trial.number)
-    logged = [_logged(spec, trial) for trial in ended]
+    logged = [_logged(ledger, trial) for trial in ended]
     every = max(1, math.ceil(len(began) / _MOMENTS))
     kept = began[::-1][::every][::-1]
     moments = []
@@ -139,7 +140,7 @@ def policy_of(spec: BanditSpec, text: str) -> Policy:
     return lambda context: {chosen.get(context, chosen.get("*", "")): 1.0}
 
 
-def _logged(spec: BanditSpec, trial: Trial) -> Logged:
-    win, amount = trial.reward(spec.nth, spec.value is not None)
+def _logged(ledger: Ledger, trial: Trial) -> Logged:
+    spec, (win, amount) = ledger.spec, ledger.reward_of(trial)
     reward = win if spec.value is None else amount
     return Logged(spec.contexts[trial.context], spec.arms[trial.arm], trial.propensity, reward)

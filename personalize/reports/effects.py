@@ -13,13 +13,14 @@ The intervals of one experiment hold together with 95 % (Bonferroni): each compa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, product
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from ..model import ERASED, Event, Refund, Sale
+from ..protocols import Returns
 from .intervals import Interval, Moments, fit, mean_contrast, share_difference, share_interval
 
 if TYPE_CHECKING:
@@ -143,17 +144,6 @@ class EffectReport:
         if self.comparisons > 1 and self.tested.goal is not None:
             told.append(f"its {self.comparisons} comparisons hold together with 95 %, column by column")
         return told
-
-
-class Returns(Protocol):
-    """How orders and what came back of them are read."""
-
-    def sale_of(self, event: Event) -> Sale: ...
-
-    def refund_of(self, event: Event) -> Refund: ...
-
-    def kept(self, sales: Sequence[Sale], refunds: Iterable[Refund]) -> list[float]:
-        """Which share of its money each order kept."""
 
 
 class Effects:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from ..config.mixes import fitting, name_of
 from ..model import Event
-from .effects import DOUBTFUL, VARIANT, Count, EffectReport, Effects, Returns, Tested
+from ..protocols import Returns
+from .effects import DOUBTFUL, VARIANT, Count, EffectReport, Effects, Tested
 from .intervals import share_difference
 
 if TYPE_CHECKING:

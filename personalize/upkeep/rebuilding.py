@@ -23,7 +23,7 @@ from ..history.learning import links_of
 from ..model import ERASED, EXPIRED, Product
 from ..operators.pauses import Pauses
 from ..operators.promotions import Promotions
-from ..profiles import Identity, KnownPeople, Profiles
+from ..profiles import Identity, KnownPeople, Profiles, Returns
 from ..profiles.people import GROUP, written
 from ..protocols import Fold, KeepingStore, Observer, SavedFold, Store
 from ..recommend import Embedded, ProofCounts
@@ -63,7 +63,7 @@ class Folds:
 
     def __post_init__(self) -> None:
         bandits = Bandits(links_of)
-        bandits.take({key: Ledger(spec) for key, spec in self.bandits.items()})
+        bandits.take({key: Ledger(spec, Returns()) for key, spec in self.bandits.items()})
         self.learned = {"recommend": Embedded(self.products), "proof": ProofCounts(), "bandits": bandits}
 
     async def states(self, store: Store, visitors: Iterable[str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from personalize.bandits import Bandits, BanditSpec, Ledger, Trial, allocation
 from personalize.bandits.pooling import Cell
 from personalize.model import ERASED, Event
+from personalize.profiles import Returns
 
 NOW = 1_790_000_000.0
 ARMS, CONTEXTS = ("plain", "loud", "kind"), ("phone", "")
@@ -48,7 +50,7 @@ def ordered(seq: int, visitor: str, time: float, order: str, revenue: float, nam
 
 
 def folded(events: Iterable[Event], spec: BanditSpec = SPEC, kind: type[Ledger] = Ledger) -> tuple[Bandits, Ledger]:
-    fold, ledger = Bandits(links), kind(spec)
+    fold, ledger = Bandits(links), kind(spec, Returns())
     fold.take({"hero": ledger})
     for event in events:
         fold.apply(event)
@@ -65,8 +67,8 @@ def learned(
 
 def read_plainly(events: list[Event]) -> list[list[tuple[float, float, float]]]:
     """The same, visitor by visitor: a trial begins with an exposure of a higher draw, or one after the window of the
-    last; every order inside the newest trial's window counts once, less what was refunded."""
-    found: dict[tuple[str, str], list[dict[str, float]]] = {(c, a): [] for c in CONTEXTS for a in ARMS}
+    last; every order inside the newest trial's window counts once, as it was first, less what was refunded of it."""
+    trials: dict[tuple[str, str], list[dict[str, Any]]] = {(c, a): [] for c in CONTEXTS for a in ARMS}
     for visitor in VISITORS:
         trial: dict[str, Any] | None = None
         for event in (e for e in events if e.visitor == visitor and e.counted):
@@ -74,17 +76,17 @@ def read_plainly(events: list[Event]) -> list[list[tuple[float, float, float]]]:
                 if seen["held"] or seen["experiment"] != "hero":
                     continue
                 if trial is None or seen["draw"] > trial["draw"] or event.time >= trial["until"]:
-                    trial = {"draw": seen["draw"], "time": event.time, "until": seen["until"], "orders": {}}
-                    found[seen["context"], seen["variant"]].append(trial["orders"])
+                    trial = {"draw": seen["draw"], "time": event.time, "until": seen["until"]}
+                    trial |= {"made": {}, "back": set()}
+                    trials[seen["context"], seen["variant"]].append(trial)
             if trial is None or not trial["time"] <= event.time < trial["until"]:
                 continue
-            order = event.properties.get("order_id")
+            order, revenue = event.properties.get("order_id"), event.properties.get("revenue")
             if event.name == "Order Completed":
-                trial["orders"].setdefault(order, event.properties["revenue"])
-            elif event.name == "Order Refunded" and order in trial["orders"]:
-                trial["orders"][order] -= event.properties["revenue"]
-                if trial["orders"][order] <= 0:
-                    del trial["orders"][order]
+                trial["made"][order] = min(trial["made"].get(order, (math.inf,)), (event.time, revenue))
+            elif event.name == "Order Refunded":
+                trial["back"].add((order, event.time, revenue))
+    found = {place: [_left(trial["made"], trial["back"]) for trial in of] for place, of in trials.items()}
     return [
         [
             (float(len(of)), float(sum(bool(o) for o in of)), round(sum(sum(o.values()) for o in of), 6))
@@ -92,6 +94,12 @@ def read_plainly(events: list[Event]) -> list[list[tuple[float, float, float]]]:
         ]
         for context in CONTEXTS
     ]
+
+
+def _left(made: dict[str, tuple[float, float]], back: set[tuple[str, float, float]]) -> dict[str, float]:
+    """What each order brought; one of which nothing is left is none."""
+    left = {order: money - sum(m for of, _, m in back if of == order) for order, (_, money) in made.items()}
+    return {order: money for order, money in left.items() if money > 0}
 
 
 def logs(dice: Random, length: int) -> list[Event]:
@@ -164,6 +172,16 @@ class KeepsRefunds(Ledger):
             super().reward(event)
 
 
+class ForgetsEarlyRefunds(Ledger):
+    """Planted bug: what is paid back of an order that was not told yet is lost."""
+
+    def reward(self, event: Event) -> None:
+        trial = self._of(event.visitor)
+        known = {reward.key for reward in trial.rewards} if trial is not None else set()
+        if event.name != "Order Refunded" or event.properties["order_id"] in known:
+            super().reward(event)
+
+
 class LastArm(Ledger):
     """Planted bug: the reward goes to whatever arm a late page showed."""
 
@@ -177,6 +195,65 @@ def test_the_law_finds_planted_mistakes(wrong: type[Ledger]) -> None:
     several = [logs(Random(seed), 40) for seed in range(20)]
     assert all(learned(events) == read_plainly(events) for events in several)
     assert any(learned(events, kind=wrong) != read_plainly(events) for events in several)
+
+
+# --- in whatever order -----------------------------------------------------------------------------------
+
+
+def told_later(dice: Random) -> list[Event]:
+    """What a visitor ordered and gave back within a window, by their times: whole orders, amounts and products, named
+    and not, some told twice."""
+    events = []
+    for n in range(1, dice.randint(2, 5)):
+        lines = [{"product_id": p, "price": 10.0, "quantity": 2} for p in ("cup", "rug")[: dice.randint(1, 2)]]
+        told = {"order_id": f"o{n}", "revenue": 20.0 * len(lines), "products": lines}
+        events.append(Event(f"o:{n}", "Order Completed", NOW + 10 * n, "ann", told))
+    for n in range(dice.randint(0, 4)):
+        back: dict[str, Any] = {"order_id": dice.choice(["", "o1", "o2", "o9"]), "refund_id": dice.choice(["", "r"])}
+        kind = dice.random()
+        if kind < 0.4:
+            back |= {"revenue": dice.choice([5.0, 15.0])}
+        elif kind < 0.7:
+            back |= {"products": [{"product_id": dice.choice(["cup", "rug"]), "quantity": 1}]}
+        name = "Order Cancelled" if kind > 0.9 else "Order Refunded"
+        event = Event(f"r{n}", name, NOW + dice.randint(5, 60), "ann", back)
+        events += [event, replace(event, id=f"r{n} again")][: dice.randint(1, 2)]
+    return events
+
+
+def whatever_the_order(kind: type[Ledger], nth: int, seed: int) -> None:
+    """The law: what is learned of orders and refunds does not depend on which of them the log heard of first."""
+    dice = Random(seed)
+    events, spec = told_later(dice), replace(SPEC, nth=nth)
+    begun = [exposed(1, "ann", NOW, "kind", 1)]
+
+    def known(told: list[Event]) -> Any:
+        return learned([*begun, *(replace(event, seq=n) for n, event in enumerate(told, 2))], spec, kind)
+
+    first = known(sorted(events, key=lambda event: event.time))
+    for _ in range(4):
+        assert known(dice.sample(events, len(events))) == first
+
+
+@given(st.integers(0, 10**9), st.sampled_from([1, 2]))
+def test_rewards_follow_refunds_in_whatever_order_they_come(seed: int, nth: int) -> None:
+    """In parts or whole, of named orders and of the newest, and each once."""
+    whatever_the_order(Ledger, nth, seed)
+
+
+class AsTheyCome(Ledger):
+    """Planted bug: what counts from the second order on is told by when the log heard of it."""
+
+    def reward(self, event: Event) -> None:
+        super().reward(replace(event, time=NOW + event.seq / 100))
+
+
+@pytest.mark.parametrize("wrong", [ForgetsEarlyRefunds, AsTheyCome])
+def test_the_law_of_any_order_finds_planted_mistakes(wrong: type[Ledger]) -> None:
+    """Each fails it for some log."""
+    with pytest.raises(AssertionError):
+        for seed in range(200):
+            whatever_the_order(wrong, 2, seed)
 
 
 # --- one rule at a time --------------------------------------------------------------------------------
@@ -223,7 +300,12 @@ def test_a_refund_takes_back_its_order_only() -> None:
     begun = [exposed(1, "ann", NOW, "kind", 1), ordered(2, "ann", NOW + 1, "a", 30.0)]
     part = ordered(3, "ann", NOW + 2, "a", 10.0, "Order Refunded")
     assert learned([*begun, part])[1][2] == (1.0, 1.0, 20.0)
-    assert learned([*begun, part, replace(part, id="again", seq=4)])[1][2] == (1.0, 1.0, 10.0)
+    assert learned([*begun, part, replace(part, id="again", seq=4)])[1][2] == (1.0, 1.0, 20.0)
+    assert learned([*begun, part, replace(part, time=NOW + 3, seq=4)])[1][2] == (1.0, 1.0, 10.0)
+    lines = [{"product_id": "cup", "price": 20.0}, {"product_id": "rug", "price": 10.0}]
+    told = Event("e2", "Order Completed", NOW + 1, "ann", {"order_id": "a", "revenue": 30.0, "products": lines}, 2)
+    cup = Event("e3", "Order Refunded", NOW + 2, "ann", {"order_id": "a", "products": lines[:1]}, 3)
+    assert learned([begun[0], told, cup])[1][2] == (1.0, 1.0, 10.0)
     assert learned([*begun, ordered(3, "ann", NOW + 2, "a", 0.0, "Order Cancelled")])[1][2] == (1.0, 0.0, 0.0)
     assert learned([*begun, ordered(3, "ann", NOW + 2, "old", 30.0, "Order Refunded")])[1][2] == (1.0, 1.0, 30.0)
     assert learned([*begun, ordered(3, "ann", NOW + 2, "", 5.0, "Order Refunded")])[1][2] == (1.0, 1.0, 25.0)
@@ -286,7 +368,7 @@ def test_another_user_at_the_same_browser_is_another_visitor() -> None:
 def begun_again(fold: Bandits, spec: BanditSpec = SPEC) -> Bandits:
     """A new process that takes up what was written down."""
     again = Bandits(links)
-    again.take({"hero": Ledger(spec)})
+    again.take({"hero": Ledger(spec, Returns())})
     for _ in again.load(iter(json.loads(json.dumps(list(fold.save()))))):
         pass
     return again
@@ -369,7 +451,7 @@ def test_rewards_can_come_while_the_trial_is_remembered(monkeypatch: pytest.Monk
     fold.apply(ordered(10, "dua", NOW + 10, "b", 5.0))
     assert [trial.number for trial in ended] == [0, 1]
     ledger.end()
-    assert [trial.reward(1, True) for trial in ended] == [(0, 0), (0, 0), (0, 0), (1, 5.0)]
+    assert [trial.reward(1, True, Returns()) for trial in ended] == [(0, 0), (0, 0), (0, 0), (1, 5.0)]
 
 
 # --- the same everywhere -------------------------------------------------------------------------------

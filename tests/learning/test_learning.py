@@ -17,6 +17,7 @@ from personalize.history import History
 from personalize.history.learning import Learning, links_of
 from personalize.model import Event
 from personalize.observe import LogObserver
+from personalize.profiles import Returns
 from personalize.stores import open_store
 from personalize.upkeep import state_of
 from personalize.upkeep.rebuilding import rebuild
@@ -80,7 +81,7 @@ async def live_through(history: History, events: list[Event]) -> None:
 async def plainly(history: History, spec: BanditSpec = SPEC) -> str:
     """The state of a fold that takes the whole log, one event after the other."""
     fold = Bandits(links_of)
-    fold.take({"hero": Ledger(spec)})
+    fold.take({"hero": Ledger(spec, Returns())})
     for event in await history.store.read(0, 100_000):
         fold.apply(event)
     return await state_of(fold)
