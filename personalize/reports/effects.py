@@ -57,12 +57,14 @@ class Count:
     reached: int = 0
     total: float = 0.0
     squares: float = 0.0
+    cubes: float = 0.0
 
     def add(self, other: Count) -> None:
         self.visitors += other.visitors
         self.reached += other.reached
         self.total += other.total
         self.squares += other.squares
+        self.cubes += other.cubes
 
     @property
     def moments(self) -> Moments:
@@ -260,7 +262,7 @@ class _Seen:
         nth = self.tested.goal.nth if self.tested.goal is not None else 1
         for seen in self.visitors.values():
             worth = self.worth(seen)
-            one = Count(1, int(seen.times >= nth), worth, worth**2)
+            one = Count(1, int(seen.times >= nth), worth, worth**2, worth**3)
             found.setdefault(seen.levels, Count()).add(one)
         return found
 
