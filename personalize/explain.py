@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -16,11 +17,12 @@ from .engine import Engine, Route
 from .model import PURPOSES, Choice, Consent, Fill, Mark, Plan, Profile, Request, Step, Visitor
 from .operators.pauses import Pause
 from .operators.promotions import Promotion
-from .patience import Patience
+from .patience import OF_A_PROFILE, Patience
 from .profiles import first_party
 
 HEADER: Final = b"x-personalize-explain"  # with a preview's token in a request; with what was decided in a response
 _LONGEST_HEADER: Final = 4000
+UNREAD: Final = "the profile could not be read in time: decided by the id alone, as of somebody unknown"
 
 
 
@@ -91,12 +93,27 @@ async def explain(
     if match is None or match.route is None:
         return Explanation(request.path, now, _identity(visitor, as_segments), (), {}, ())
     request = replace(request, params=match.params)
-    profile = None if visitor.id is None else await engine.history.load(visitor.id)
+    profile, late = await _profile_of(engine, visitor)
     if profile is not None and visitor.consent.gpc:
         profile = first_party(profile)
     if match.route.capped and visitor.id is not None:
         profile = await engine.history.with_just_shown(visitor.id, profile)
-    return await explain_as(engine, match.route, request, visitor, profile, now, as_segments)
+    return await explain_as(engine, match.route, request, visitor, profile, now, as_segments, late)
+
+
+async def _profile_of(engine: Engine, visitor: Visitor) -> tuple[Profile | None, Step | None]:
+    """A visitor's profile; and a step that failed where a page would have gone without it."""
+    if visitor.id is None:
+        return None, None
+    began = time.perf_counter()
+    loading = asyncio.ensure_future(engine.history.load(visitor.id))
+    in_time = await Patience(OF_A_PROFILE).wait(loading)
+    profile = await loading
+    if in_time and profile is not None:
+        return profile, None
+    saw = f"it took {1000 * (time.perf_counter() - began):.0f} ms, and a page waits for {1000 * OF_A_PROFILE:.0f}"
+    saw = "the log can't be read" if profile is None else saw
+    return profile, Step("has a profile that is there in time", False, f"{saw}: pages are decided by the id alone")
 
 
 async def explain_as(
@@ -107,9 +124,10 @@ async def explain_as(
     profile: Profile | None,
     now: float,
     as_segments: Sequence[str] = (),
+    late: Step | None = None,
 ) -> Explanation:
-    """The same for somebody who is known already."""
-    identity = _identity(visitor, as_segments)
+    """The same for somebody who is known already; `late` says that their profile would not have been."""
+    identity = _identity(visitor, as_segments, late)
     trace: list[Step] = []
     asked = (route, request, visitor, profile, now)
     decision = engine.decide(*asked, trace, frozenset(as_segments))
@@ -216,7 +234,7 @@ def _granted(consent: Consent) -> str:
     return ", ".join(sorted(consent.granted)) or "nothing granted"
 
 
-def _identity(visitor: Visitor, as_segments: Sequence[str]) -> Step:
+def _identity(visitor: Visitor, as_segments: Sequence[str], late: Step | None = None) -> Step:
     told: tuple[Step, ...] = (
         Step("is not a bot", not visitor.bot),
         Step("consents to personalization_storage", visitor.consent.allows("personalization_storage"),
@@ -224,6 +242,8 @@ def _identity(visitor: Visitor, as_segments: Sequence[str]) -> Step:
         Step("does not send Sec-GPC: 1", not visitor.consent.gpc),
         Step("brought a valid id", visitor.id is not None and not visitor.fresh, "forged" if visitor.forged else ""),
     )  # fmt: skip
+    if late is not None:
+        told = (*told, late)
     if as_segments:
         saw = "and to consent to everything" if visitor.consent.granted >= set(PURPOSES) else ""
         told = (*told, Step(f"is taken to be in {', '.join(as_segments)}", True, saw))

@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+OF_A_PROFILE = 0.05  # seconds a page waits for a profile that is not in memory
 TURN = 0.005  # seconds; longer for a patience of more than ten of them
 LATE = 0.005  # seconds; timers of a loop that runs are late by a millisecond or two
 LEAST = 0.001  # seconds; some loops' clocks tell no less, so what is left of a wait would never pass

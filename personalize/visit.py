@@ -17,7 +17,7 @@ from .events import as_allowed, counted, make_page_view, make_signal, refused_by
 from .exchange import Exchange
 from .model import Event, Profile, Request, Visitor
 from .page.headers import judge
-from .patience import Patience
+from .patience import OF_A_PROFILE, Patience
 from .profiles import first_party
 from .protocols import Observer
 from .routes import Match
@@ -27,7 +27,7 @@ ATTRIBUTES = "personalize.attributes"  # where the site puts a mapping of what i
 _EXPLAIN = b"x-personalize-explain"  # explain.HEADER; that module is loaded when somebody asks
 _TRIED_OUT = re.compile(r"([\d.]+|\[[\da-fA-F:.]+\]|[^.:\[\]]+)(:\d*)?")  # an address, or a name without a dot
 _NOTHING = nullcontext()
-_PROFILE_PATIENCE = 0.05  # seconds a page waits for a profile that is not in memory
+_PROFILE_PATIENCE = OF_A_PROFILE
 
 
 class Visit:
@@ -119,10 +119,11 @@ class Visit:
         if self.engine.previews.read(token, self.now, self.request.path) is None:
             self.observer.count("previews.refused")
             return send
-        from .explain import explained
+        from .explain import UNREAD, explained
 
         route = self.match.route
-        return explained(send, decision.plan, self.engine.client_apps.warnings(route.slots) if route else ())
+        warnings = self.engine.client_apps.warnings(route.slots) if route else ()
+        return explained(send, decision.plan, (UNREAD, *warnings) if self.unread else warnings)
 
     def record_page(self, exchange: Exchange) -> None:
         """The page view, and an exposure for each experience that was really sent or held back."""

@@ -20,7 +20,8 @@ _REST: Final[_Key] = ("(others)", "", "", False)
 @dataclass(frozen=True, slots=True)
 class ExposureRow:
     """`visitors` is exact up to 4,096, then an estimate with a standard error of 0.81 %. `held`: these visitors
-    would have seen it and were held out. `fallbacks`: exposures whose own content failed or was late."""
+    would have seen it and were held out. `fallbacks`: exposures whose own content failed or was late. `unread`: those
+    on pages that could not read the visitor's profile in time, and were decided by the id alone."""
 
     slot: str
     experience: str
@@ -31,14 +32,16 @@ class ExposureRow:
     fallbacks: int
     first: float  # Unix seconds
     last: float
+    unread: int = 0
 
 
 class _Count:
-    __slots__ = ("exposures", "fallbacks", "first", "last", "visitors")
+    __slots__ = ("exposures", "fallbacks", "first", "last", "unread", "visitors")
 
     def __init__(self, time: float) -> None:
         self.exposures = 0
         self.fallbacks = 0
+        self.unread = 0
         self.visitors = Distinct()
         self.first = self.last = time
 
@@ -65,13 +68,14 @@ class ExposureReport:
             count = self._counts.setdefault(key, _Count(event.time))
         count.exposures += 1
         count.fallbacks += seen.get("how") == "fallback"
+        count.unread += event.properties.get("unread") is True
         count.visitors.add(self._person(event))
         count.first, count.last = min(count.first, event.time), max(count.last, event.time)
 
     def rows(self) -> list[ExposureRow]:
         """Sorted by slot, experience and variant; what was shown before what was held back."""
         return [
-            ExposureRow(*key, c.exposures, c.visitors.count(), c.fallbacks, c.first, c.last)
+            ExposureRow(*key, c.exposures, c.visitors.count(), c.fallbacks, c.first, c.last, c.unread)
             for key, c in sorted(self._counts.items())
         ]
 
@@ -86,10 +90,13 @@ def table(rows: Sequence[ExposureRow]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    caption = None if rows else "Nothing yet. Only visitors who consent are counted."
+    said = [] if rows else ["Nothing yet. Only visitors who consent are counted."]
     if any(row.visitors > EXACT for row in rows):
-        caption = f"Of more than {EXACT:,} visitors the number is an estimate, mostly within 1 %."
-    drawn = Table(title="What was shown", caption=caption)
+        said.append(f"Of more than {EXACT:,} visitors the number is an estimate, mostly within 1 %.")
+    if unread := sum(row.unread for row in rows):
+        of_all = f"{unread:,} of {sum(row.exposures for row in rows):,} exposures"
+        said.append(f"{of_all} were decided by the id alone: the profile could not be read in time.")
+    drawn = Table(title="What was shown", caption="\n".join(said) or None)
     for title in ("slot", "experience", "variant", "group"):
         drawn.add_column(title, overflow="fold")  # a name cut short can't be told from another
     for title in ("exposures", "visitors", "fallbacks"):

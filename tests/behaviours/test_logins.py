@@ -12,8 +12,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from personalize.cli import main
+from personalize.explain import explain, read_url
 from personalize.model import Event
 from personalize.testing import call
+from personalize.visitor import Preview
 
 HERO = """
 version: 1
@@ -193,8 +195,9 @@ async def test_b40_the_report_counts_a_person_once_and_says_who_saw_several(
 
 @pytest.mark.impatient
 async def test_b40_a_log_that_is_slow_moves_nobody_for_good(site: Any, browser: Any, monkeypatch: Any) -> None:
-    """A page that could not wait for the profile is decided by the id alone, and its line says so: the next one shows
-    what the browser showed before. A newcomer's first page counts as it is."""
+    """A page that could not wait for the profile is decided by the id alone, and its line says so, as do the reasons
+    that an editor asks for, and the report: the next one shows what the browser showed before. A newcomer's first page
+    counts as it is."""
     app = await site(hero(100, 0))
     phone = browser(app)
     assert await sees(phone) == "one"
@@ -208,8 +211,18 @@ async def test_b40_a_log_that_is_slow_moves_nobody_for_good(site: Any, browser: 
 
     monkeypatch.setattr(app.watcher.history.store, "of_visitor", slowly)
     assert await sees(phone) == "two"
-    awake.set()
+    token = ((b"x-personalize-explain", app.engine.previews.make(Preview(), NOW, 60).encode()),)
+    (warning,) = json.loads((await phone.get(headers=token)).header("x-personalize-explain"))["warnings"]
+    assert "decided by the id alone" in warning
+    asyncio.get_running_loop().call_later(0.5, awake.set)
+    cookies = [f"{name}={value}" for name, value in phone.cookies.items()]
+    told = await explain(app.engine, read_url("https://shop.example/", cookies=cookies), NOW)
+    (late,) = [step for step in told.identity.inner if "in time" in step.what]
+    assert not late.held and "decided by the id alone" in late.saw
     await recalled(phone)
     assert await sees(phone) == "one"
     views = [event for event in await app.watcher.history.store.read() if event.name == "Page Viewed"]
-    assert [event.properties.get("unread", False) for event in views] == [False, True, False]
+    assert [event.properties.get("unread", False) for event in views] == [False, True, True, False]
+    file = str(app.engine.config.base / "personalize.yaml")
+    said = (await asyncio.to_thread(CliRunner().invoke, main, ["report", file])).output
+    assert "2 of 4 exposures were decided by the id alone" in " ".join(said.split())

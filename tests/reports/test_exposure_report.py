@@ -90,7 +90,7 @@ def test_json() -> None:
     (row,) = json.loads(json.dumps(as_json(report(shown(1, "ann", "winter", "points")).rows())))
     assert row == {
         "slot": "hero", "experience": "winter", "variant": "points", "held": False,
-        "exposures": 1, "visitors": 1, "fallbacks": 0, "first": 1, "last": 1,
+        "exposures": 1, "visitors": 1, "fallbacks": 0, "unread": 0, "first": 1, "last": 1,
     }  # fmt: skip
 
 
