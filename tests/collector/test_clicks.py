@@ -100,6 +100,19 @@ async def test_the_newest_mark_of_a_page_counts() -> None:
     assert (await tabs.click(sale + news)).properties["experience"] == "news"
 
 
+async def test_an_answer_to_an_app_in_the_browser_tells_its_marks_too() -> None:
+    """What was asked for and recorded stands on the page from then on; what was only asked for does not."""
+    app = site()
+    tabs = Tabs(app)
+    sale = await tabs.see("sale")
+    sent = [(b"cookie", tabs.cookie), (b"sec-fetch-site", b"same-origin")]
+    place: dict[str, Any] = {"method": "POST", "scheme": "https", "headers": sent}
+    asked = await call(app, "/_personalize/v1/decide", body=b'{"url": "/?see=news", "record": true}', **place)
+    assert (await tabs.click(sale + marks_in(asked))).properties["experience"] == "news"
+    asked = await call(app, "/_personalize/v1/decide", body=b'{"url": "/?see=news"}', **place)
+    assert asked.all("server-timing") == []
+
+
 async def test_a_forged_mark_is_believed_nothing() -> None:
     """Who was not shown an experience clicks none, and answers for none, by somebody else's mark; by a made-up one, it
     is what they saw last."""
