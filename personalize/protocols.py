@@ -71,10 +71,12 @@ class Recommender(Fold, Protocol):
         limit: int,
         *,
         items: Sequence[str] = (),
+        weights: Sequence[float] = (),
         now: float = 0.0,
         exclude: frozenset[str] = frozenset(),
     ) -> list[str]:
-        """At most `limit` product ids, best first; `items` are what the visitor saw or has, newest last."""
+        """At most `limit` product ids, best first; `items` are what the visitor saw or has, newest last, and `weights`,
+        where given, say how much each of them counts."""
 
 
 class Store(Protocol):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 BUILT_IN_SOURCES = ("recommendations", "proof")  # names that need no entry under `sources`
 SOURCE_KINDS = ("recommendations", "proof", "http")
-STRATEGIES = ("popular", "related", "bought_together", "next_product", "recently_viewed", "replenishment")
+STRATEGIES = (
+    "popular", "related", "bought_together", "next_product", "next_basket", "recently_viewed", "replenishment",
+)  # fmt: skip
 METRICS = ("bought", "viewed")
 LONGEST_PROOF = 30 * 86_400.0  # seconds that social proof can look back
 EXCLUSIONS = ("bought", "in_cart", "out_of_stock")

@@ -33,6 +33,11 @@ class Popularity:
         """Items, best first."""
         return (item for _, item in self._ranking)
 
+    def relative(self, item: str) -> float:
+        """How wanted it is, as a share of the most wanted one (0 to 1); 0 for one that nobody has wanted."""
+        score = self._scores.get(item)
+        return 0.0 if score is None else score / (-self._ranking[0][0] or 1.0)
+
     def add(self, item: str, time: float, weight: float) -> None:
         """Take one event at `time` (seconds) about `item`."""
         if self._zero is None:

@@ -160,6 +160,58 @@ def test_ones_own_items_are_given_back_in_their_order() -> None:
     assert engine.recommend("replenishment", 5) == []
 
 
+def test_popularity_carries_what_is_new_to_somebody_and_their_history_moves_it() -> None:
+    """Of two things that the visitor does not have, the one that people like them buy comes first, though a few more
+    people buy the other; and where their history says nothing, what more people buy."""
+    engine = Embedded(shop("tea", "cup", "wine", "glass", "bread"))
+    log = Log(engine)
+    for number in range(60):
+        drink, vessel = ("tea", "cup") if number % 2 else ("wine", "glass")
+        log.order(f"v{number}", drink, vessel, "bread")
+    for number in range(3):
+        log.order(f"w{number}", "glass")
+    assert engine.recommend("next_product", 2, items=["tea"]) == ["cup", "bread"]
+    assert engine.recommend("next_product", 2, items=["never sold"]) == ["bread", "glass"]
+
+
+def test_the_next_basket_holds_what_is_bought_again_and_then_what_is_new() -> None:
+    """One's own products come first, by how often one buys them; of equals that which others buy again, too. Somebody
+    who never bought anything gets what is popular."""
+    engine = Embedded(shop("milk", "lamp", "salt", "hit"))
+    log = Log(engine)
+    for number in range(30):
+        for week in range(4):
+            log.order(f"v{number}", "milk", time=NOW + week * 7 * DAY)
+        log.order(f"v{number}", "lamp", "hit", time=NOW + 28 * DAY)
+    assert engine.recommend("next_basket", 3, items=["lamp", "milk"], weights=[1.0, 1.0]) == ["milk", "lamp", "hit"]
+    assert engine.recommend("next_basket", 3, items=["salt", "lamp"], weights=[4.0, 0.2])[0] == "salt"
+    assert engine.recommend("next_basket", 1) == engine.recommend("popular", 1)
+
+
+def test_every_recommendation_has_a_reason() -> None:
+    """What it is bought or seen with, by name; that one buys it again; its category; or that it is popular."""
+    engine = Embedded({**shop("tea", "cup", "pot", "mug", category="kitchen"), **shop("hit", "book", "pen")})
+    log = Log(engine)
+    for number in range(9):
+        log.order(f"v{number}", "tea", "cup")
+        log.view(f"w{number}", "book", "pen")
+        log.view(f"x{number}", "hit")
+    log.view("y", "mug")
+
+    def told(strategy: str, *items: str) -> dict[str, tuple[str, str]]:
+        found = engine.recommend(strategy, 5, items=items)
+        return dict(zip(found, engine.reasons(strategy, found, items=items), strict=True))
+
+    assert told("bought_together", "tea")["cup"] == ("bought_with", "tea")
+    assert told("related", "book")["pen"] == ("viewed_with", "book")
+    assert told("next_product", "tea") | {"mug": ("category", "kitchen"), "hit": ("popular", "")} == told(
+        "next_product", "tea"
+    )
+    assert told("next_basket", "tea")["tea"] == ("repeat", "")
+    assert told("recently_viewed", "pen") == {"pen": ("yours", "")}
+    assert set(told("popular").values()) == {("popular", "")}
+
+
 def test_thin_data_falls_back_step_by_step() -> None:
     """From what is related, to the category's own, to what is popular, to the catalogue's order (B53)."""
     engine = Embedded(
@@ -284,9 +336,10 @@ def nothing_unfit_is_recommended(kind: type[Embedded], events: Sequence[Any], as
     assert not exclude.intersection(found)
     assert all(item in CATALOGUE and CATALOGUE[item].availability == "in_stock" for item in found)
     own = strategy in ("recently_viewed", "replenishment")
-    assert set(found) <= set(items) if own else not set(items).intersection(found)
+    again = set() if strategy == "next_basket" else set(items)  # the next basket holds what was bought before, too
+    assert set(found) <= set(items) if own else not again.intersection(found)
     if not own:
-        fit = {name for name, product in CATALOGUE.items() if product.availability == "in_stock"} - exclude - set(items)
+        fit = {name for name, product in CATALOGUE.items() if product.availability == "in_stock"} - exclude - again
         assert len(found) == min(limit, len(fit)), "a place was left empty though something would fit"
 
 
@@ -359,7 +412,8 @@ def test_a_rebuild_is_the_same_past_the_size_where_similarities_settle() -> None
         ("Product Viewed", f"v{number // 4}", NOW + number, {"product_id": chance.choice(NAMES)})
         for number in range(9000)
     ]
-    asking_changes_nothing(Embedded, events, [("related", 6, [name], frozenset()) for name in NAMES])
+    strategies = ("related", "next_product")
+    asking_changes_nothing(Embedded, events, [(each, 6, [name], frozenset()) for each in strategies for name in NAMES])
 
 
 class _LearnsFromQuestions(Embedded):
@@ -379,7 +433,7 @@ def test_the_rebuild_law_catches_a_planted_mistake() -> None:
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Strangers who invent items, or stay for thousands of views, cannot make the engine grow without end."""
-    for name, most in (("_MOST_ITEMS", 300), ("_ROOM", 20_000)):
+    for name, most in (("_MOST_ITEMS", 300), ("_ROOM", 20_000), ("_ROOM_OF_BUYERS", 20_000)):
         monkeypatch.setattr(f"personalize.recommend.embedded.{name}", most)
     chance = random.Random(7)
     engine = Embedded(shop("a"))

@@ -226,6 +226,45 @@ def test_the_longest_due_comes_first() -> None:
     assert ids(source(products=products), asked) == ["b", "a"]
 
 
+# --- the next basket -----------------------------------------------------------------------------------
+
+
+def test_the_next_basket_is_ones_own_products_by_how_often_and_how_lately() -> None:
+    """What is bought every time comes first; of what was bought once, the latest; and of two that were bought equally
+    often the one that was bought later. What is new comes after it all, and `bought` leaves only that."""
+    orders = [(NOW + day * DAY, 1.0, items) for day, items in ((0, ("a", "b")), (7, ("a", "c")), (14, ("a",)))]
+    shown = source(*(order[2] for order in orders), ("f",))
+    shopper = visitor(orders=orders)
+    assert ids(shown, ask(shopper, strategy="next_basket", limit=4)) == ["a", "c", "b", "f"]
+    assert not {"a", "b", "c"} & set(ids(shown, ask(shopper, strategy="next_basket", exclude=("bought",))))
+    assert ids(shown, ask(None, strategy="next_basket", limit=1)) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("days", "text"),
+    [(1, "every day"), (4, "every 4 days"), (21, "every 3 weeks"), (91, "every 3 months"), (0, "again and again")],
+)
+def test_the_reason_says_how_often_one_buys_it(days: int, text: str) -> None:
+    """By the visitor's own interval, the median between their purchases, in days, weeks or months."""
+    orders = [(NOW + n * days * DAY, 1.0, ("a",)) for n in range(3)]
+    shown = source(("a",))
+    key = shown.key(ask(visitor(orders=orders), strategy="next_basket", limit=1))
+    (item,) = shown.ready(key).values["items"]
+    assert item["reason"]["kind"] == "repeat" and item["reason"]["days"] == days
+    assert item["reason"]["text"] == f"You buy this {text}"
+
+
+def test_a_reason_names_the_product_it_is_about() -> None:
+    """By its title, for people; and by its id, for templates that say it in their own words."""
+    shown = source(("a", "b"), ("a", "b"))
+    key = shown.key(ask(visitor(cart={"a": (1, 1.0)}), strategy="bought_together", limit=1))
+    (item,) = shown.ready(key).values["items"]
+    assert item["id"] == "b"
+    assert item["reason"] == {
+        "kind": "bought_with", "item": "a", "title": "A", "days": 0, "text": "Often bought with A"
+    }  # fmt: skip
+
+
 # --- the law of keys -----------------------------------------------------------------------------------
 
 NAMES = st.sampled_from(ITEMS)
@@ -240,7 +279,7 @@ PROFILES = st.builds(
     st.lists(NAMES, max_size=2, unique=True),
 )
 STRATEGY = st.sampled_from(
-    ["popular", "related", "bought_together", "next_product", "recently_viewed", "replenishment"]
+    ["popular", "related", "bought_together", "next_product", "next_basket", "recently_viewed", "replenishment"]
 )
 Visitors = list[tuple[Profile | None, str, tuple[str, ...]]]
 VISITORS = st.lists(
