@@ -16,7 +16,7 @@ from ..packed import Packed
 from .pairs import Pairs, lifts, pointed_to
 from .popularity import Popularity
 from .products import is_available
-from .reasons import Reason, linked
+from .reasons import Links, Reason
 from .signals import ADDED, ORDERED, VIEWED, items_of
 
 _WEIGHTS: Final = {VIEWED: 1.0, ADDED: 3.0, ORDERED: 5.0}
@@ -193,13 +193,13 @@ class Embedded:
         tables = [("bought_with", self._together), ("bought_too", self._bought), ("viewed_with", self._viewed)]
         if strategy in ("related", "next_product"):
             tables.reverse()
-        liking = self._liking(seeds)
+        links, liking = Links(seeds, tables), self._liking(seeds)
         given = []
         for item in found:
             product = self._products.get(item)
             if own and item in items:
                 given.append(Reason("repeat"))
-            elif reason := linked(item, seeds, tables):
+            elif reason := links.to(item):
                 given.append(reason)
             elif product is not None and product.category in liking:
                 given.append(Reason("category", product.category))

@@ -21,7 +21,7 @@ _AT_LEAST: Final = 20  # of them for each seed
 _PRIOR: Final = 10.0  # pairs that are believed as expected, beside those that were seen
 _KNOWN: Final = 1000.0  # units at which half of the prior counts: of little data, one pair must say something
 
-_NOBODY: Final[Mapping[str, int]] = {}
+_NOTHING: Final[Mapping[str, int]] = {}
 Similar = tuple[tuple[float, str], ...]  # (-similarity, item), the most similar first
 
 
@@ -97,9 +97,9 @@ class Pairs:
         """How many units have held it."""
         return self._units.get(item, 0)
 
-    def count(self, item: str, other: str) -> int:
-        """How many units have held both, as far as it is still known."""
-        return self._near.get(item, _NOBODY).get(other, 0)
+    def near(self, item: str) -> Mapping[str, int]:
+        """The other items that are known of it, and how many units held both; not to be written to."""
+        return self._near.get(item, _NOTHING)
 
     def similar(self, item: str) -> Similar:
         """At most 84 items with their similarity, the most similar first, equals by name."""

@@ -32,16 +32,27 @@ class Reason(NamedTuple):
     item: str = ""
 
 
-def linked(item: str, seeds: Sequence[tuple[str, float]], tables: Sequence[tuple[str, Pairs]]) -> Reason | None:
-    """By which of the seeds (item, weight), and in which of the tables (kind, pairs), `item` is pointed to most."""
-    most, found = 0.0, None
-    for kind, pairs in tables:
-        units = pairs.units(item)
-        for seed, weight in seeds:
-            count = pairs.count(seed, item)
-            if count and (score := weight * count / (sqrt(units * pairs.units(seed)) + _SHRINK)) > most:
-                most, found = score, Reason(kind, seed)
-    return found
+class Links:
+    """The visitor's items (item, weight), and in each of the tables (kind, pairs) what they point to."""
+
+    __slots__ = ("_tables",)
+
+    def __init__(self, seeds: Sequence[tuple[str, float]], tables: Sequence[tuple[str, Pairs]]) -> None:
+        self._tables = [
+            (kind, pairs, [(s, weight, pairs.units(s), near) for s, weight in seeds if (near := pairs.near(s))])
+            for kind, pairs in tables
+        ]
+
+    def to(self, item: str) -> Reason | None:
+        """By which of the visitor's items, and in which of the tables, `item` is pointed to most."""
+        most, found = 0.0, None
+        for kind, pairs, seeds in self._tables:
+            units = pairs.units(item)
+            for seed, weight, others, near in seeds:
+                count = near.get(item)
+                if count and (score := weight * count / (sqrt(units * others) + _SHRINK)) > most:
+                    most, found = score, Reason(kind, seed)
+        return found
 
 
 def as_values(reason: Reason, days: int, products: Catalogue) -> dict[str, Any]:

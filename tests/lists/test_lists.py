@@ -137,7 +137,7 @@ async def test_b05_a_listed_user_gets_the_segments_page(plugin: str) -> None:
     await app.close()
 
 
-async def test_a_list_that_cannot_be_read_stays_as_it_was(plugin: str) -> None:
+async def test_b50_a_sites_own_model_that_cannot_be_read_stays_as_it_was_and_is_flagged(plugin: str) -> None:
     """A lookup that fails keeps the members it gave before, is said once, and is well again when it answers."""
     said = Said()
     lists = Lists(said)
