@@ -246,10 +246,11 @@ class Embedded:
         for item, lift in lifted.items():
             if item not in barred and (wanted := relative(item)) > 0.0:
                 found[item] = log(wanted) + _PULL * lift
-        missing = limit
+        missing = limit  # of the most popular, whether something points to them or not
         for item in islice(self._popularity, _CATEGORY_DEPTH if liking else None):
-            if item not in found and item not in barred:
-                found[item] = log(relative(item) or _LEAST)
+            if item not in barred:
+                if item not in found:
+                    found[item] = log(relative(item) or _LEAST)
                 missing -= 1
                 if missing <= 0 and not liking:
                     break

@@ -16,6 +16,7 @@ DUE_WITHIN: Final = 5 * 86_400.0  # seconds before it runs out that an item is r
 _MOST_ITEMS: Final = 50  # of the visitor's own that are looked at
 _MOST_EXCLUDED: Final = 500
 _MOST_HABITS: Final = 100  # items that are bought most
+_MOST_HINTS: Final = 30  # of them that say what else one may like: more change little, and cost time
 _MOST_VIEWED: Final = 8
 _VIEWED: Final = 2.0  # what the newest view counts beside a purchase
 _FADE: Final = 0.85  # what one view further back counts
@@ -43,7 +44,7 @@ def weighted_items(strategy: str, ask: Ask) -> tuple[tuple[str, ...], tuple[floa
     if strategy == "next_basket":
         weights = dict(sorted(bought, key=itemgetter(1))[-_MOST_HABITS:])
     else:
-        weights = {item: 1.0 for item, _ in sorted(bought, key=itemgetter(1))[-_MOST_ITEMS:]}
+        weights = {item: 1.0 for item, _ in sorted(bought, key=itemgetter(1))[-_MOST_HINTS:]}
         viewed = [item for item in _viewed(profile) if item not in weights][-_MOST_VIEWED:]
         weights.update((item, _VIEWED * _FADE ** (len(viewed) - place)) for place, item in enumerate(viewed, 1))
     return tuple(weights), tuple(weights.values())
