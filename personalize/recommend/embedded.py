@@ -30,8 +30,9 @@ _MOST_ITEMS: Final = 100_000
 _SEEDS: Final = 8  # of the visitor's views, the newest
 _FADE: Final = 0.85  # what one item further back counts
 _SEEDS_OF_REASONS: Final = 20
+_HINTS: Final = 30  # of the visitor's products that say what else one may like
 _LEAST: Final = 1e-6  # in place of 0, for logarithms
-_PULL: Final = 1.5  # what all lifts together count beside popularity
+_PULL: Final = 2.5  # what all lifts together count beside popularity
 _LIKING: Final = 2.0  # what a category counts that all the visitor's items are of
 _OF_REPEATS: Final = 0.25
 _OF_POPULAR: Final = 0.1
@@ -238,7 +239,7 @@ class Embedded:
 
     def _new(self, seeds: Sequence[tuple[str, float]], limit: int, barred: set[str]) -> dict[str, float]:
         """Naive Bayes: how popular an item is, and how much likelier each of the seeds makes it."""
-        lifted = lifts(seeds, (self._viewed, self._bought))
+        lifted = lifts(seeds, (self._viewed, self._bought, self._together))
         liking = self._liking(seeds)
         relative = self._popularity.relative
         found: dict[str, float] = {}
@@ -266,7 +267,7 @@ class Embedded:
         is; with it what is new to them, as likely as something that was bought long ago."""
         own = dict(seeds)
         found: dict[str, float] = {}
-        for item, score in nlargest(limit, self._new(seeds, limit, barred | own.keys()).items(), key=_SCORE):
+        for item, score in nlargest(limit, self._new(seeds[:_HINTS], limit, barred | own.keys()).items(), key=_SCORE):
             found[item] = _NEW + _OF_NEW * score
         for item, weight in seeds:
             orders, buyers = self._together.units(item), self._bought.units(item)
