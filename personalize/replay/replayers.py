@@ -10,7 +10,10 @@ import asyncio
 import gc
 import multiprocessing
 import os
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Final
@@ -92,7 +95,8 @@ def _share(file: Path, new: Path, since: float, last: int, processes: int, progr
         worker = context.Process(
             target=_work, args=(file, new, since, last, number, processes, theirs), name=f"replay {number}", daemon=True
         )
-        worker.start()
+        with _leaving_interrupts_to_us():
+            worker.start()
         theirs.close()
         ends.append(ours)
         workers.append(worker)
@@ -102,6 +106,19 @@ def _share(file: Path, new: Path, since: float, last: int, processes: int, progr
         for worker in workers:
             worker.terminate()  # those that are done have ended; after an error the others need not go on
             worker.join()
+
+
+@contextmanager
+def _leaving_interrupts_to_us() -> Iterator[None]:
+    """Ctrl-C reaches every process of a terminal. What is started here passes it over: this process ends it."""
+    if threading.current_thread() is not threading.main_thread():  # only there handlers can be set
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _gather(ends: list[Connection], last: int, progress: Progress) -> list[Replayed]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -232,3 +235,22 @@ def test_every_command_tells_times_by_the_configs_clock_and_names_it() -> None:
     there = datetime.fromtimestamp(told["time"], ZoneInfo("Asia/Tehran")).strftime("%Y-%m-%d %H:%M:%S")
     text = run("history").stdout
     assert there in text and "when (Asia/Tehran)" in text
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux to look at a process's children")
+def test_ctrl_c_is_heard_by_one_process_of_a_replay() -> None:
+    """A terminal sends it to all; those that share the work pass it over from their first moment, and are ended by the
+    one that says so in a word."""
+    run("pause winter")  # begins a log
+    command = [sys.executable, "-m", "personalize", "replay", "personalize.yaml", "--processes", "2"]
+    told = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    workers: dict[str, bool] = {}
+    while told.poll() is None and not workers:
+        with contextlib.suppress(OSError):  # whoever is looked at may be gone
+            for child in Path(f"/proc/{told.pid}/task/{told.pid}/children").read_text().split():
+                if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    passed_over = re.search(r"SigIgn:\s*(\w+)", Path(f"/proc/{child}/status").read_text())
+                    assert passed_over is not None
+                    workers[child] = bool(int(passed_over[1], 16) & 1 << (signal.SIGINT - 1))
+    told.communicate(timeout=120)
+    assert told.returncode == 0 and all(workers.values())
