@@ -38,7 +38,7 @@ from personalize.bandits.pooling import rates
 from personalize.decision import Case, Decider
 from personalize.events import exposure_of, make_page_view
 from personalize.model import PURPOSES, Allocation, Consent, Event, Visitor
-from personalize.payoff import policy_of
+from personalize.payoff.earned import policy_of
 from personalize.profiles import Returns
 from personalize.reports.off_policy import Logged, estimate
 

@@ -42,7 +42,8 @@ from rich.table import Table
 from personalize import PersonalizeMiddleware
 from personalize.observe import LogObserver
 from personalize.stores import SqliteStore
-from personalize.upkeep import copy_log, rebuild, started
+from personalize.upkeep.copying import copy_log
+from personalize.upkeep.rebuilding import rebuild, started
 
 KEY = "a-write-key-of-this-proof"
 BATCH = 20

@@ -175,3 +175,15 @@ print([m for m in {heavy.split()!r} if m in sys.modules])
 """
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"
+
+
+def test_the_command_line_loads_what_its_commands_need_when_they_are_called() -> None:
+    """`personalize --help` waits for no config language and no folds."""
+    heavy = "pydantic personalize.config.models personalize.profiles personalize.history personalize.engine rich"
+    code = f"""
+import sys
+import personalize.cli
+print([m for m in {heavy.split()!r} if m in sys.modules])
+"""
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "[]"

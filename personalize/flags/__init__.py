@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
-from .draft import Draft
-from .eppo import from_eppo
-from .growthbook import from_growthbook
-from .unleash import from_unleash
+if TYPE_CHECKING:
+    from .draft import Draft
 
-__all__ = ["TOOLS", "Draft", "import_flags"]
+__all__ = ["TOOLS", "import_flags"]
 
-_READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Draft]]] = {
-    "growthbook": from_growthbook,
-    "unleash": from_unleash,
-    "eppo": from_eppo,
-}
-TOOLS: Final = tuple(_READERS)
+TOOLS: Final = ("growthbook", "unleash", "eppo")
 
 
 def import_flags(tool: str, text: str) -> Draft:
     """The export of one of TOOLS as a draft. Raises ValueError with a sentence for what is no such export."""
+    from .eppo import from_eppo
+    from .growthbook import from_growthbook
+    from .unleash import from_unleash
+
     try:
         export = json.loads(text)
     except (ValueError, RecursionError):
@@ -30,7 +27,7 @@ def import_flags(tool: str, text: str) -> Draft:
     if not isinstance(export, Mapping):
         raise ValueError("an export is a JSON object")
     try:
-        draft = _READERS[tool](export)
+        draft = {"growthbook": from_growthbook, "unleash": from_unleash, "eppo": from_eppo}[tool](export)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"this is not shaped as {tool} exports flags: {error!r}") from error
     if draft.misshapen and not draft.slots:

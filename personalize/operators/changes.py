@@ -6,10 +6,12 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..config.models import Config
 from ..model import CONFIG_LIVE, DEMOTED, PAUSED, PROMOTED, RESUMED, Event
+
+if TYPE_CHECKING:
+    from ..config.models import Config
 
 _WHAT = {PAUSED: "paused", RESUMED: "resumed", PROMOTED: "promoted", DEMOTED: "demoted"}
 _DIGITS = 12  # of a SHA-256 in hexadecimal

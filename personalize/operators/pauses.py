@@ -7,10 +7,13 @@ and why. What is paused is taken out of the config before rules are compiled: a 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ..config.models import PAGE, Config, Slot
 from ..model import PAUSED, RESUMED, Event
 from .held import Held, said
+
+if TYPE_CHECKING:
+    from ..config.models import Config, Slot
 
 EVERYTHING = "*"
 
@@ -51,6 +54,8 @@ class Pauses(Held[Pause]):
         return config.model_copy(update={"slots": {name: self._slot(name, s) for name, s in config.slots.items()}})
 
     def _slot(self, name: str, slot: Slot) -> Slot:
+        from ..config.models import PAGE
+
         experiences = [
             e.model_copy(update={"status": "paused"}) if e.status == "live" and self.on(name, e.id) else e
             for e in slot.experiences

@@ -7,10 +7,13 @@ everybody gets was not drawn, so exposures name no experiment, and who was assig
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ..config.models import Config, Experiment, Slot
 from ..model import DEMOTED, PROMOTED, Event
 from .held import Held, said
+
+if TYPE_CHECKING:
+    from ..config.models import Config, Experiment, Slot
 
 
 @dataclass(frozen=True, slots=True)

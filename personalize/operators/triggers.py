@@ -9,12 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 import click
 
-from ..config.models import Config, Experience
 from ..errors import StoreError
 from ..model import CONFIG_LIVE, PROMOTED, Event
 from ..terminal import FILE, console
@@ -22,6 +21,9 @@ from .held import said
 from .pauses import Pauses
 from .promotions import Promotions
 from .switch import operators_events
+
+if TYPE_CHECKING:
+    from ..config.models import Config, Experience
 
 _WEEKS: Final = 12
 _LONGEST: Final = 70  # characters of a signal or a message in the table; JSON has all

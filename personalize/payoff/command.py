@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..bandits import BanditSpec
     from ..config import Config
     from ..reports.off_policy import Policy
-    from . import Payoff
+    from .earned import Payoff
 
 
 @click.command(short_help="Tell what a bandit learned and earned, from the log.")
@@ -75,7 +75,7 @@ def _spec(config: Config, key: str) -> BanditSpec:
 
 
 def _policy(spec: BanditSpec, text: str) -> Policy:
-    from . import policy_of
+    from .earned import policy_of
 
     try:
         return policy_of(spec, text)
@@ -84,7 +84,7 @@ def _policy(spec: BanditSpec, text: str) -> Policy:
 
 
 async def _read(config: Config, spec: BanditSpec, policies: dict[str, Policy]) -> Payoff:
-    from . import read
+    from .earned import read
 
     async with reading(config) as store:
         with progress() as bar:

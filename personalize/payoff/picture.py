@@ -7,7 +7,7 @@ from html import escape
 from typing import Final
 
 from ..terminal import clock
-from . import Moment, Payoff
+from .earned import Moment, Payoff
 
 _COLOURS: Final = ("#0b7a75", "#c8553d", "#4c6ef5", "#b8860b", "#7b2d8b", "#5c940d", "#868e96", "#d6336c")
 _LEFT, _WIDTH, _SHARES, _MEANS, _GAP = 90, 760, 110, 90, 46

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ..reports.intervals import Interval
-from . import Payoff
+from .earned import Payoff
 
 if TYPE_CHECKING:
     from rich.table import Table

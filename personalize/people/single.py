@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ..model import ERASED, PURPOSES, Consent, Event, Request, Visitor
-from ..profiles import Identity, KnownPeople, Profiles, external_id
 from ..terminal import FILE, CommandObserver, reading
 
 if TYPE_CHECKING:
@@ -68,6 +67,8 @@ def _id(name: str) -> str:
     """The id that is meant, as the log keeps it."""
     kind, colon, value = name.partition(":")
     if colon:
+        from ..profiles import external_id
+
         return external_id(kind, value)
     return name if _BROWSER.fullmatch(name) else f"u:{name}"
 
@@ -78,6 +79,7 @@ async def _known(file: Path, name: str) -> dict[str, Any]:
     from ..engine import Engine
     from ..history.history import History
     from ..own.me.known import as_download
+    from ..profiles import Identity, KnownPeople, Profiles
     from .everybody import everybody
 
     config, observer, id_, now = load_config(file), CommandObserver(), _id(name), time.time()

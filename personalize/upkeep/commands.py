@@ -14,7 +14,8 @@ from ..terminal import FILE, CommandObserver, console, progress
 
 if TYPE_CHECKING:
     from ..protocols import Store
-    from . import Copied, Rebuilt
+    from .copying import Copied
+    from .rebuilding import Rebuilt
 
 
 _AGAIN = "What was copied stays; run it again to go on."
@@ -80,7 +81,7 @@ def _compare(one: Rebuilt, other: Rebuilt, what: str) -> None:
 
 
 async def _copy(source: Store, target: Store) -> Copied:
-    from . import copy_log
+    from .copying import copy_log
 
     if source.__class__ is target.__class__ and getattr(source, "where", 0) == getattr(target, "where", 1):
         raise click.UsageError("FROM and TO are the same store")
@@ -98,8 +99,8 @@ async def _rebuild(file: Path, verify: bool, from_what_is_left: bool) -> list[Re
     from ..bandits import specs_of
     from ..config import load_config
     from ..stores import open_store
-    from . import rebuild as rebuild_once
-    from . import started
+    from .rebuilding import rebuild as rebuild_once
+    from .rebuilding import started
 
     config = load_config(file)
     bandits = specs_of(config)

@@ -19,8 +19,7 @@ from personalize.model import Event
 from personalize.observe import LogObserver
 from personalize.profiles import Returns
 from personalize.stores import open_store
-from personalize.upkeep import state_of
-from personalize.upkeep.rebuilding import rebuild
+from personalize.upkeep.rebuilding import rebuild, state_of
 
 BEGAN = 1_790_000_000.0
 SPEC = BanditSpec(

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from personalize.bandits import BanditSpec
 from personalize.cli import main
 from personalize.model import Event
-from personalize.payoff import policy_of, standard
+from personalize.payoff.earned import policy_of, standard
 from personalize.stores import open_store
 
 CONFIG = """

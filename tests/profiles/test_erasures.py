@@ -16,7 +16,7 @@ from personalize.observe import LogObserver
 from personalize.profiles import KnownPeople, Member, Profiles, erasing, fold
 from personalize.profiles.ids import is_trusted
 from personalize.stores import MemoryStore
-from personalize.upkeep import copy_log
+from personalize.upkeep.copying import copy_log
 
 A, B = "a" * 32, "b" * 32
 BROWSERS, USERS = [A, B], ["u:1", "u:2"]

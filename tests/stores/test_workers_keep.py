@@ -11,7 +11,7 @@ import pytest
 
 from personalize.observe import LogObserver
 from personalize.stores import open_store
-from personalize.upkeep import rebuild, started
+from personalize.upkeep.rebuilding import rebuild, started
 
 WORKER = """
 import asyncio, random, sys

@@ -12,7 +12,7 @@ from personalize.cli import main
 from personalize.model import ERASED, Event
 from personalize.protocols import Store
 from personalize.stores import MemoryStore, open_store
-from personalize.upkeep import Copied, copy_log
+from personalize.upkeep.copying import Copied, copy_log
 
 
 def batch(first: int, last: int) -> list[Event]:

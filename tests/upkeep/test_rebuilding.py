@@ -14,7 +14,7 @@ from personalize.history import History
 from personalize.model import OPERATOR, Event, Product
 from personalize.observe import LogObserver
 from personalize.stores import open_store
-from personalize.upkeep import rebuild, started, state_of
+from personalize.upkeep.rebuilding import rebuild, started, state_of
 
 PRODUCTS = {"soap": Product("soap", "Soap", price=4.0), "milk": Product("milk", "Milk", price=2.0)}
 NAMES = ("Page Viewed", "Product Viewed", "Product Added", "Order Completed", "User Identified", "Segment Entered")
