@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from ..events.tidy import tidy_id
 from ..plugins import load_object
 from ..profiles import external_id
 from ..protocols import Observer, SegmentLookup
@@ -173,9 +174,12 @@ async def _taken(told: AsyncIterator[str]) -> Ids:
 def listed_id(text: str) -> str:
     """An id in a list as the log writes it; "" for none."""
     text = text.strip()
-    if not text or _OWN_ID.fullmatch(text) or (":" in text and "@" not in text):
+    if not text or _OWN_ID.fullmatch(text):
         return text
-    return external_id("email", text) if "@" in text else f"u:{text}"
+    kind, colon, value = text.partition(":")
+    if colon:
+        return external_id(kind, tidy_id(value))
+    return external_id("email", text) if "@" in text else f"u:{tidy_id(text)}"
 
 
 class FileLookup:

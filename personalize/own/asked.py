@@ -30,6 +30,7 @@ from ..events.collector import retry_after
 from ..events.doors import is_same_origin
 from ..events.orders import write_keys
 from ..events.script import matches
+from ..events.tidy import tidy_id, tidy_text
 from ..explain import HEADER, explain, explain_as
 from ..model import PURPOSES, Choice, Consent, Event, Fill, Profile, Request, Visitor
 from ..patience import Patience
@@ -40,7 +41,6 @@ from .ofrep import bulk, flags, part_of, problem
 
 _FLAGS: Final = "/ofrep/v1/evaluate/flags"
 _OWN_ID: Final = re.compile(r"[0-9a-f]{32}")
-_LONGEST_ID: Final = 200
 _Headers = tuple[tuple[bytes, bytes], ...]
 
 
@@ -204,9 +204,9 @@ def _page(url: Any, request: Request, told: Mapping[str, Any], trusted: bool) ->
     headers: dict[bytes, bytes] = dict(request.headers)
     attributes: Mapping[str, Any] = request.attributes
     if trusted:
-        said = told.get("headers") or {}
         headers = {b"host": request.headers.get(b"host", b"")}
-        headers |= {str(k).lower().encode("latin-1", "replace"): str(v).encode() for k, v in said.items()}
+        for name, value in (told.get("headers") or {}).items():
+            headers[name.lower().encode("latin-1", "replace")] = tidy_text(str(value)).encode()
         attributes = told.get("attributes") or {}
     if parts.netloc:
         headers[b"host"] = parts.netloc.encode("latin-1", "replace")
@@ -228,10 +228,8 @@ def _consent(engine: Engine, told: Any) -> Consent:
 def _visitor(engine: Engine, page: Request, told: Mapping[str, Any]) -> Visitor:
     """Rule 1. Ids as the collector takes them: the site's `userId`, or an `anonymousId`."""
     user, anonymous = (_id(told.get(key)) for key in ("userId", "anonymousId"))
-    if not (user or anonymous) or max(len(user), len(anonymous)) > _LONGEST_ID:
-        raise CollectError(
-            400, "no_visitor", f"who is it? give a userId or anonymousId of up to {_LONGEST_ID} characters"
-        )
+    if not (user or anonymous):
+        raise CollectError(400, "no_visitor", "who is it? give a userId or anonymousId")
     name = f"u:{user}" if user else anonymous if _OWN_ID.fullmatch(anonymous) else f"a:{anonymous}"
     consent = _consent(engine, told.get("consent"))
     if is_bot(page.headers.get(b"user-agent", b"")):
@@ -241,7 +239,7 @@ def _visitor(engine: Engine, page: Request, told: Mapping[str, Any]) -> Visitor:
 
 def _id(value: Any) -> str:
     if isinstance(value, str | int | None) and not isinstance(value, bool):
-        return "" if value is None else str(value)
+        return tidy_id(value)
     raise CollectError(400, "bad_context", "an id is a text")
 
 

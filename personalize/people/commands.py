@@ -135,11 +135,12 @@ async def _identity(file: Path, unlink: str | None, merge: tuple[str, str] | Non
 
 
 def _as_kept(id_: str) -> str:
-    """An id as the log has it: of an e-mail address, the hash."""
+    """An id as the log has it: of an e-mail address, and of a long id, the hash."""
+    from ..events.tidy import tidy_id
     from ..profiles import external_id
 
     kind, colon, value = id_.partition(":")
-    return external_id(kind, value) if colon else id_
+    return external_id(kind, tidy_id(value)) if colon else id_
 
 
 async def _known(store: Store, unlink: str | None, merge: tuple[str, str] | None) -> None:

@@ -65,12 +65,14 @@ def erase(name: str, file: Path, yes: bool) -> None:
 
 def _id(name: str) -> str:
     """The id that is meant, as the log keeps it."""
+    from ..events.tidy import tidy_id
+
     kind, colon, value = name.partition(":")
     if colon:
         from ..profiles import external_id
 
-        return external_id(kind, value)
-    return name if _BROWSER.fullmatch(name) else f"u:{name}"
+        return external_id(kind, tidy_id(value))
+    return name if _BROWSER.fullmatch(name) else f"u:{tidy_id(name)}"
 
 
 async def _known(file: Path, name: str) -> dict[str, Any]:

@@ -176,7 +176,7 @@ async def test_b33_a_single_page_app_is_known_by_its_cookie_alone(app: Any, brow
         ({"userId": "a"}, {"authorization": f"Bearer {KEY}", "origin": "https://shop.example"}, 401),
         ({}, {"sec_fetch_site": "cross-site"}, 403),
         ({}, {"authorization": f"Bearer {KEY}"}, 400),
-        ({"userId": "x" * 999}, {"authorization": f"Bearer {KEY}"}, 400),
+        ({"userId": ["x"]}, {"authorization": f"Bearer {KEY}"}, 400),
         ({"userId": "a", "consent": ["cookies"]}, {"authorization": f"Bearer {KEY}"}, 400),
         ([1], {}, 400),
         ({"url": "http://[broken"}, {}, 400),

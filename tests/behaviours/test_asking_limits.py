@@ -28,6 +28,12 @@ slots:
     match: {path: "/"}
     experiences: [{id: one, when: {custom.account.seats: {gte: 10}}, show: {html: one}}]
 """
+FOR_FANS = """
+version: 1
+store: memory
+slots:
+  hero: {match: {path: "/"}, experiences: [{id: fan, when: {traits.tier: gold}, show: {html: fan}}]}
+"""
 FLAGS = "/ofrep/v1/evaluate/flags"
 ANN = {"targetingKey": "ann", "consent": "granted"}
 
@@ -36,6 +42,12 @@ ANN = {"targetingKey": "ann", "consent": "granted"}
 async def app(site: Any, monkeypatch: Any) -> Any:
     monkeypatch.setenv("PERSONALIZE_WRITE_KEYS", KEY)
     return await site(SITE, {"hero.html": "<h1>{{ headline }}</h1>"})
+
+
+@pytest.fixture
+async def roomy(site: Any, monkeypatch: Any) -> Any:
+    monkeypatch.setenv("PERSONALIZE_WRITE_KEYS", KEY)
+    return await site(FOR_FANS)
 
 
 async def ask(app: Any, path: str, body: Any, key: str | None = KEY, **headers: str) -> Response:
@@ -241,3 +253,30 @@ async def test_b49_a_question_of_the_wrong_shape_is_refused(app: Any, name: str,
     assert (answer.status, json.loads(answer.body)["code"]) == (400, "bad_context")
     assert said in json.loads(answer.body)["message"]
     assert (await ask(app, "/v1/decide", {"userId": "ann", "consent": "granted", name: None})).status == 200
+
+
+# --- who is meant --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("user", ["ann", " ann ", "x" * 150, "x" * 300, "a\0b", "\ud800", "\u0639\u0644\u06cc", 42])
+@pytest.mark.parametrize("name", ["userId", "anonymousId"])
+async def test_b33_who_is_asked_for_is_who_the_collector_was_told_of(roomy: Any, user: Any, name: str) -> None:
+    """An id is read in one way, also one that is very long or holds what no database takes."""
+    who = {name: user, "consent": "granted"}
+    told = {name: user, "traits": {"tier": "gold"}}
+    assert (await ask(roomy, "/v1/identify", told, None, authorization=f"Bearer {KEY}")).status == 200
+    answer = json.loads((await ask(roomy, "/v1/decide", {**who, "record": True})).body)
+    assert [slot["experience"] for slot in answer["slots"]] == ["fan"]
+    history = roomy.watcher.history
+    viewed = [event for event in await history.store.read() if event.name == "Experience Viewed"]
+    assert [event.visitor for event in viewed] == [answer["visitor"]]
+    assert "\0" not in answer["visitor"] and len(answer["visitor"]) <= 130
+
+
+@pytest.mark.parametrize("text", ["\ud800", "\0", "\r\n", "\u0639", "x" * 5_000])
+@pytest.mark.parametrize("name", ["user-agent", "cookie", "\ud800", "accept-language"])
+async def test_b33_headers_may_hold_anything(roomy: Any, name: str, text: str) -> None:
+    """What is told of a request is read like what a request says: an answer, never an error of the server."""
+    body = {"userId": "ann", "url": "/", "consent": "granted", "headers": {name: text}, "attributes": {text: text}}
+    assert (await ask(roomy, "/v1/decide", body)).status == 200
+    assert (await ask(roomy, FLAGS, {"context": {"targetingKey": "ann", **body}})).status == 200

@@ -55,7 +55,10 @@ async def test_b05_a_file_of_ids_is_a_segment(tmp_path: Path, text: str, expecte
 def test_an_id_is_written_as_the_log_writes_it() -> None:
     """A plain id is a user's, an address stands for its hash, and what has a kind keeps it."""
     assert [listed_id(t) for t in (" 42 ", "a" * 32, "loyalty:9", "")] == ["u:42", "a" * 32, "loyalty:9", ""]
-    assert listed_id("A@x.org") == "email:" + hashlib.sha256(b"a@x.org").hexdigest()
+    mail = "email:" + hashlib.sha256(b"a@x.org").hexdigest()
+    assert listed_id("A@x.org") == listed_id("email:A@x.org") == listed_id(mail) == mail
+    assert listed_id("u:a@x.org") == "u:a@x.org", "a user whose id is an address"
+    assert listed_id("x" * 150) == listed_id("u:" + "x" * 150) == "u:" + hashlib.sha256(b"x" * 150).hexdigest()
 
 
 @pytest.mark.parametrize(("head", "body", "expected"), [

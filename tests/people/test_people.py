@@ -166,3 +166,15 @@ def test_b45_one_person_is_exported_and_erased_by_whoever_keeps_the_log(site: Pa
     assert run("export", "person", "1").exit_code == 2
     assert run("export", "segment", "buyers", "--format", "jsonl").stdout == others
     assert run("erase", "nobody", "--yes").exit_code == 2
+
+
+def test_b45_a_very_long_id_is_found_as_it_is_written(site: Path) -> None:
+    """The log has a digest of it; whoever keeps the log need not know that."""
+    long = "x" * 150
+    Path("long.csv").write_text(f"event,time,user_id,loyalty_id\nX,2026-01-01,{long},{long}\n")
+    assert run("import", "long.csv").exit_code == 0
+    for id_ in (long, f"u:{long}", f"loyalty:{long}"):
+        assert run("export", "person", id_).exit_code == 0
+    assert run("identity", "--unlink", f"loyalty:{long}").exit_code == 0
+    assert run("erase", long, "--yes").exit_code == 0
+    assert run("export", "person", long).exit_code == 2
