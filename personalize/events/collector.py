@@ -38,6 +38,7 @@ _CHARACTERS_A_TURN: Final = MOST_OF_AN_EVENT
 _BUSY: Final = 1.0  # seconds after which to try again when the log is behind
 _PATIENCE: Final = 5.0  # seconds that an answer waits for the commit
 _ALONE: Final = frozenset({"event", "type", "$set"})  # one event where a batch is expected
+_SMALL: Final = 1_024  # bytes of a batch's own context that are not counted with each event
 _TOLD: Final = 20  # refusals that an answer names
 ON: Final = "on"  # in what our script tells of a click: the marks of what its page shows
 
@@ -204,6 +205,7 @@ class Collector:
         read: Read = _read_capture if door.posthog else read_message
         skew = skew_of(envelope.get("sentAt", envelope.get("sent_at")), caller.now)
         shared = envelope.get("context") if not door.posthog else None
+        beside = _size_of(shared) if isinstance(shared, dict) else 0
         taken = _Taken()
         taken.refused[Refusal.BROKEN] += len(others)
         taken.others = others
@@ -213,7 +215,7 @@ class Collector:
             if since >= _EVENTS_A_TURN or characters > _CHARACTERS_A_TURN:
                 since = characters = 0
                 await asyncio.sleep(0)
-            made = _events_of(piece, read, door.kind, skew, caller, shared)
+            made = _events_of(piece, read, door.kind, skew, caller, shared, beside)
             if isinstance(made, Refusal):
                 taken.refused[made] += 1
                 self._observer.count("collector.refused")
@@ -280,9 +282,12 @@ class _Taken:
 
 async def _cut(door: Door, body: bytes) -> Pieces:
     if door.batch:
-        envelope, pieces, others = await read_batch(unwrapped(body) if door.posthog else body)
-        single = not pieces and not others and not _ALONE.isdisjoint(envelope)
-        return envelope, [envelope] if single else pieces, others
+        body = unwrapped(body) if door.posthog else body
+        envelope, pieces, others = await read_batch(body)
+        if not pieces and not others and not _ALONE.isdisjoint(envelope):
+            envelope.pop("context", None)
+            pieces = [body.decode("utf-8", "replace")]
+        return envelope, pieces, others
     if len(body) > MOST_OF_AN_EVENT:
         raise CollectError(413, "too_large", f"an event may have {MOST_OF_AN_EVENT // 1024} KB")
     text = body.decode("utf-8", "replace")
@@ -298,13 +303,21 @@ async def _cut(door: Door, body: bytes) -> Pieces:
 
 
 def _events_of(
-    piece: Piece, read: Read, kind: str | None, skew: float | None, caller: Caller, shared: Any = None
+    piece: Piece,
+    read: Read,
+    kind: str | None,
+    skew: float | None,
+    caller: Caller,
+    shared: Any = None,
+    beside: int = 0,
 ) -> list[Event] | Refusal:
-    """`shared` is the batch's own context, which holds for each event that says nothing else."""
+    """`shared` is the batch's own context, which holds for each event that says nothing else; with its bytes (`beside`)
+    an event may be as large as without: else a few words of a batch would be megabytes of the log."""
     raw: Any = piece
+    if beside > _SMALL and beside + _size_of(piece) > MOST_OF_AN_EVENT:
+        return Refusal.TOO_LARGE
     if isinstance(piece, str):
-        length = len(piece) if piece.isascii() else len(piece.encode("utf-8", "replace"))
-        if length > MOST_OF_AN_EVENT:
+        if _size_of(piece) > MOST_OF_AN_EVENT:
             return Refusal.TOO_LARGE
         try:
             raw = read_json(piece)
@@ -321,6 +334,15 @@ def _events_of(
         return Refusal.PREVIEW
     message = read(raw, kind, skew, caller.now)
     return message if isinstance(message, Refusal) else make_events(message, caller)
+
+
+def _size_of(value: Any) -> int:
+    """Bytes of a text, or of a value as JSON."""
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except RecursionError:
+        return MOST_OF_AN_EVENT
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
 def _read_capture(raw: Any, kind: str | None, skew: float | None, now: float) -> Message | Refusal:

@@ -369,3 +369,27 @@ async def _post(app: Any, path: str, body: bytes) -> int:
              "headers": headers, "client": ("192.0.2.7", 1)}  # fmt: skip
     await app(scope, receive, send)
     return status
+
+
+@pytest.mark.parametrize("of_server", [True, False])
+async def test_an_event_is_no_larger_for_what_its_batch_shares(site: Any, of_server: bool) -> None:
+    """The batch's own context is counted with each event that it is of; a small batch is not megabytes of the log."""
+    send = site.server if of_server else site.browser
+    for kept, size in ((3, 500), (3, 10_000), (2, 31_500), (0, 60_000)):
+        batch = [{"type": "identify", "userId": f"u{size}", "traits": {"n": n}} for n in range(2)]
+        batch.append({"type": "identify", "userId": f"u{size}", "traits": {"own": "آ" * 1_000}})
+        reply = await send("/v1/batch", {"batch": batch, "context": {"traits": {"shared": "x" * size}}})
+        assert reply.json["accepted"] == kept and len(reply.json.get("refusals", ())) == 3 - kept
+    sizes = [len(json.dumps(event.properties, ensure_ascii=False).encode()) for event in await site.events()]
+    assert len(sizes) == 8 and max(sizes) < 33_000
+
+
+async def test_one_event_in_place_of_a_batch_is_no_larger(site: Any) -> None:
+    """It is refused as in a batch, and with its own context it counts once."""
+    event = {"type": "track", "userId": "u", "event": "X", "context": {"page": {"path": "/" + "x" * 20_000}}}
+    assert (await site.server("/v1/batch", event)).json == {"success": True, "accepted": 1}
+    for door, name in (("/v1/batch", "userId"), ("/batch/", "distinct_id")):
+        large = {"type": "track", name: "u", "event": "X", "properties": {"text": "x" * 40_000}}
+        reply = await site.server(door, large)
+        assert reply.json["accepted"] == 0 and reply.json["refusals"][0]["reason"] == "larger than 32 KB"
+    assert len(await site.events()) == 1
