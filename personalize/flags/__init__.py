@@ -16,6 +16,7 @@ TOOLS: Final = ("growthbook", "unleash", "eppo")
 
 def import_flags(tool: str, text: str) -> Draft:
     """The export of one of TOOLS as a draft. Raises ValueError with a sentence for what is no such export."""
+    from .draft import UNFIT, unfit
     from .eppo import from_eppo
     from .growthbook import from_growthbook
     from .unleash import from_unleash
@@ -28,8 +29,10 @@ def import_flags(tool: str, text: str) -> Draft:
         raise ValueError("an export is a JSON object")
     try:
         draft = {"growthbook": from_growthbook, "unleash": from_unleash, "eppo": from_eppo}[tool](export)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"this is not shaped as {tool} exports flags: {error!r}") from error
+    except UNFIT as error:
+        if type(error) is ValueError:  # it is a sentence
+            raise
+        raise ValueError(f"this is not shaped as {tool} exports flags: {unfit(error)}") from error
     if draft.misshapen and not draft.slots:
         raise ValueError(f"this is not shaped as {tool} exports flags: {draft.misshapen[0]}")
     return draft

@@ -15,11 +15,26 @@ from ..conditions import compile_rule
 from ..errors import ConditionError
 
 EVERYONE = "everyone"
+_BRIEF = 40  # characters of a value that is told
 BELOW = "look at it before going live: whom it was for now gets what stands below it"
 
 
 class NotCarriedError(Exception):
     """A part of a flag that our language has no words for; the message says which."""
+
+
+UNFIT = (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, ConditionError)
+
+
+def unfit(error: Exception) -> str:
+    """What one of UNFIT says of the values that it was raised over, as a sentence's end."""
+    if isinstance(error, ConditionError):
+        return error.message
+    if isinstance(error, KeyError):
+        return f'something in it lacks "{error.args[0]}"'
+    if isinstance(error, AttributeError) and not isinstance(error.obj, Mapping | str):
+        return f"{_brief(error.obj)} stands where {'a text' if error.name == 'lower' else 'an object'} belongs"
+    return "a value in it is of another kind than it would be there"
 
 
 @dataclass(slots=True)
@@ -42,10 +57,10 @@ class Draft:
         before = list(self.slots)
         try:
             yield
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except UNFIT as error:
             self.slots = {name: slot for name, slot in self.slots.items() if name in before}
-            self.misshapen.append(repr(error))
-            self.note(str(key), f"not carried: this is not shaped as a flag: {error!r}")
+            self.misshapen.append(f"{key}: {unfit(error)}")
+            self.note(str(key), f"not carried: this is not shaped as a flag: {unfit(error)}")
 
     def slot(self, key: str, default: Any) -> tuple[str, dict[str, Any]]:
         """A new slot for a flag, on every page; its experiences are still to come."""
@@ -71,9 +86,11 @@ class Draft:
             value = json.dumps(value, ensure_ascii=False)
         return {"html": html.escape(str(value), quote=False)}
 
-    def fact(self, attribute: str, operand: Any) -> dict[str, Any]:
+    def fact(self, attribute: Any, operand: Any) -> dict[str, Any]:
         """{fact: operand} for an attribute of the site's. Ours where it means the same, else custom.NAME. Raises
         NotCarriedError for what no fact can be asked."""
+        if not isinstance(attribute, str):
+            raise NotCarriedError(f"the condition on {_brief(attribute)}, which is no attribute's name")
         problem = ""
         for name in (*([_FACTS[attribute]] if attribute in _FACTS else []), f"custom.{attribute}"):
             try:
@@ -105,6 +122,11 @@ class Draft:
         if self.ours:
             told.append(f"asked of the request itself, not of the site: {', '.join(sorted(self.ours))}")
         return [*told, *dict.fromkeys(self.notes)]
+
+
+def _brief(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _BRIEF else f"{text[: _BRIEF - 1]}…"
 
 
 def moment(text: str, *, up: bool = False) -> str:

@@ -11,6 +11,10 @@ from .draft import BELOW, EVERYONE, Draft, NotCarriedError, both, moment, plain_
 
 Raw = Mapping[str, Any]
 _LEAST = 1e-9
+_OLD = (
+    'this is the older format of Eppo ("rac", randomized assignments), whose flags have no "variations": take the'
+    ' universal flag configuration ("UFC"), which its SDKs fetch now'
+)
 
 
 def from_eppo(export: Raw) -> Draft:
@@ -23,6 +27,8 @@ def from_eppo(export: Raw) -> Draft:
         raise ValueError('an Eppo configuration has "flags"')
     if export.get("format") == "CLIENT":
         raise ValueError("this is the obfuscated configuration for browsers; take the server's")
+    if any(isinstance(flag, Mapping) and "subjectShards" in flag for flag in flags.values()):
+        raise ValueError(_OLD)
     draft = Draft()
     draft.note("all", "Eppo hashes otherwise: every visitor of an experiment is drawn anew")
     for key, flag in flags.items():

@@ -44,6 +44,8 @@ def _features(export: Raw) -> Mapping[str, Raw]:
         raise ValueError('a GrowthBook payload has "features"')
     found: dict[str, Raw] = {}
     for each in features:
+        if isinstance(each, Mapping) and "id" not in each:
+            raise ValueError('its "features" are a list, and not one of GrowthBook\'s, which names each by an "id"')
         environments = each.get("environments") or {}
         chosen: Raw = environments.get("production") or next(iter(environments.values()), {})
         definition = json.loads(chosen.get("definition") or "{}")
@@ -127,6 +129,8 @@ def _forced(
 
 def _experiment(draft: Draft, where: str, feature: str, rule: Raw) -> dict[str, Any]:
     key = rule.get("key") or feature
+    if not isinstance(key, str):
+        raise TypeError(key)
     seed, bucket = rule.get("seed") or key, rule.get("bucketVersion") or 0
     if rule.get("minBucketVersion"):
         draft.note(where, "minBucketVersion is left out: nobody is kept out for an older assignment")

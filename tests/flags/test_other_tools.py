@@ -269,3 +269,63 @@ def test_one_flag_that_is_none_takes_no_other_with_it():
     assert list(draft.slots) == ["b"] and draft.slots["b"]["experiences"] == []
     told = "\n".join(draft.notes)
     assert "a: not carried" in told and "the variation gone" in told
+
+
+RAC = {"f": {"subjectShards": 10000, "enabled": True, "rules": [], "allocations": {"a": {"percentExposure": 1}}}}
+
+
+@pytest.mark.parametrize(
+    ("tool", "export", "said"),
+    [
+        ("eppo", {"flags": RAC}, 'whose flags have no "variations": take the universal flag configuration'),
+        ("eppo", {"flags": {"f": {"allocations": []}}}, 'f: something in it lacks "variations"'),
+        ("eppo", {"flags": {"f": ["a"]}}, "f: a value in it is of another kind"),
+        ("eppo", EXPORT, 'an Eppo configuration has "flags"'),
+        ("growthbook", UNLEASH, 'not one of GrowthBook\'s, which names each by an "id"'),
+        ("growthbook", {"features": {"f": [1]}}, "f: [1] stands where an object belongs"),
+        ("growthbook", {"features": {"f": {"rules": [{"force": 1, "coverage": 1e999}]}}}, "f: a value in it"),
+        ("growthbook", {"features": [7]}, "7 stands where an object belongs"),
+        ("unleash", EPPO, 'an Unleash export has a list of "features"'),
+        ("unleash", {"features": [{"name": 5}]}, "5: 5 stands where a text belongs"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_file_is_said_in_words(tool, export, said, tmp_path):
+    """Another tool's file, an older format, a list for an object: a sentence says it, and no error of Python's."""
+    file = tmp_path / "flags.json"
+    file.write_text(json.dumps(export))
+    done = CliRunner().invoke(main, ["import-flags", tool, str(file)])
+    assert done.exit_code == 1 and said in done.stderr
+    assert "Error(" not in done.stderr
+
+
+def changed(value):
+    """The same JSON with each of its values in turn gone, or of another kind."""
+    for key in value if isinstance(value, dict) else range(len(value)):
+        for odd in (None, True, -1, 1e999, "x", [], {}, [1], {"a": 1}):
+            yield {**value, key: odd} if isinstance(value, dict) else [*value[:key], odd, *value[key + 1 :]]
+        inside = changed(value[key]) if isinstance(value[key], dict | list) else ()
+        for other in inside:
+            yield {**value, key: other} if isinstance(value, dict) else [*value[:key], other, *value[key + 1 :]]
+    if isinstance(value, dict):
+        yield from ({other: value[other] for other in value if other != key} for key in value)
+
+
+@pytest.mark.parametrize(
+    ("tool", "export"),
+    [("unleash", UNLEASH), ("unleash", EXPORT), ("eppo", EPPO), ("growthbook", {"features": {"f": {
+        "defaultValue": "x", "rules": [
+            {"condition": {"country": {"$in": ["DE"]}}, "force": "y", "coverage": 0.5},
+            {"key": "k", "variations": ["a", "b"], "weights": [0.5, 0.5], "meta": [{"key": "0"}],
+             "namespace": ["n", 0, 0.5], "parentConditions": [{"id": "g", "condition": {"value": "x"}}]},
+        ]}, "g": {"defaultValue": "x"}}, "savedGroups": {"s": ["a"]}})],
+)  # fmt: skip
+def test_no_malformed_export_ends_in_an_error_of_pythons(tool, export):
+    """Whatever one value of an export becomes, it is carried, or told in words what it is not."""
+    for other in changed(export):
+        try:
+            draft = import_flags(tool, json.dumps(other))
+        except ValueError as error:
+            told = str(error)
+        else:
+            told = "\n".join(draft.summary())
+        assert "Error(" not in told
