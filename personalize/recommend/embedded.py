@@ -202,6 +202,8 @@ class Embedded:
                 given.append(Reason("repeat"))
             elif reason := links.to(item):
                 given.append(reason)
+            elif self._popularity.relative(item) <= 0.0:
+                given.append(Reason("range"))
             elif product is not None and product.category in liking:
                 given.append(Reason("category", product.category))
             else:

@@ -12,12 +12,13 @@ from .pairs import Pairs
 _SHRINK: Final = 10.0
 _TEXTS: Final[Mapping[str, str]] = {
     "yours": "You looked at this lately",
-    "repeat": "You buy this again and again",
+    "repeat": "You bought this before",  # where no interval is known: it may have been once
     "bought_with": "Often bought with {title}",
     "bought_too": "Who bought {title} bought this too",
     "viewed_with": "Often looked at with {title}",
     "category": "Liked in {title}",
     "popular": "Popular now",
+    "range": "",  # nobody wanted it yet: there is nothing to say
 }
 _A_WEEK: Final = 7
 _BY_DAYS_UP_TO: Final = 10
@@ -25,8 +26,8 @@ _BY_WEEKS_UP_TO: Final = 60
 
 
 class Reason(NamedTuple):
-    """`kind` is yours, repeat, bought_with, bought_too, viewed_with, category or popular; `item` the visitor's own item
-    that it is about, or the category; both in the order in which they are asked."""
+    """`kind` is yours, repeat, bought_with, bought_too, viewed_with, category, popular or range; `item` the visitor's
+    own item that it is about, or the category; both in the order in which they are asked."""
 
     kind: str
     item: str = ""

@@ -242,7 +242,13 @@ def test_the_next_basket_is_ones_own_products_by_how_often_and_how_lately() -> N
 
 @pytest.mark.parametrize(
     ("days", "text"),
-    [(1, "every day"), (4, "every 4 days"), (21, "every 3 weeks"), (91, "every 3 months"), (0, "again and again")],
+    [
+        (1, "You buy this every day"),
+        (4, "You buy this every 4 days"),
+        (21, "You buy this every 3 weeks"),
+        (91, "You buy this every 3 months"),
+        (0, "You bought this before"),
+    ],
 )
 def test_the_reason_says_how_often_one_buys_it(days: int, text: str) -> None:
     """By the visitor's own interval, the median between their purchases, in days, weeks or months."""
@@ -251,7 +257,23 @@ def test_the_reason_says_how_often_one_buys_it(days: int, text: str) -> None:
     key = shown.key(ask(visitor(orders=orders), strategy="next_basket", limit=1))
     (item,) = shown.ready(key).values["items"]
     assert item["reason"]["kind"] == "repeat" and item["reason"]["days"] == days
-    assert item["reason"]["text"] == f"You buy this {text}"
+    assert item["reason"]["text"] == text
+
+
+def test_what_was_bought_once_is_not_said_to_be_bought_again_and_again() -> None:
+    """One purchase is no habit."""
+    key = (shown := source(("a",))).key(ask(visitor(orders=[(NOW, 1.0, ("a",))]), strategy="next_basket", limit=1))
+    (item,) = shown.ready(key).values["items"]
+    assert item["reason"]["kind"] == "repeat" and item["reason"]["text"] == "You bought this before"
+
+
+def test_what_nobody_wanted_yet_is_not_said_to_be_popular() -> None:
+    """A shop without traffic shows its catalogue, and says nothing of it; also in a category that the visitor likes."""
+    for shown in (source(), source(("a",))):
+        for asked in (ask(None, strategy="popular"), ask(visitor(cart={"a": (1, 1.0)}), strategy="bought_together")):
+            items = shown.ready(shown.key(asked)).values["items"]
+            unwanted = [item["reason"] for item in items if item["id"] != "a"]
+            assert unwanted and {(reason["kind"], reason["text"]) for reason in unwanted} == {("range", "")}
 
 
 def test_a_reason_names_the_product_it_is_about() -> None:
