@@ -232,6 +232,6 @@ class PersonalizeMiddleware:
 
         await self.app(scope, receive, watch)
         if start:
-            if visit.match.signals:
+            if visit.match.signals or visit.remembers:
                 await visit.read_profile()  # an order takes what is in the cart; the answer has left already
             visit.record_passed(start["status"], start.get("headers", ()))

@@ -136,10 +136,18 @@ class Visit:
                 return
             seen = make_page_view(_new_id(), self.request.path, visitor, self.now, exchange.shown(), self.unread)
             self._record(seen)
-            for segment in self.entered:
-                self._record(segment_entered(_new_id(), segment, visitor, self.now))
+            self._record_entered(visitor)
         if self.match.signals:
             self.record_signals(exchange.status)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether a silent page has to ask which segments its visitor entered: every page counts as a touch."""
+        return self.silent and bool(self.engine.segments.remembering)
+
+    def _record_entered(self, visitor: str) -> None:
+        for segment in self.entered:
+            self._record(segment_entered(_new_id(), segment, visitor, self.now))
 
     def record_passed(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """What the app's own answer tells: signals, and of a silent page that it was seen, by whoever came with an id.
@@ -148,6 +156,9 @@ class Visit:
         seen = verdict is not None and verdict.rewrite and not verdict.sniff and 200 <= status < 300
         if seen and visitor.id is not None and not visitor.fresh and self.request.method == "GET":
             self._record(make_page_view(_new_id(), self.request.path, visitor.id, self.now, []))
+            if self.remembers and (route := self.match.route) is not None:
+                self.entered = self.engine.decide(route, self.request, visitor, self.profile, self.now).entered
+                self._record_entered(visitor.id)
         self.record_signals(status)
 
     def record_signals(self, status: int) -> None:

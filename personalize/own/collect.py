@@ -52,8 +52,8 @@ class Desk:
     async def _shown_in(self, event: Event) -> str | None:
         """The experience that a browser's click or answer is about, in the slot that it names: what its page showed
         there, as far as this visitor is known to have been shown it; where the page says nothing of the slot, what they
-        saw last in it. A page that a cache keeps is recorded of nobody: its clicks are believed, but no answers, which
-        have consequences."""
+        saw last in it, and nothing while it is paused. A page that a cache keeps is recorded of nobody: its clicks are
+        believed, but no answers, which have consequences."""
         name, told = str(event.properties.get("slot", "")), event.properties.get(ON)
         seen = await self._seen(event.visitor, name)
         slot = self._config.slots.get(name)
@@ -65,6 +65,8 @@ class Desk:
                     return shown
                 await self._catch_up()
                 return shown if shown in await self._seen(event.visitor, name) else None
+        if self._history.pauses.on(name) is not None:
+            return None  # the page's own markup stands there now
         return max(seen, key=seen.__getitem__) if seen else None
 
     async def _seen(self, visitor: str, slot: str) -> dict[str, float]:

@@ -124,6 +124,25 @@ async def test_b30_a_page_of_which_all_is_paused_is_the_apps_own(
         assert (await browser(app).get()).all("set-cookie")
 
 
+async def test_b30_while_all_is_paused_segments_still_remember_who_came(
+    site: Any, browser: Any, stored: Any, tmp_path: Path
+) -> None:
+    """A campaign's visitor, known by an id, is in its segment once the pause is over."""
+    came = "segments:\n  campaign: {all: [{utm.campaign: spring}], remember_for: 30d}\n"
+    app = await site(f"{HERO}{came}".replace("{id: winter,", "{id: winter, when: campaign,"))
+    file, known = str(tmp_path / "personalize.yaml"), browser(app)
+    assert b"<h1>Other</h1>" in (await known.get()).body
+    assert (await command("pause", file, "everything")).exit_code == 0
+    assert await untouched(app, browser)
+    assert b"Welcome" in (await known.get(query="utm_campaign=spring")).body
+    (entered,) = await stored(app, "Segment Entered")
+    assert entered.properties == {"segment": "campaign"}
+    assert (await command("resume", file, "everything")).exit_code == 0
+    async with asyncio.timeout(30):
+        while b"<h1>Winter</h1>" not in (await known.get()).body:
+            await asyncio.sleep(0.05)
+
+
 async def test_b30_while_all_is_paused_an_editor_still_sees_why(site: Any, browser: Any, tmp_path: Path) -> None:
     """A preview shows what would be there, and the header that asks for reasons is answered."""
     app = await site(HERO)

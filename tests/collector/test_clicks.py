@@ -12,7 +12,7 @@ import pytest
 from personalize import PersonalizeMiddleware
 from personalize.config.models import PAGE
 from personalize.events import Marks
-from personalize.model import Choice, Event
+from personalize.model import OPERATOR, PAUSED, RESUMED, Choice, Event
 from personalize.testing import call
 
 HERO = {
@@ -90,6 +90,19 @@ async def test_who_tells_no_marks_clicks_what_was_shown_last() -> None:
     await tabs.see("sale")
     for told in (None, "", "abcdef.", "." * 9_000):
         assert (await tabs.click(told)).properties["experience"] == "sale"
+
+
+async def test_a_click_where_the_slot_is_paused_is_of_no_experience() -> None:
+    """The page there is the app's own and tells nothing: what was shown before the pause was not clicked. The click of
+    a page that was open before, which tells its marks, still counts."""
+    tabs = Tabs(site())
+    sale = await tabs.see("sale")
+    log = tabs.app.watcher.history.log
+    for name, expected in ((PAUSED, None), (RESUMED, "sale")):
+        log.record(Event(f"k-{name}", name, 1_800_000_000.0, OPERATOR, {"target": "*", "by": "ann"}))
+        await log.flush()
+        assert (await tabs.click("")).properties["experience"] == expected
+        assert (await tabs.click(sale)).properties["experience"] == "sale"
 
 
 async def test_the_newest_mark_of_a_page_counts() -> None:
