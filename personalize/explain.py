@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from .asgi import Message, Send
 from .engine import Engine, Route
 from .model import PURPOSES, Choice, Consent, Fill, Mark, Plan, Profile, Request, Step, Visitor
-from .operators.pauses import Pause
+from .operators.pauses import Pause, named
 from .operators.promotions import Promotion
 from .patience import OF_A_PROFILE, Patience
 from .profiles import first_party
@@ -23,7 +23,6 @@ from .profiles import first_party
 HEADER: Final = b"x-personalize-explain"  # with a preview's token in a request; with what was decided in a response
 _LONGEST_HEADER: Final = 4000
 UNREAD: Final = "the profile could not be read in time: decided by the id alone, as of somebody unknown"
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +151,13 @@ async def _slot(
     if not isinstance(fill, Fill):
         in_time = await Patience(engine.config.site.budget).wait(fill)
         fill = fill.result() if in_time else engine.contents.fallback(ask, "late")
+    paused = choice.experience is None and engine.history.pauses.on(choice.slot) is not None  # else a preview shows it
     took = share + (time.perf_counter() - began) * 1e6
     return SlotExplanation(
         slot=choice.slot,
         experience=choice.experience,
         variant=choice.variant,
-        reason=choice.reason,
+        reason="paused" if paused else choice.reason,
         held=choice.held,
         why=choice.why,
         state=fill.state,
@@ -172,7 +172,7 @@ def _switched(engine: Engine, slot: str, step: Step) -> Step:
     """The slot's tree, beginning with what operators paused and promoted of it."""
     zone = ZoneInfo(engine.config.timezone)
     steps = [
-        Step(f"{pause.target} is not paused", False, f"paused {_said(pause, zone)}")
+        Step(f"{named(pause.target)} is not paused", False, f"paused {_said(pause, zone)}")
         for pause in engine.history.pauses.held.values()
         if pause.covers(slot) or pause.target.startswith(f"{slot}/")
     ]

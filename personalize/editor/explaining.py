@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..history import History
     from ..model import Request
 
-_WHY_NONE: Final = {"consent": "consent is missing", "bot": "this is a bot"}  # of a choice's reasons
+_WHY_NONE: Final = {"consent": "consent is missing", "bot": "this is a bot", "paused": "it is paused"}  # by reason
 _ID: Final = re.compile(r"[0-9a-f]{32}|[ua]:.+", re.DOTALL)
 
 

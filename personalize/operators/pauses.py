@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 EVERYTHING = "*"
 
 
+def named(target: str) -> str:
+    """A target as it is said."""
+    return "everything" if target == EVERYTHING else target
+
+
 @dataclass(frozen=True, slots=True)
 class Pause:
     """`target` is "slot/experience", "slot/*", or "*" for everything; `by` and `why` are what the operator said."""

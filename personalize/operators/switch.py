@@ -18,7 +18,7 @@ from ..config.problems import did_you_mean
 from ..model import OPERATOR, PAUSED, RESUMED, Event
 from ..terminal import FILE, FileFirst, clock, console, reading
 from .changes import Change, changes
-from .pauses import EVERYTHING, Pauses
+from .pauses import EVERYTHING, Pauses, named
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -102,11 +102,6 @@ def found(config: Config, name: str) -> str:
     there = ["everything", *config.slots, *single, *(target.rpartition("/")[2] for target in single)]
     hint = did_you_mean(name, there, "there are")
     raise click.BadParameter(f'there is nothing called "{name}"; {hint}', param_hint="ID")
-
-
-def named(target: str) -> str:
-    """A target as it is said."""
-    return "everything" if target == EVERYTHING else target
 
 
 def readable_config(file: Path) -> Config:

@@ -10,6 +10,7 @@ Rule 3  Several processes may share a log: each takes the people that are its ow
 Rule 4  Where the proposed config shows something else, that is what its caps count from then on, and not what the
         log says was shown. Who was recorded in a variant stays in it; and with who turns out to be somebody else, what
         the log says is begun with again.
+Rule 5  What operators paused, promoted and took back holds for both configs, from its line in the log on.
 """
 
 from __future__ import annotations

@@ -182,6 +182,19 @@ async def test_b30_explain_tells_who_paused_and_why(site: Any, tmp_path: Path) -
     assert "paused by ann" in shown.output
 
 
+async def test_b30_explain_says_that_the_slot_is_paused_and_not_that_nothing_fits(site: Any, tmp_path: Path) -> None:
+    """In the headline, in the record's reason, and by the word that `pause` takes."""
+    app, file = await site(HERO), str(tmp_path / "personalize.yaml")
+    for target, said in (("hero", "hero/*"), ("everything", "everything")):
+        await command("pause", file, target)
+        shown = await command("explain", file, "/", "--consent", "personalization_storage")
+        assert "hero: the page as it is, since it is paused" in shown.output
+        assert f"{said} is not paused" in shown.output
+        told = json.loads((await command("explain", file, "/", "--json")).output)
+        assert {slot["slot"]: slot["reason"] for slot in told["slots"]}["hero"] == "paused"
+    assert app is not None
+
+
 async def test_b31_the_history_says_who_changed_what_when(site: Any, browser: Any, tmp_path: Path) -> None:
     """Pauses with who and why, and each config that went live with what is new, changed or gone in it; two workers
     write an edit down once."""
