@@ -155,8 +155,9 @@ def _column(name: str) -> str:
 
 
 def _meant(rest: Mapping[str, Any], known: Iterable[str]) -> str:
-    """A near miss among the columns that are there."""
-    near = ((column, suggestion(column, known)) for column in list(rest)[:100] if len(column) < 50)
+    """A near miss among the columns that are there; one that is known for what it is, such as revenue, is none."""
+    strange = [column for column in list(rest)[:100] if len(column) < 50 and column not in _COLUMNS.values()]
+    near = ((column, suggestion(column, known)) for column in strange)
     return next((f"; {hint.removesuffix('?')} where it says \"{column}\"?" for column, hint in near if hint), "")
 
 

@@ -202,6 +202,9 @@ async def test_a_misspelt_column_is_told(tmp_path: Path, head: str, said: str) -
     path.write_text(f"{head}\nSigned In,2026-05-01,7\n")
     _, refused = await run(path, MemoryStore())
     assert refused[0][1].endswith(said)
+    path.write_text("event,time,user_id,revenue\n,2026-05-01,7,5\n")
+    _, refused = await run(path, MemoryStore())
+    assert refused[0][1] == "no event name (a column event, or --event)", "revenue is no misspelt event"
     path.write_text("Event;Time;User-ID;Price\nProduct Added;28.11.2025 18:05;7;1.234,50 TL\n")
     store = MemoryStore()
     assert (await run(path, store))[0] == Outcome(new=1)
