@@ -74,6 +74,19 @@ class FileFirst(click.Command):
         return super().parse_args(ctx, args)
 
 
+class FileOrWord(click.Command):
+    """A command of a config and a word, either of which may be left out."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """One argument alone is the config where it is there or is called as configs are; else it is the word."""
+        first, second = (p.name for p in self.params[:2])
+        found = self.make_parser(ctx).parse_args(list(args))[0]
+        alone = found.get(first) if not isinstance(found.get(second), str) else None
+        if isinstance(alone, str) and not alone.endswith((".yaml", ".yml")) and not Path(alone).exists():
+            args = [DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+
 class CommandObserver(LogObserver):
     """Tells whoever runs a command what failed beside it, each thing once and in one line."""
 

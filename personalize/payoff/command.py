@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..terminal import FILE, console, progress, reading
+from ..terminal import FILE, FileOrWord, clock, console, progress, reading
 
 if TYPE_CHECKING:
     from ..bandits import BanditSpec
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .earned import Payoff
 
 
-@click.command(short_help="Tell what a bandit learned and earned, from the log.")
+@click.command(cls=FileOrWord, short_help="Tell what a bandit learned and earned, from the log.")
 @FILE
 @click.argument("key", metavar="[KEY]", default="")
 @click.option(
@@ -54,6 +54,9 @@ def bandit(file: Path, key: str, policies: tuple[str, ...], as_json: bool, svg: 
     screen = console(markup=False)
     screen.print(learned_table(payoff) if payoff.moments else f"{spec.key}: nobody was drawn yet")
     screen.print(policies_table(payoff))
+    if payoff.moments:
+        began = f"{clock(config.timezone)(payoff.moments[-1].allocation.batch)} ({config.timezone})"
+        screen.print(f"note: beliefs and shares are as the batch of {began} began; the counts are of the whole log")
     for note in payoff.notes():
         screen.print(f"note: {note}")
 

@@ -123,6 +123,7 @@ MISUSED = {
     "preview personalize.yaml / --variant split=c": "hero/split has the variants a, b",
     "export segment bakc": "Invalid value for NAME: there is no segment",
     "bandit personalize.yaml x": 'there is no bandit "x"; there are: k',
+    "bandit x": 'there is no bandit "x"; there are: k',
     "pause personalize.yaml wintre": 'there is nothing called "wintre"',
     "chek": "No such command 'chek'",
     "check --formt json": "Did you mean",

@@ -17,6 +17,7 @@ from personalize.cli import main
 from personalize.model import Event
 from personalize.payoff.earned import policy_of, standard
 from personalize.stores import open_store
+from personalize.terminal import clock
 
 CONFIG = """
 version: 1
@@ -96,6 +97,13 @@ def test_what_a_bandit_learned_is_told_for_each_segment_and_variant(tmp_path: Pa
             assert (variant["share"] > 0.9) is (truth == 0.3) and (variant["best"] > 0.9) is (truth == 0.3)
     assert sum(v["visitors"] for c in report["contexts"] for v in c["variants"]) == 2_000
     assert report["batches"][-1]["shares"]["phone"][1] > 0.9 > report["batches"][0]["shares"]["phone"][1]
+
+
+def test_the_table_says_of_which_batch_its_shares_are(tmp_path: Path) -> None:
+    """The counts beside them go on, so the two would seem to disagree while a batch lasts."""
+    began = as_json(tmp_path, log_of(200))["batches"][-1]["began"]
+    written = clock("UTC")(began)
+    assert f"shares are as the batch of {written} (UTC) began; the counts are of" in told(tmp_path, []).output
 
 
 def test_what_others_would_have_earned_holds_the_truth(tmp_path: Path) -> None:
