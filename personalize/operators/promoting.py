@@ -15,7 +15,7 @@ from ..config.problems import did_you_mean
 from ..model import DEMOTED, OPERATOR, PROMOTED, Event
 from ..terminal import FILE, FileFirst, reading
 from .promotions import Promotions
-from .switch import BY, WHY, operators_events, readable_config
+from .switch import BY, WHY, held_now, operators_events, readable_config, tell_held
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..config import Config
     from ..config.models import Experiment
     from ..reports import Verdict
+    from .pauses import Pause
 
 EXPERIMENT = click.argument("name", metavar="EXPERIMENT")
 
@@ -61,7 +62,12 @@ def promote(file: Path, name: str, variant: str | None, force: bool, by: str, wh
     why = why or (f"forced: {'; '.join(verdict.missing)}" if verdict.missing else ready)
     _write(config, PROMOTED, test.key, by, {"variant": verdict.variant, "why": why})
     done = f"{verdict.variant} of {test.key} is promoted."
-    click.echo(f"{done} Workers that follow this log show it to everybody within a second.")
+    stopped = _stopped(config, test.key)
+    if all(stopped):
+        click.echo(f"{done} Nobody sees it before it is resumed:")
+    else:
+        click.echo(f"{done} Workers that follow this log show it to everybody within a second.")
+    tell_held(pause for pause in stopped if pause is not None)
 
 
 @click.command(cls=FileFirst, short_help="Undo `promote` for the same experiment.")
@@ -126,6 +132,13 @@ def _unasked(verdict: Verdict) -> str:
         f"{verdict.experiment} has no `promote` in the config, which says when a winner is one. {best}: write `promote`"
         f" there, or name the variant that everybody is to see, such as --variant {verdict.variant}"
     )
+
+
+def _stopped(config: Config, key: str) -> list[Pause | None]:
+    """For each experience that is this experiment, what the kill switch has on it."""
+    paused = asyncio.run(held_now(config))
+    each = [(slot, e) for slot, of in config.slots.items() for e in of.experiences]
+    return [paused.on(slot, e.id) for slot, e in each if e.experiment is not None and e.experiment.key == key]
 
 
 async def _verdict(config: Config, test: Experiment, variant: str | None) -> Verdict:

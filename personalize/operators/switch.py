@@ -7,7 +7,7 @@ import getpass
 import json
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from ..config.problems import did_you_mean
 from ..model import OPERATOR, PAUSED, RESUMED, Event
 from ..terminal import FILE, FileFirst, clock, console, reading
 from .changes import Change, changes
-from .pauses import EVERYTHING, Pauses, named
+from .pauses import EVERYTHING, Pause, Pauses, named
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -45,7 +45,7 @@ def pause(file: Path, target: str, by: str, why: str) -> None:
     target = found(config, target)
     held = asyncio.run(_write(config, PAUSED, target, by, why))
     click.echo(f"{named(target)} is paused. Workers that follow this log leave it out within a second.")
-    _tell_held(held, but=target)
+    tell_held(held.held.values(), but=target)
 
 
 @click.command(cls=FileFirst)
@@ -56,12 +56,12 @@ def pause(file: Path, target: str, by: str, why: str) -> None:
 def resume(file: Path, target: str, by: str, why: str) -> None:
     """Undo `pause` for the same ID."""
     config = readable_config(file)
-    held = asyncio.run(_held(config))
+    held = asyncio.run(held_now(config))
     target = target if target in held.held else found(config, target)
     if target not in held.held:
         paused = ", ".join(map(named, held.held)) or "nothing"
         raise click.ClickException(f"{named(target)} is not paused; paused: {paused}")
-    _tell_held(asyncio.run(_write(config, RESUMED, target, by, why)), but=target)
+    tell_held(asyncio.run(_write(config, RESUMED, target, by, why)).held.values(), but=target)
     click.echo(f"{named(target)} is resumed.")
 
 
@@ -130,7 +130,8 @@ async def operators_events(config: Config, add: Event | None = None) -> list[Eve
         await store.close()
 
 
-async def _held(config: Config, add: Event | None = None) -> Pauses:
+async def held_now(config: Config, add: Event | None = None) -> Pauses:
+    """What is paused, with `add` if it is given."""
     held = Pauses()
     held.recall(await operators_events(config, add))
     return held
@@ -138,11 +139,12 @@ async def _held(config: Config, add: Event | None = None) -> Pauses:
 
 async def _write(config: Config, name: str, target: str, by: str, why: str) -> Pauses:
     said = {"target": target, "by": by or getpass.getuser()} | ({"why": why} if why else {})
-    return await _held(config, Event(uuid.uuid4().hex, name, time.time(), OPERATOR, said))
+    return await held_now(config, Event(uuid.uuid4().hex, name, time.time(), OPERATOR, said))
 
 
-def _tell_held(held: Pauses, but: str) -> None:
-    for pause in held.held.values():
+def tell_held(held: Iterable[Pause], but: str = "") -> None:
+    """Say what is paused, except the target that was just spoken of."""
+    for pause in held:
         if pause.target != but:
             click.echo(f"{named(pause.target)} is still paused, by {pause.by}.")
 

@@ -169,6 +169,23 @@ async def test_b40_two_variants_a_goal_and_the_winner_promoted(
     assert "to variant points" in (await command("history", str(file))).output
 
 
+async def test_b40_what_is_promoted_while_it_is_paused_is_shown_to_nobody_and_said(
+    site: Any, browser: Any, tmp_path: Path
+) -> None:
+    """The kill switch holds; `promote` says so instead of that everybody sees it, and a resume shows it."""
+    app = await site(site_text())
+    file = str(tmp_path / "personalize.yaml")
+    await visited(app)
+    await command("pause", file, "winter", "--by", "eve")
+    said = (await command("promote", file, "hero-1")).output
+    assert "to everybody" not in said and said.endswith(
+        "points of hero-1 is promoted. Nobody sees it before it is resumed:\nhero/winter is still paused, by eve.\n"
+    )
+    await everybody_sees([app], browser, b"Welcome")
+    await command("resume", file, "winter")
+    await everybody_sees([app], browser, b"<h1>two</h1>")
+
+
 @pytest.mark.parametrize(
     ("changed", "missing", "values"),
     [
