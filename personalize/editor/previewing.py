@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,8 @@ def preview(
         at=moment(at, config.timezone) if at else None,
         path=None if everywhere else path_of(url),
     )
+    for note in _absent(config, path_of(url), (*(name for name, _ in shown.variants), *shown.drafts)):
+        click.echo(note, err=True)
     click.echo(link(url, PreviewTokens(_keys(config)).make(shown, time.time(), seconds)))
 
 
@@ -114,6 +117,17 @@ def named(config: Config, name: str, option: str) -> str:
         there = {*of, *keys.values(), *(key.rpartition("/")[2] for key in of)}
         said = f'there is no experience "{name}", nor an experiment; {did_you_mean(name, there, "there are")}'
     raise click.BadParameter(said, param_hint=option)
+
+
+def _absent(config: Config, path: str, names: Iterable[str]) -> Iterator[str]:
+    """A sentence for each "slot/experience" whose slot the page at `path` does not have."""
+    from ..paths import compile_path
+
+    for name in names:
+        slot = name.partition("/")[0]
+        paths = config.slots[slot].match.paths
+        if not any(compile_path(pattern).match(path) is not None for pattern in paths):
+            yield f"note: {path} shows no {name}, for the slot {slot} is on {', '.join(paths)}"
 
 
 def _variant(config: Config, text: str) -> tuple[str, str]:

@@ -203,6 +203,16 @@ async def test_b30_a_wrong_word_is_told_before_a_link_is_made(
     assert made.exit_code == 2 and said in " ".join(made.output.replace("│", " ").split())
 
 
+async def test_b30_a_link_to_a_page_without_the_slot_says_so(site: Any, tmp_path: Path) -> None:
+    """Beside the link, which is good for all else on that page; a page that has the slot is told nothing."""
+    await site(HERO)
+    file = str(tmp_path / "personalize.yaml")
+    made = await command("preview", file, "/basket", "--variant", "split=red")
+    assert made.exit_code == 0 and made.stdout.startswith("/basket?")
+    assert made.stderr == "note: /basket shows no hero/split, for the slot hero is on /\n"
+    assert not (await command("preview", file, "/", "--variant", "split=red")).stderr
+
+
 # --- as somebody who means harm, or only did not think ---------------------------------------------------
 
 
