@@ -63,7 +63,7 @@ class EventLog:
     ) -> None:
         self._store = store
         self._observer = observer
-        self._takers = Takers({f"{n} {type(fold).__name__}": fold for n, fold in enumerate(folds)})
+        self._takers = Takers(((type(fold).__name__, fold) for fold in folds), observer)
         self._interval = interval
         self._capacity = capacity
         self._patience = patience
@@ -334,13 +334,9 @@ class EventLog:
             await asyncio.sleep(0)
 
     def _fold(self, events: Sequence[Event]) -> None:
-        takers = self._takers.of
+        give = self._takers.give
         for event in events:
-            for name, apply in takers(event.name):
-                try:
-                    apply(event)
-                except Exception as error:  # one fold's bug must not keep events from the others
-                    self._observer.failed(f"fold {name.partition(' ')[2]}", error)
+            give(event)
             self._seq = event.seq
 
     # --- what is said ----------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ class Snapshots:
         self._store = cast(KeepingStore, store) if hasattr(store, "keep") else None
         self._log = store
         self._folds = folds
-        self._takers = Takers(folds)
+        self._takers = Takers(folds.items(), observer)
         self._observer = observer
         self._forms = {name: fold.form for name, fold in folds.items()}
         self._aside: list[Event] | None = None
@@ -67,11 +67,7 @@ class Snapshots:
         self.seq = event.seq
         if event.name == ERASED:
             self._erased = event.seq
-        for name, apply in self._takers.of(event.name):
-            try:
-                apply(event)
-            except Exception as error:  # one fold's bug must not keep events from the others
-                self._observer.failed(f"fold {name}", error)
+        self._takers.give(event)
 
     # --- reading one ------------------------------------------------------------------------------------
 

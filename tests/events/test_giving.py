@@ -71,11 +71,10 @@ def holds(name: str, events: Sequence[Event]) -> bool:
     """The law: a fold that got what it heeds knows what one knows that got everything."""
     make, state = FOLDS[name]
     some, all_ = make(), make()
-    takers = Takers({name: some})
+    takers = Takers([(name, some)], Heard())
     for event in sorted(events, key=lambda event: event.seq):
         all_.apply(event)
-        for _, apply in takers.of(event.name):
-            apply(event)
+        takers.give(event)
     return bool(state(some) == state(all_))
 
 
@@ -106,8 +105,7 @@ def test_who_names_nothing_gets_all_in_the_order_of_the_folds() -> None:
     first, last = Tells("first"), Tells("last")
     choosy = Tells("choosy")
     choosy.heeds = frozenset({"A"})  # type: ignore[attr-defined]
-    takers = Takers({"first": first, "choosy": choosy, "last": last})
+    takers = Takers([("first", first), ("choosy", choosy), ("last", last)], Heard())
     for event in (Event("1", "A", 0.0, "v"), Event("2", "B", 0.0, "v")):
-        for _, apply in takers.of(event.name):
-            apply(event)
+        takers.give(event)
     assert told == [("first", "1"), ("choosy", "1"), ("last", "1"), ("first", "2"), ("last", "2")]
