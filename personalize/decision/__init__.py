@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from .decider import Case, Decider
+from .case import Case
+from .decider import Decider
 
 __all__ = ["Case", "Decider"]

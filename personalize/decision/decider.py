@@ -8,9 +8,10 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from ..conditions import Behaviour, SegmentRules
-from ..model import Allocation, Choice, Draw, Plan, Profile, Step, Visitor
+from ..model import Choice, Draw, Plan, Profile, Step
 from .answers import Answers
 from .bandits import Bandit, last_draw
+from .case import Case
 from .chances import Chance, Holdout
 from .compiler import SlotCompiler
 from .experiments import is_held_out, kept_by
@@ -27,19 +28,6 @@ _PLANS = 2_048  # remembered plans of one route, and as many outlines
 _VISITORS = 2_048  # visitors of one route whose chances are remembered
 _OUTLINES = 8  # of which a visitor's plans are remembered
 _Candidates = tuple[Sequence[CompiledExperience] | None, ...]  # of each slot, None where its consent is missing
-
-
-@dataclass(slots=True)
-class Case:
-    """One visitor asking for one page at one moment; never written to. `facts` are nested by first word and hold what
-    the decider `reads`, with the visitor's memberships under "segments"; `now` is in Unix seconds; `allocations` are
-    how bandits share out their visitors now, by their experiments' keys."""
-
-    facts: Mapping[str, Any]
-    visitor: Visitor
-    profile: Profile | None
-    now: float
-    allocations: Mapping[str, Allocation] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

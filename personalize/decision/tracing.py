@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from ..conditions import SegmentRules
 from ..model import Choice, Draw, Profile, Step
 from .bandits import Bandit, drawn
+from .case import Case
 from .experiments import Kept, Split, hash_unit, is_held_out, kept_by
 from .mixes import Mix
 from .slot import CompiledExperience, CompiledSlot
 
 if TYPE_CHECKING:
     from ..config.models import Holdout
-    from .decider import Case
 
 
 def trace_slot(
