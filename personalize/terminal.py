@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import errno
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -121,6 +121,15 @@ async def reading(config: Config) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+def known_segments(config: Config, names: Sequence[str], option: str) -> None:
+    """Raises click.BadParameter for the first of these that is no segment of the config."""
+    from .config.problems import did_you_mean
+
+    if unknown := [name for name in names if name not in config.segments]:
+        hint = did_you_mean(unknown[0], config.segments, "there are")
+        raise click.BadParameter(f'there is no segment "{unknown[0]}"; {hint}', param_hint=option)
 
 
 def missing_log(config: Config) -> Path | None:

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ..config.problems import did_you_mean
 from ..errors import StoreError
 from ..model import PURPOSES, Consent, Visitor
-from ..terminal import FILE, CommandObserver, FileFirst, address, console, missing_log, moment
+from ..terminal import FILE, CommandObserver, FileFirst, address, console, known_segments, missing_log, moment
 from .previewing import DEVICES, purposes
 
 if TYPE_CHECKING:
@@ -117,9 +116,7 @@ async def _explain(file: Path, asked: _Asked, page: bytes | None) -> Explanation
             click.echo(f"there is no log at {place} yet: this is decided without what it would say", err=True)
         config = config.model_copy(update={"store": "memory"})
     watcher = Watcher(config, CommandObserver())
-    if unknown := [s for s in asked.segments if s not in config.segments]:
-        hint = did_you_mean(unknown[0], config.segments, "there are")
-        raise click.BadParameter(f'there is no segment "{unknown[0]}"; {hint}', param_hint="--as")
+    known_segments(config, asked.segments, "--as")
     now = moment(asked.at, config.timezone) if asked.at else time.time()
     request = _request(asked)
     visitor = _visitor(watcher.engine, request, asked, now)

@@ -12,7 +12,7 @@ import click
 
 from ..config.problems import did_you_mean
 from ..model import PURPOSES
-from ..terminal import FILE, FileFirst, address, moment
+from ..terminal import FILE, FileFirst, address, known_segments, moment
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -73,9 +73,7 @@ def preview(
     from .preview import link, path_of
 
     config = load_config(file, products=False)
-    if unknown := [name for name in segments if name not in config.segments]:
-        hint = did_you_mean(unknown[0], config.segments, "there are")
-        raise click.BadParameter(f'there is no segment "{unknown[0]}"; {hint}', param_hint="--as")
+    known_segments(config, segments, "--as")
     granted = purposes(consent)
     try:
         seconds = duration(expires)

@@ -15,8 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from ..config.problems import did_you_mean
-from ..terminal import FILE, CommandObserver, progress, reading
+from ..terminal import FILE, CommandObserver, known_segments, progress, reading
 from .single import export_person
 
 if TYPE_CHECKING:
@@ -87,13 +86,11 @@ def identity(file: Path, as_json: bool, unlink: str | None, merge: tuple[str, st
 async def _export(name: str, file: Path, take: Callable[[Member], None]) -> None:
     from ..config import load_config
     from ..engine import Engine
-    from ..history.history import History
+    from ..history import History
     from .members import members
 
     config, observer = load_config(file), CommandObserver()
-    if name not in config.segments:
-        hint = did_you_mean(name, config.segments, "there are")
-        raise click.BadParameter(f'there is no segment "{name}"; {hint}', param_hint="NAME")
+    known_segments(config, [name], "NAME")
     async with reading(config) as store:
         engine = Engine(config, History(store, config.products, observer), ("export" * 8,), observer, new_id=str)
         with progress() as bar:
