@@ -34,11 +34,11 @@ _HINTS: Final = 30  # of the visitor's products that say what else one may like
 _LEAST: Final = 1e-6  # in place of 0, for logarithms
 _PULL: Final = 2.5  # what all lifts together count beside popularity
 _LIKING: Final = 2.0  # what a category counts that all the visitor's items are of
-_OF_REPEATS: Final = 0.25
-_OF_POPULAR: Final = 0.1
-_NEW: Final = -4.0
-_OF_NEW: Final = 0.35
-_SPARE: Final = 20
+_OF_REPEATS: Final = 0.25  # what it counts, of what one buys, how often others buy it again
+_OF_POPULAR: Final = 0.1  # and how wanted it is
+_NEW: Final = -4.0  # in a next basket something new stands where a purchase of long ago does
+_OF_NEW: Final = 0.35  # and moves by so much of its own score
+_SPARE: Final = 20  # items ranked beyond twice what is asked for: some are out of stock
 _SCORE: Final = itemgetter(1)
 _OF_A_PIECE: Final = 500  # visitors of a saved piece
 _PARTS: Final = ("_popularity", "_viewed", "_together", "_bought")
@@ -176,7 +176,7 @@ class Embedded:
         else:
             if strategy != "next_basket":
                 barred.update(items)
-            seeds = weighted(items, weights, 1.0 if strategy == "bought_together" else _FADE)
+            seeds = _weighted(items, weights, 1.0 if strategy == "bought_together" else _FADE)
             for candidates in self._ladder(strategy, seeds, limit, barred):
                 self._take(candidates, limit, taken, barred)
                 if len(taken) >= limit:
@@ -190,7 +190,7 @@ class Embedded:
         if strategy == "recently_viewed":
             return [Reason("yours")] * len(found)
         own = strategy in ("next_basket", "replenishment")
-        seeds = [] if strategy == "popular" else weighted(items, weights, _FADE)[:_SEEDS_OF_REASONS]
+        seeds = [] if strategy == "popular" else _weighted(items, weights, _FADE)[:_SEEDS_OF_REASONS]
         tables = [("bought_with", self._together), ("bought_too", self._bought), ("viewed_with", self._viewed)]
         if strategy in ("related", "next_product"):
             tables.reverse()
@@ -225,9 +225,9 @@ class Embedded:
         """From what fits the visitor best down to what everybody gets (each step is only worked out if needed)."""
         if seeds and strategy != "popular":
             if strategy == "next_basket":
-                yield best(self._again(seeds, limit, barred), limit)
+                yield _best(self._again(seeds, limit, barred), limit)
             elif strategy == "next_product":
-                yield best(self._new(seeds, limit, barred), limit)
+                yield _best(self._new(seeds, limit, barred), limit)
             elif strategy == "bought_together":
                 yield pointed_to(seeds, (self._together,))
                 yield pointed_to(seeds[:_SEEDS], (self._bought, self._viewed))
@@ -295,7 +295,7 @@ class Embedded:
                 yield item
 
 
-def weighted(items: Sequence[str], weights: Sequence[float], fade: float) -> list[tuple[str, float]]:
+def _weighted(items: Sequence[str], weights: Sequence[float], fade: float) -> list[tuple[str, float]]:
     """(item, weight), the newest first, each item once: by its own weight, or else by how far back it is."""
     if weights:
         return list(zip(items, weights, strict=True))[::-1]
@@ -303,7 +303,7 @@ def weighted(items: Sequence[str], weights: Sequence[float], fade: float) -> lis
     return [(item, fade**place) for place, item in enumerate(newest)]
 
 
-def best(scores: dict[str, float], limit: int) -> list[str]:
+def _best(scores: dict[str, float], limit: int) -> list[str]:
     """Items by their scores, equals by name: as many as may be needed where some can't be ordered."""
     ranked = nsmallest(_SPARE + 2 * limit, ((-score, item) for item, score in scores.items()))
     return [item for _, item in ranked]

@@ -20,7 +20,7 @@ _MOST_HINTS: Final = 30  # of them that say what else one may like: more change 
 _MOST_VIEWED: Final = 8
 _VIEWED: Final = 2.0  # what the newest view counts beside a purchase
 _FADE: Final = 0.85  # what one view further back counts
-_KEPT_AN_ORDER: Final = 0.97
+_KEPT_AN_ORDER: Final = 0.97  # what a purchase still counts after each further order
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 
 

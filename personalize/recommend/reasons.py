@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from ..model import Catalogue
 from .pairs import Pairs
 
-_SHRINK: Final = 10.0
+_SHRINK: Final = 10.0  # pairs seen once or twice say little
 _TEXTS: Final[Mapping[str, str]] = {
     "yours": "You looked at this lately",
     "repeat": "You bought this before",  # where no interval is known: it may have been once
