@@ -98,7 +98,7 @@ def _serving(file: Path) -> Config:
     """A config that was also put together, so that what only the floors can tell is told too."""
     from .checked import load_checked
     from .engine import Engine
-    from .history.history import History
+    from .history import History
 
     config = load_checked(file)
     observer = CommandObserver()

@@ -16,7 +16,7 @@ from .content import Contents, HttpSource
 from .decision import Case, Decider
 from .errors import ConfigError
 from .events import Callers, Marks
-from .history.history import History
+from .history import History
 from .history.lists import listings
 from .model import Ask, Choice, Fill, Plan, Problem, Profile, Request, Shown, Step, Visitor
 from .page import PageRules, Shapes, SlotTarget, Stitcher, compile_rules, page_key

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 _WHOLE = 4 * 1024 * 1024  # a decoded page up to this size is judged as a whole; the rest of a larger one streams
 
 
-
 class Exchange:
     """The mutable state of one response. `ended` is called once, with `found` and `shown()` as they really were;
     `before_end`, where somebody sets it, is waited for just before the last byte of a page leaves."""

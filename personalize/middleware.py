@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from .routes import Match
     from .visit import Visit
 
-
 _STARTUP = 5.0  # seconds that a server's start waits; what is left of a long log is read beside the pages
 _PASSED = "personalize"  # in a scope that already went through this door (C39)
 

@@ -163,15 +163,14 @@ class SegmentLookup(Protocol):
         address, "loyalty:12". May raise; the list then stays as it was."""
 
 
-Json = Mapping[str, Any]
-
-
 class Returns(Protocol):
     """How orders, and what came back of them, are read: by one set of rules for all who count money."""
 
-    def sale_of(self, event: Event) -> Sale: ...
+    def sale_of(self, event: Event) -> Sale:
+        """What an "Order Completed" says was sold."""
 
-    def refund_of(self, event: Event) -> Refund: ...
+    def refund_of(self, event: Event) -> Refund:
+        """What an "Order Refunded" or "Order Cancelled" says came back."""
 
     def kept(self, sales: Sequence[Sale], refunds: Iterable[Refund]) -> list[float]:
         """Which share of its money each order kept, in the order given; 0 also where all of it came back."""

@@ -21,8 +21,8 @@ from .checked import load_checked
 from .config import Config
 from .engine import Engine
 from .errors import ConfigError
+from .history import History
 from .history.ending import end
-from .history.history import History
 from .model import CONFIG_LIVE, OPERATOR, Event, Problem
 from .operators.changes import config_live
 from .protocols import Observer

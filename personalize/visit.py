@@ -7,11 +7,11 @@ import itertools
 import os
 import re
 import uuid
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from .asgi import Send
+from .asgi import Scope, Send
 from .engine import Decision, Engine, Route
 from .events import as_allowed, counted, make_page_view, make_signal, refused_by, segment_entered, withdrawn
 from .exchange import Exchange
@@ -27,7 +27,6 @@ ATTRIBUTES = "personalize.attributes"  # where the site puts a mapping of what i
 _EXPLAIN = b"x-personalize-explain"  # explain.HEADER; that module is loaded when somebody asks
 _TRIED_OUT = re.compile(r"([\d.]+|\[[\da-fA-F:.]+\]|[^.:\[\]]+)(:\d*)?")  # an address, or a name without a dot
 _NOTHING = nullcontext()
-_PROFILE_PATIENCE = OF_A_PROFILE
 
 
 class Visit:
@@ -36,7 +35,7 @@ class Visit:
     __slots__ = ("engine", "entered", "match", "now", "observer", "profile", "request", "showing", "unread", "visitor")
 
     def __init__(
-        self, engine: Engine, match: Match[Route], scope: MutableMapping[str, Any], now: float, observer: Observer
+        self, engine: Engine, match: Match[Route], scope: Scope, now: float, observer: Observer
     ) -> None:
         self.engine = engine
         self.match = match
@@ -199,7 +198,7 @@ class Visit:
         assert self.visitor.id is not None
         # A task of its own: the page walks away from a slow log, others may wait for the same profile.
         loading = asyncio.ensure_future(self.engine.history.load(self.visitor.id))
-        profile = loading.result() if await Patience(_PROFILE_PATIENCE).wait(loading) else None
+        profile = loading.result() if await Patience(OF_A_PROFILE).wait(loading) else None
         self.unread = profile is None
         if profile is not None:
             self.profile = first_party(profile) if self.visitor.consent.gpc else profile

@@ -31,7 +31,7 @@ def patient_pages(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     """A page waits 50 ms for a profile that is not in memory, and then does without. Tests in which a profile may be
     late on purpose are marked as impatient."""
     if request.node.get_closest_marker("impatient") is None:
-        monkeypatch.setattr("personalize.visit._PROFILE_PATIENCE", 20.0)
+        monkeypatch.setattr("personalize.visit.OF_A_PROFILE", 20.0)
 
 
 @pytest.fixture(scope="session")

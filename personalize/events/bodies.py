@@ -23,12 +23,11 @@ MOST_OF_A_BODY: Final = 500 * 1024  # bytes, compressed or not
 MOST_OF_AN_EVENT: Final = 32 * 1024
 _MOST_OF_A_FRAME: Final = 64 * 1024  # characters around the events
 _MOST_BRACKETS: Final = 100_000
-_GZIP: Final = b"\x1f\x8b"
+GZIP: Final = b"\x1f\x8b"  # how a gzip body begins
 _MOST_MEMBERS: Final = 64  # of a gzip body (RFC 1952, 2.2)
 _PATIENCE: Final = 30.0  # seconds in which a body must come
 _QUICK: Final = 128 * 1024  # characters that are parsed without a pause: under five milliseconds
 _SLICE: Final = 2_000  # brackets between two turns of other tasks: about a millisecond
-
 
 # Up to the next bracket that is not in a string. Possessive, so that broken text costs no more than its length.
 _BRACKET: Final = re.compile(r'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+([{}\[\]])', re.DOTALL)
@@ -51,7 +50,7 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], most: int 
     if body is None:
         return None
     coding = headers.get(b"content-encoding", b"").strip().lower()
-    if not coding and body.startswith(_GZIP):
+    if not coding and body.startswith(GZIP):
         coding = b"gzip"  # some say so in the query only, and some proxies take the header away
     body = inflated(body, coding, most)
     return _as_utf8(body, headers.get(b"content-type", b""))
@@ -110,7 +109,7 @@ def inflated(body: bytes, coding: bytes, most: int = MOST_OF_A_BODY) -> bytes:
         if len(out) > most:
             raise _too_large(most)
         body = machine.unused_data
-        if not machine.eof or not body.startswith(_GZIP):
+        if not machine.eof or not body.startswith(GZIP):
             break
     if not machine.eof or body:
         raise CollectError(400, "bad_encoding", "the compressed body is cut off, or something follows it")

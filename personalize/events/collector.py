@@ -68,9 +68,9 @@ class Log:
 
 class Collector:
     """Takes events for one config. `identify` tells a browser's visitor, and `proven` whose cookie it sends even where
-    they are no longer to be known; `is_recorded` says of a path whether the
-    middleware records its page views itself; `shown_in(event)` which experience a click or an answer is about;
-    `count_shown(events)` is told what other channels showed, before that is answered."""
+    they are no longer to be known; `is_recorded` says of a path whether the middleware records its page views itself;
+    `shown_in(event)` which experience a click or an answer is about; `count_shown(events)` is told what other channels
+    showed, before that is answered."""
 
     def __init__(
         self,

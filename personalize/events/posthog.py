@@ -13,11 +13,10 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 from ..errors import CollectError
-from .bodies import inflated
+from .bodies import GZIP, inflated
 from .segment import OWN_ID, Message, Refusal, path_of
 from .tidy import tidy_id, tidy_text
 
-_GZIP: Final = b"\x1f\x8b"
 # PostHog's events about persons and groups, and what they are in Segment's words.
 _KINDS: Final[Mapping[str, str]] = {
     "$identify": "identify", "$set": "identify", "$set_once": "identify", "$create_alias": "alias",
@@ -39,7 +38,7 @@ def unwrapped(body: bytes) -> bytes:
                 body = base64.b64decode(body.replace(b" ", b"+"), validate=True)
             except binascii.Error:
                 raise CollectError(400, "bad_encoding", "the data is neither JSON nor base64") from None
-    if body.startswith(_GZIP):
+    if body.startswith(GZIP):
         body = inflated(body, b"gzip")
     return b'{"batch":%b}' % body if body.lstrip().startswith(b"[") else body
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
-from ..asgi import App, Message, Receive, Send
+from ..asgi import App, Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from ..engine import Engine
 
 # (engine, the path below the prefix, now, scope, receive, send)
-Answering = Callable[["Engine", str, float, MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+Answering = Callable[["Engine", str, float, Scope, Receive, Send], Awaitable[None]]
 
 
 def answering(path: str) -> Answering | None:
@@ -31,7 +31,7 @@ def answering(path: str) -> Answering | None:
     return collect
 
 
-async def declare_gpc(app: App, honoured: bool, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+async def declare_gpc(app: App, honoured: bool, scope: Scope, receive: Receive, send: Send) -> None:
     """What the site does with Global Privacy Control (https://www.w3.org/TR/gpc/, "GPC Support Resource"), where the
     app has no such page (404) of its own."""
     if scope["method"] not in ("GET", "HEAD"):

@@ -15,12 +15,12 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from ..asgi import Receive, Send
+from ..asgi import Receive, Scope, Send
 from ..editor.preview import IN_QUERY, route_of, take_token, visitor_of
 from ..engine import Decision, Engine, Route
 from ..errors import CollectError
@@ -45,7 +45,7 @@ _Headers = tuple[tuple[bytes, bytes], ...]
 
 
 async def answer(
-    engine: Engine, path: str, now: float, scope: MutableMapping[str, Any], receive: Receive, send: Send
+    engine: Engine, path: str, now: float, scope: Scope, receive: Receive, send: Send
 ) -> None:
     """Answer one request; `path` is below the prefix."""
     request = read_request(scope, {})

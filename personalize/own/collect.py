@@ -6,10 +6,10 @@ import asyncio
 import os
 import time
 import weakref
-from collections.abc import MutableMapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
-from ..asgi import Receive, Send
+from ..asgi import Receive, Scope, Send
 from ..engine import Engine
 from ..errors import CollectError
 from ..events import counted
@@ -18,7 +18,7 @@ from ..events.doors import DOORS
 from ..events.orders import write_keys
 from ..events.script import SCRIPT_HEADERS, Script, make_script, matches
 from ..events.settings import settings, settings_script
-from ..history.history import History
+from ..history import History
 from ..model import Event, Request
 from ..visit import read_request
 
@@ -107,7 +107,7 @@ async def _count_shown(history: History, events: Sequence[Event]) -> None:
 
 
 async def answer(
-    engine: Engine, path: str, now: float, scope: MutableMapping[str, Any], receive: Receive, send: Send
+    engine: Engine, path: str, now: float, scope: Scope, receive: Receive, send: Send
 ) -> None:
     """Answer one request; `path` is below the prefix."""
     request = read_request(scope, {})

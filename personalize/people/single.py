@@ -79,7 +79,7 @@ async def _known(file: Path, name: str) -> dict[str, Any]:
     """What the visitor's own page would give. Raises click.BadParameter for whom the log does not know."""
     from ..config import load_config
     from ..engine import Engine
-    from ..history.history import History
+    from ..history import History
     from ..own.me.known import as_download
     from ..profiles import Identity, KnownPeople, Profiles
     from .everybody import everybody
@@ -112,7 +112,7 @@ def _segments(engine: Engine, config: Config, id_: str, now: float) -> list[str]
 
 async def _erase(file: Path, id_: str) -> bool:
     from ..config import load_config
-    from ..history.history import History
+    from ..history import History
 
     config = load_config(file)
     history = History.at(config.store, config.base, config.products, CommandObserver(), config.hot)

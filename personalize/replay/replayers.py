@@ -21,7 +21,7 @@ from typing import Any, Final
 from ..config import load_config
 from ..engine import Engine
 from ..errors import StoreError
-from ..history.history import History
+from ..history import History
 from ..observe import LogObserver
 from ..stores import open_store
 from ..terminal import reading

@@ -170,7 +170,7 @@ def chances_best(counts: Sequence[Count], *, lower: bool = False) -> list[float]
 def chances_most(counts: Sequence[Count], *, lower: bool = False) -> list[float]:
     """How probable it is of each that its visitors bring most on average (least), by normal distributions around the
     means. A group whose values do not differ is as unsure as all groups together make it."""
-    _, mean, spread, _ = _values(counts)
+    mean, spread, _ = _values(counts)
     if spread <= 0.0:
         return [1 / len(counts)] * len(counts)
     sign = -1.0 if lower else 1.0
@@ -201,7 +201,7 @@ def _comparable(counts: Mapping[str, Sequence[Count]]) -> Criterion:
     """Rule 3."""
     uneven = worst = 0.0
     for of in counts.values():
-        _, _, spread, third = _values(of)
+        _, spread, third = _values(of)
         if spread <= 0.0 or min(count.visitors for count in of) < 1:
             return Criterion("values", False, "what visitors bring can't be compared yet: no two of them differ")
         uneven = third / spread**1.5
@@ -211,15 +211,15 @@ def _comparable(counts: Mapping[str, Sequence[Count]]) -> Criterion:
     return Criterion("values", worst <= _BEARABLE, f"{said} of {worst:.2f}; at most {_BEARABLE:g} is asked for")
 
 
-def _values(counts: Sequence[Count]) -> tuple[int, float, float, float]:
-    """Of all groups' values together: their number, mean, variance and third central moment."""
+def _values(counts: Sequence[Count]) -> tuple[float, float, float]:
+    """Of all groups' values together: their mean, variance and third central moment; zeros of none."""
     size = sum(count.visitors for count in counts)
     if not size:
-        return 0, 0.0, 0.0, 0.0
+        return 0.0, 0.0, 0.0
     mean = math.fsum(count.total for count in counts) / size
     squares = math.fsum(count.squares for count in counts) / size
     cubes = math.fsum(count.cubes for count in counts) / size
-    return size, mean, squares - mean**2, cubes - 3 * mean * squares + 2 * mean**3
+    return mean, squares - mean**2, cubes - 3 * mean * squares + 2 * mean**3
 
 
 def _density(a: float, b: float, points: Sequence[float]) -> list[float]:

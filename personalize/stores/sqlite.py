@@ -67,12 +67,10 @@ _COLUMNS: Final = "SELECT seq, id, name, time, visitor, properties FROM events"
 
 class SqliteStore:
     """`busy` is how many seconds a write waits for another process's write before it raises StoreError. With `mends`
-    False a file that is missing or damaged is a StoreError, too: nothing is made and nothing is moved."""
+    set to False a file that is missing or damaged is a StoreError, too: nothing is made and nothing is moved."""
 
-    def __init__(
-        self, path: Path, observer: Observer | None = None, *, busy: float = 1.0, mends: bool = True
-    ) -> None:
-        self.mends = mends
+    def __init__(self, path: Path, observer: Observer | None = None, *, busy: float = 1.0) -> None:
+        self.mends = True
         self.path = path
         self.where = str(path.absolute())
         self._observer = observer

@@ -9,12 +9,12 @@ Rule 3  An answer is for one visitor: no cache keeps it, no other page frames it
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-from ...asgi import Receive, Send
+from ...asgi import Receive, Scope, Send
 from ...engine import Engine
 from ...errors import StoreError
 from ...events import withdrawn
@@ -43,7 +43,7 @@ _HEADERS: Final = (
 
 
 async def answer(
-    engine: Engine, path: str, now: float, scope: MutableMapping[str, Any], receive: Receive, send: Send
+    engine: Engine, path: str, now: float, scope: Scope, receive: Receive, send: Send
 ) -> None:
     """Answer one request; `path` is below the prefix, such as "/me/data.json"."""
     one = _Answer(engine, read_request(scope, {}), now)
