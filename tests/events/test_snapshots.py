@@ -136,13 +136,8 @@ def learned(history: History) -> list[Any]:
     return state(history.recommender, history.proof)
 
 
-async def test_a_start_reads_only_what_came_after_the_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next process takes up what is kept, and reads the events after it; its state is that of the one before."""
-    async with at_work(tmp_path) as history:
-        await record(history, 0, 1200)
-    async with at_work(tmp_path) as history:
-        await record(history, 1200, 1250)
-        before = learned(history)
+def read_after(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """After which seqs the stores that are made from now on are read."""
     asked: list[int] = []
 
     class Counted(SqliteStore):
@@ -151,6 +146,17 @@ async def test_a_start_reads_only_what_came_after_the_snapshot(tmp_path: Path, m
             return await super().read(after, limit)
 
     monkeypatch.setattr("personalize.stores.SqliteStore", Counted)
+    return asked
+
+
+async def test_a_start_reads_only_what_came_after_the_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next process takes up what is kept, and reads the events after it; its state is that of the one before."""
+    async with at_work(tmp_path) as history:
+        await record(history, 0, 1200)
+    async with at_work(tmp_path) as history:
+        await record(history, 1200, 1250)
+        before = learned(history)
+    asked = read_after(monkeypatch)
     async with at_work(tmp_path) as history:
         assert learned(history) == before
         assert history.log.seq == 1250
@@ -171,14 +177,7 @@ async def test_a_start_after_a_kill_reads_no_refused_link_again(
     await killed.log.flush()
     assert len((await killed.profiles.people.of("u:guest")).ids) == 20
     assert await killed.snapshots.save()
-    asked: list[int] = []
-
-    class Counted(SqliteStore):
-        async def read(self, after: int = 0, limit: int = 1000) -> list[Event]:
-            asked.append(after)
-            return await super().read(after, limit)
-
-    monkeypatch.setattr("personalize.stores.SqliteStore", Counted)
+    asked = read_after(monkeypatch)
     async with at_work(tmp_path) as history:
         assert (min(asked), history.log.seq) == (300, 300)
     await killed.close()
