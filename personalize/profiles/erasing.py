@@ -21,6 +21,7 @@ from .ids import OF_THE_PAST, is_of_the_past
 
 _KEPT: Final = frozenset({"visitor", "version", "erased"})
 _WHOLE: Final = Member("")
+_Tombstone = tuple[int, float, bool]  # see Profile.erased
 
 
 def tombstones(erased: Event, members: Sequence[Member]) -> Iterator[Event]:
@@ -43,14 +44,27 @@ def empty(profile: Profile) -> None:
             setattr(profile, field.name, getattr(new, field.name))
 
 
-def bury(profile: Profile, event: Event) -> bool:
-    """Take down a tombstone; False for one that the profile knows. What is in the profile already stays."""
+def bury(profile: Profile, event: Event, members: Sequence[Member] = ()) -> bool:
+    """Take down a tombstone; False for one that says nothing more than those that the profile knows. What is in the
+    profile already stays. `members` are the timelines of whom the profile is of: of each part only the tombstones that
+    say most are kept, so that who erases all day takes no room."""
     told = (event.seq, event.time, is_of_the_past(event))
     known = profile.erased.get(event.visitor, [])
-    if told in known:
+    parts = [m for m in members if m.id == event.visitor and m.after < event.seq <= m.upto]
+    if any(_says_all_of(one, told, parts) for one in known):
         return False
-    profile.erased = {**profile.erased, event.visitor: [*known, told]}
+    left = [one for one in known if not _says_all_of(told, one, parts)]
+    profile.erased = {**profile.erased, event.visitor: [*left, told]}
     return True
+
+
+def _says_all_of(one: _Tombstone, other: _Tombstone, parts: Sequence[Member]) -> bool:
+    """Is all that `other` takes also taken by `one`? `parts` is what one of the two stands in."""
+    if one[2] != other[2] or one == other:
+        return one == other
+    if one[2]:
+        return one[0] <= other[0] and one[1] == other[1]
+    return one[0] >= other[0] and one[1] >= other[1] and any(p.after < other[0] and one[0] <= p.upto for p in parts)
 
 
 def is_gone(profile: Profile, event: Event, members: Sequence[Member]) -> bool:
@@ -62,7 +76,7 @@ def is_gone(profile: Profile, event: Event, members: Sequence[Member]) -> bool:
     return any(_covers(tombstone, event, part) for tombstone in tombstones)
 
 
-def _covers(tombstone: tuple[int, float, bool], event: Event, part: Member) -> bool:
+def _covers(tombstone: _Tombstone, event: Event, part: Member) -> bool:
     seq, time, past = tombstone
     later = event.seq > seq
     if past:

@@ -38,7 +38,7 @@ from .words import allow, answer_question, say
 # Experiments (or "experiment/part") with what was drawn, bandits' draws, and the keys of the exposures that were seen.
 _Exposures = tuple[tuple[tuple[str, str], ...], tuple[tuple[str, Draw], ...], tuple[str, ...]]
 
-FORM: Final = 5  # another number where the same events now make another profile
+FORM: Final = 6  # another number where the same events now make another profile
 
 # What one visitor may take up. Beyond it the oldest goes.
 _VIEWS: Final = 200
@@ -67,7 +67,7 @@ def apply_event(profile: Profile, event: Event, products: Catalogue, members: Se
     variants; and an order without products is the cart as it is known when that arrives."""
     profile.version = event.seq
     if event.name == ERASED:
-        if bury(profile, event) and not is_of_the_past(event):
+        if bury(profile, event, members or (Member(event.visitor),)) and not is_of_the_past(event):
             empty(profile)
         return
     if profile.erased and is_gone(profile, event, members):

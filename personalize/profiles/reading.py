@@ -82,7 +82,7 @@ class Reading:
         profile = self._profile
         for event in events:
             if event.name == ERASED and (not self._alone or is_of_the_past(event)):
-                self._missed |= bury(profile, event) and event.visitor in self._folded
+                self._missed |= bury(profile, event, self._person.members) and event.visitor in self._folded
                 profile.version = event.seq
             else:
                 apply_event(profile, event, self._products, self._person.members)

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from personalize.history import History
 from personalize.model import ERASED, Event, Profile
-from personalize.profiles import apply_event, first_party, with_just_shown
+from personalize.observe import LogObserver
+from personalize.profiles import Member, apply_event, bury, erasing, first_party, with_just_shown
+from personalize.stores import MemoryStore
 
 Apply = Callable[[Profile, Event, dict[str, Any]], None]
 NAMES = ["Page Viewed", "Product Viewed", "Product Added", "Order Completed", "User Identified", "Consent Withdrawn"]
@@ -89,3 +92,57 @@ def test_b52_the_newest_word_counts_and_leaves_with_its_trait() -> None:
     own = {"party": "first", "source": "visitor"}
     apply_event(profile, event(3, "User Identified", 3.0, traits={"a": None}, provenance=own), {})
     assert profile.provenance == {}
+
+
+# --- who erases all day ----------------------------------------------------------------------------------
+
+PARTS = [
+    Member("ann", 0, 10, ends=10.0), Member("ann", 10, 20, begins=10.0, ends=20.0), Member("ann", 20, begins=20.0),
+]  # fmt: skip
+TOMBSTONES = st.lists(st.tuples(st.floats(0, 30), st.booleans()), min_size=1, max_size=28)
+ORDERS = st.permutations(range(28))
+
+
+def same_without_what_says_less(told: list[tuple[float, bool]], order: list[int], members: list[Member]) -> bool:
+    """Is the same gone by the tombstones that are kept as by all of them, in whatever order they are read?"""
+    marked = [{"$via": "erasure"} if past else {} for _, past in told]
+    stones = [Event(f"e{n}", ERASED, time, "ann", marked[n], n + 1) for n, (time, _) in enumerate(told)]
+    kept, every = Profile("ann"), Profile("ann")
+    for number in [n for n in order if n < len(stones)]:
+        bury(kept, stones[number], members)
+    every.erased = {"ann": [(stone.seq, stone.time, bool(stone.properties)) for stone in stones]}
+    for seq in range(1, 31):
+        for time in range(31):
+            for via in ("server", "browser"):
+                one = event(seq, "Product Viewed", float(time), **{"$via": via})
+                if erasing.is_gone(kept, one, members) != erasing.is_gone(every, one, members):
+                    return False
+    return True
+
+
+@settings(max_examples=60, deadline=None)
+@given(TOMBSTONES, ORDERS, st.sampled_from([PARTS, PARTS[1:], PARTS[::2], [Member("ann")]]))
+def test_what_is_kept_of_tombstones_says_all_that_they_said(
+    told: list[tuple[float, bool]], order: list[int], members: list[Member]
+) -> None:
+    """Of the parts of a timeline that are the person's, and of those that are not."""
+    assert same_without_what_says_less(told, order, members)
+
+
+def test_tombstones_that_are_kept_by_the_last_alone_are_caught(monkeypatch: Any) -> None:
+    """Planted bug: the newest one stands for all, also for those before a sign-out."""
+    monkeypatch.setattr(erasing, "_says_all_of", lambda one, other, parts: one[0] >= other[0])
+    assert not same_without_what_says_less([(8.0, False)] * 15, list(range(28)), PARTS)
+
+
+async def test_who_erases_all_day_takes_no_room() -> None:
+    """One tombstone says what a thousand say, in the profile that follows the log and in one that is read anew."""
+    history = History(MemoryStore(), {}, LogObserver())
+    await history.start()
+    for number in range(300):
+        await history.erase(Event(f"e{number}", ERASED, 100.0 + number, "ann"))
+        assert sum(map(len, (await history.profiles.load("ann")).erased.values())) == 1
+    history.record(Event("late", "Product Viewed", 399.0, "ann", {"product_id": "p"}))
+    await history.log.flush()
+    assert (await history.profiles.load("ann")).views == []
+    await history.close()
