@@ -58,17 +58,22 @@ def _read(text: str, order: Order) -> datetime | str:
 
 
 def _numbered(found: re.Match[str], order: Order) -> datetime | str:
-    """Year first; or day first where points stand between; or whichever of day and month can be read so."""
+    """Year first; or as `order` says, also where that makes no date: a file that must be read otherwise in some rows
+    is read wrongly in others; without it, day first where points stand between, or whichever can be read so."""
     a, b, c = (int(found[name]) for name in "abc")
     if len(found["a"]) == 4:
         year, month, day = a, b, c
     else:
-        if found["sep"] == "." or a > 12 or a == b:
+        if order:
+            day, month = (a, b) if order == "day-first" else (b, a)
+            if month > 12 >= day:
+                return f'"{found[0]}" is not {order}, as --dates says'
+        elif found["sep"] == "-" and len(found["a"]) == len(found["c"]) == 2 and b <= 12 and 1 <= c <= 31:
+            return f'"{found[0]}" may begin with its year; write that with four digits, or say --dates day-first'
+        elif found["sep"] == "." or a > 12 or a == b:
             day, month = a, b
         elif b > 12:
             month, day = a, b
-        elif order:
-            day, month = (a, b) if order == "day-first" else (b, a)
         else:
             return f'"{found[0]}" can be read in two ways; say --dates day-first or --dates month-first'
         year = c + 2000 if len(found["c"]) == 2 else c

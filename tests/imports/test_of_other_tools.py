@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -72,8 +72,29 @@ def test_a_date_that_can_be_read_in_two_ways_is_asked_about(order: Order, month:
         assert time == datetime(2025, month, 11 - month, tzinfo=ZoneInfo("UTC")).timestamp()
 
 
+@pytest.mark.parametrize("order", ["day-first", "month-first"])
+@pytest.mark.parametrize("mark", ["/", "-", "."])
+def test_what_is_said_of_dates_holds_for_all_of_a_file(order: Order, mark: str) -> None:
+    """A row that can't be read so is refused and told: the option may be wrong, and then others would be read wrongly
+    without a word."""
+    days = ["5", "6"] if order == "day-first" else ["6", "5"]
+    assert read_time(mark.join([*days, "2025"]), "UTC", NOW, order) == datetime(2025, 6, 5, tzinfo=UTC).timestamp()
+    days = ["28", "5"] if order == "day-first" else ["5", "28"]
+    assert read_time(mark.join([*days, "2025"]), "UTC", NOW, order) == datetime(2025, 5, 28, tzinfo=UTC).timestamp()
+    other = mark.join([*days[::-1], "2025"])
+    assert read_time(other, "UTC", NOW, order) == f'"{other}" is not {order}, as --dates says'
+
+
+@pytest.mark.parametrize("text", ["25-06-05", "25-11-28 10:05", "11-12-13"])
+def test_a_date_that_may_begin_with_its_year_is_asked_about(text: str) -> None:
+    """Two digits with a dash may be a year, a day or a month."""
+    time = read_time(text, "UTC", NOW)
+    assert isinstance(time, str) and "may begin with its year" in time
+    assert read_time(f"20{text}", "UTC", NOW) == datetime.fromisoformat(f"20{text}").replace(tzinfo=UTC).timestamp()
+
+
 @pytest.mark.parametrize(
-    "text", ["31/31/2025", "28/11/2025 25:00", "11/28/2025 13:00 PM", "0/0/0", "1/2/3/4", "12/2025", "x" * 999, "nan"]
+    "text", ["31/31/2025", "28/11/2025 25:00", "28/11/2025 13:00 PM", "0/0/0", "1/2/3/4", "12/2025", "x" * 999, "nan"]
 )
 def test_what_is_no_date_is_refused(text: str) -> None:
     """With what to write instead."""
