@@ -6,7 +6,6 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,12 +40,13 @@ def report(file: Path, as_json: bool) -> None:
 
     config, problems, without = _read(file)
     counted = asyncio.run(_report(config, whole=not without))
+    held = counted.promotions.held
     if as_json:
         told = {
             "shown": rows_as_json(counted.rows),
             "experiments": effects_as_json(counted.effects),
             "holdouts": effects_as_json(counted.added),
-            "promotions": [_plain(verdict, counted.promoted.get(verdict.experiment)) for verdict in counted.judged],
+            "promotions": [_plain(verdict, held.get(verdict.experiment)) for verdict in counted.judged],
             "without": without,
         }
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
@@ -56,7 +56,7 @@ def report(file: Path, as_json: bool) -> None:
         for each in [*counted.effects, *counted.added]:
             screen.print(effects_table(each))
         for verdict in counted.judged:
-            click.echo(_told(verdict, counted.promoted.get(verdict.experiment), file))
+            click.echo(_told(verdict, counted.promotions, file))
     if problems:
         sys.stdout.flush()
         render(problems, "text", file, None, to=sys.stderr)
@@ -84,7 +84,7 @@ class _Counted:
     effects: list[EffectReport]
     added: list[EffectReport]  # by personalization, against who is held out
     judged: list[Verdict]
-    promoted: Mapping[str, Promotion]
+    promotions: Promotions
 
 
 async def _report(config: Config, whole: bool) -> _Counted:
@@ -120,7 +120,7 @@ async def _report(config: Config, whole: bool) -> _Counted:
     measured = [tests[each.key] for each in tested]
     judged = [judge(test, counted, guarded, time.time()) for test in measured if test.promote or test.guardrails]
     of_holdouts = [report for each in added for report in each.reports()]
-    return _Counted(list(shown.rows()), counted, of_holdouts, judged, promotions.held)
+    return _Counted(list(shown.rows()), counted, of_holdouts, judged, promotions)
 
 
 def _plain(verdict: Verdict, promoted: Promotion | None) -> dict[str, Any]:
@@ -134,12 +134,15 @@ def _plain(verdict: Verdict, promoted: Promotion | None) -> dict[str, Any]:
     }
 
 
-def _told(verdict: Verdict, promoted: Promotion | None, file: Path) -> str:
+def _told(verdict: Verdict, promotions: Promotions, file: Path) -> str:
     key = verdict.experiment
+    promoted = promotions.held.get(key)
     if promoted is not None:
         what = f"{promoted.variant} was promoted by {promoted.by}; `personalize demote {file} {key}` takes it back"
     elif not verdict.ready:
         what = f"{verdict.variant or 'nothing'} is not ready to be promoted"
+    elif verdict.by_itself and key in promotions.ended:
+        what = f"{verdict.variant} is ready, but was taken back: run `personalize promote {file} {key}`"
     elif verdict.by_itself:
         what = f"{verdict.variant} is ready, and the site promotes it within the hour or so"
     else:

@@ -260,6 +260,18 @@ async def test_b40_one_of_several_workers_promotes_by_itself_and_never_again(
     assert len(await lines(app, PROMOTED)) == 1
 
 
+async def test_b40_the_report_promises_nothing_of_what_was_taken_back(site: Any, tmp_path: Path) -> None:
+    """With `approval: none` the site promotes what is ready, but not what a person demoted: then a person does."""
+    app, file = await site(site_text("none")), str(tmp_path / "personalize.yaml")
+    await visited(app)
+    assert "the site promotes it within the hour or so" in (await command("report", file)).output
+    assert (await command("promote", file, "hero-1")).exit_code == 0
+    assert (await command("demote", file, "hero-1", "--by", "ann")).exit_code == 0
+    said = (await command("report", file)).output
+    assert "the site promotes it" not in said
+    assert f"points is ready, but was taken back: run `personalize promote {file} hero-1`" in said
+
+
 async def test_b31_a_promotion_stands_in_the_library_and_in_its_week(site: Any, tmp_path: Path) -> None:
     """`personalize triggers` names the variant that everybody gets, and counts the promotion for its owner; demoted,
     only the week still tells of it."""
