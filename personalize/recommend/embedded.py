@@ -194,7 +194,8 @@ class Embedded:
         tables = [("bought_with", self._together), ("bought_too", self._bought), ("viewed_with", self._viewed)]
         if strategy in ("related", "next_product"):
             tables.reverse()
-        links, liking = Links(seeds, tables), self._liking(seeds)
+        sold = [(item, weight) for item, weight in seeds if self._products.get(item) is not None]  # people know a title
+        links, liking = Links(sold, tables), self._liking(seeds)
         given = []
         for item in found:
             product = self._products.get(item)

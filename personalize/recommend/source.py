@@ -83,7 +83,8 @@ class RecommendationSource:
         fragment = Fragment(values={"items": items})
         if len(self._kept) >= _MOST_KEPT:
             self._kept.clear()
-        self._kept[key] = (revision, found, fragment)
+        named = [product for reason in reasons if (product := self._products.get(reason.item)) is not None]
+        self._kept[key] = (revision, found + named, fragment)
         return fragment
 
     async def fetch(self, key: Hashable) -> Fragment:

@@ -276,6 +276,24 @@ def test_what_nobody_wanted_yet_is_not_said_to_be_popular() -> None:
             assert unwanted and {(reason["kind"], reason["text"]) for reason in unwanted} == {("range", "")}
 
 
+def test_no_reason_names_what_left_the_catalogue() -> None:
+    """Nobody reads the bare id of a product that is sold no more: another reason takes its place, also in an answer
+    that was kept; and a new title shows at once."""
+    products = {name: Product(name, name.upper()) for name in "ab"}
+    shown = source(("a", "b"), products=products)
+    key = shown.key(ask(visitor(cart={"a": (1, 1.0)}), strategy="bought_together", limit=1))
+
+    def told() -> str:
+        (item,) = shown.ready(key).values["items"]
+        return str(item["reason"]["text"])
+
+    assert told() == "Often bought with A"
+    products["a"] = Product("a", "Anew")
+    assert told() == "Often bought with Anew"
+    del products["a"]
+    assert told() == "Popular now"
+
+
 def test_a_reason_names_the_product_it_is_about() -> None:
     """By its title, for people; and by its id, for templates that say it in their own words."""
     shown = source(("a", "b"), ("a", "b"))
