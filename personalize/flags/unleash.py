@@ -113,12 +113,13 @@ def _experience(
     if len(variants) >= 2:
         arms = [_variant(draft, where, variant) for variant in variants]
         coverage = {"coverage": share} if share < 1 else {}
-        # Strategies are alternatives: their variants are drawn by one key, so that nobody changes between them.
-        test = {"key": f"{group}/{i + 1}", "seed": group, **coverage, "variants": arms}
+        # Strategies are alternatives: their variants are drawn by one seed, so that nobody changes between them. So are
+        # those of flags that share a group; each is counted by a key of its own.
+        test = {"key": f"{key}/{i + 1}", "seed": group, **coverage, "variants": arms}
         return {**when, "experiment": test}
     content: Any = _variant(draft, where, variants[0])["show"] if variants else "page"
     if share < 1:
-        return {**when, "experiment": rolled_out(f"{group}/rollout-{i + 1}", group, 2, (0.0, share), content)}
+        return {**when, "experiment": rolled_out(f"{key}/rollout-{i + 1}", group, 2, (0.0, share), content)}
     return {**when, "show": content}
 
 

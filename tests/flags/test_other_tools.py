@@ -228,6 +228,27 @@ def test_an_export_of_unleash_is_read(tmp_path):
     chooser(draft, "a", tmp_path)
 
 
+def test_flags_of_one_group_are_two_experiments_drawn_alike(tmp_path):
+    """A group is what Unleash draws by, so that flags go together; what each of them did is counted apart."""
+    names = {"a": ("red", "blue"), "b": ("on", "off")}
+    features = [
+        {"name": flag, "enabled": True, "strategies": [
+            strategy(name="flexibleRollout", parameters={"rollout": "50", "groupId": "g"}, segments=[1]),
+            strategy(name="flexibleRollout", parameters={"rollout": "100", "groupId": "g"},
+                     variants=[{"name": name, "weight": 500} for name in of]),
+        ]}
+        for flag, of in names.items()
+    ]  # fmt: skip
+    staff = {"id": 1, "name": "staff", "constraints": []}
+    draft = import_flags("unleash", json.dumps({"features": features, "segments": [staff]}))
+    keys = [each["experiment"]["key"] for slot in draft.slots.values() for each in slot["experiences"]]
+    assert len(set(keys)) == 4
+    one, other = (chooser(draft, flag, tmp_path) for flag in names)
+    for n in range(50):
+        assert one(f"v{n}").variant in names["a"] and other(f"v{n}").variant in names["b"]
+        assert names["a"].index(one(f"v{n}").variant) == names["b"].index(other(f"v{n}").variant)
+
+
 def test_what_does_not_say_for_whom_it_is_is_left_out():
     """A list of flags without strategies shows nothing to anybody."""
     draft = import_flags("unleash", json.dumps({"features": [{"name": "a", "enabled": True}]}))
