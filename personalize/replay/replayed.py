@@ -93,6 +93,8 @@ class Replayed:
 
     def notes(self) -> list[str]:
         """What the reader has to know about the figures."""
+        if not self.views and not self.without_path:
+            return ["the log has no page views in that time, so nothing was compared"]
         told = ["decided from what the log says of each visitor, of pauses and of promotions up to the view"]
         if self.bandits:
             told.append("bandits draw by the shares of each batch, worked out again from the log")

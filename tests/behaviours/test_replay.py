@@ -97,6 +97,13 @@ async def test_b30_the_same_config_changes_nothing_and_agrees_with_the_log(histo
     }  # fmt: skip
 
 
+async def test_b30_a_time_without_page_views_is_said_to_be_one(history: Any, tmp_path: Path) -> None:
+    """So that "0 of 0 views would change" is not read as a change that changes nothing."""
+    told = await replayed(tmp_path, SWITCHED, "--since", "2100-01-01")
+    assert told["views"] == 0
+    assert told["notes"] == ["the log has no page views in that time, so nothing was compared"]
+
+
 async def test_b30_what_would_change_is_counted_with_examples(history: Any, tmp_path: Path) -> None:
     """An experience renamed, a cap lifted, a slot added: each change by views and visitors; the log stays as it is."""
     store = history.watcher.history.store
