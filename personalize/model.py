@@ -6,6 +6,7 @@ seconds (float), money is in the site's one currency.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -100,6 +101,7 @@ class Visitor:
     off: bool = False  # turned personalization off on the visitor's own page
 
 
+OWN_ID = re.compile(r"[0-9a-f]{32}")  # in full, an id that the middleware made for a browser
 PREVIEW = "personalize_preview"  # the parameter of an address that holds a preview's token
 WITHDRAWN = "Consent Withdrawn"  # an event's name: the visitor refused what was granted before
 ERASED = "Visitor Erased"  # an event's name: nothing of this visitor up to its time may be known again

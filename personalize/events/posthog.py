@@ -13,8 +13,9 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 from ..errors import CollectError
+from ..model import OWN_ID
 from .bodies import GZIP, inflated
-from .segment import OWN_ID, Message, Refusal, path_of
+from .segment import Message, Refusal, path_of
 from .tidy import tidy_id, tidy_text
 
 # PostHog's events about persons and groups, and what they are in Segment's words.

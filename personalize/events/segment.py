@@ -15,7 +15,6 @@ Rule 4  Orders count from the site, or signed by it (see `orders`); from a brows
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from urllib.parse import urlsplit
 
 from ..config.event_names import canonical_name
 from ..config.site import ConsentRules
-from ..model import PREVIEW, Event
+from ..model import OWN_ID, PREVIEW, Event
 from .clocks import event_time, is_unsure, skew_of
 from .consent import Consented, consent_in, granted_by
 from .names import NEVER_TOLD, OURS, TRUSTED_ONLY, UNVERIFIED, canonical_properties
@@ -36,7 +35,6 @@ DAY: Final = 86_400.0
 OLDEST: Final = {True: 20 * 365 * DAY, False: 30 * DAY}  # trusted: imports of old orders; browsers: kept while offline
 _LONGEST_NAME: Final = 200
 _PLAIN: Final = ConsentRules()
-OWN_ID: Final = re.compile(r"[0-9a-f]{32}")  # as the middleware makes them
 _LETTERS: Final = {"t": "track", "i": "identify", "p": "page", "s": "screen", "g": "group", "a": "alias"}
 KINDS: Final = frozenset(_LETTERS.values())
 

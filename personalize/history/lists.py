@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
-import re
 import time
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..events.tidy import tidy_id
+from ..model import OWN_ID
 from ..plugins import load_object
 from ..profiles import external_id
 from ..protocols import Observer, SegmentLookup
@@ -35,7 +35,6 @@ _AGAIN: Final = 30.0  # seconds after which a failed list is tried again, if it 
 _PARTS: Final = 256
 _A_TURN: Final = 500  # ids between two turns of other tasks
 _MOST_JSON: Final = 64 * 1024 * 1024  # bytes
-_OWN_ID: Final = re.compile(r"[0-9a-f]{32}")
 _ID_COLUMNS: Final = {
     "id": "", "visitor": "", "user_id": "user", "email": "email", "loyalty_id": "loyalty", "crm_id": "crm",
     "device_id": "device",
@@ -174,7 +173,7 @@ async def _taken(told: AsyncIterator[str]) -> Ids:
 def listed_id(text: str) -> str:
     """An id in a list as the log writes it; "" for none."""
     text = text.strip()
-    if not text or _OWN_ID.fullmatch(text):
+    if not text or OWN_ID.fullmatch(text):
         return text
     kind, colon, value = text.partition(":")
     if colon:

@@ -26,7 +26,7 @@ from ..config.event_names import canonical_name
 from ..events.names import canonical_properties
 from ..events.segment import path_of
 from ..events.tidy import tidy, tidy_id, tidy_text
-from ..model import ERASED, WITHDRAWN, Event, Party
+from ..model import ERASED, OWN_ID, WITHDRAWN, Event, Party
 from ..profiles import external_id
 from .times import Order, read_time
 
@@ -57,7 +57,6 @@ _OF_THE_WAY: Final = frozenset({
     "type", "context", "integrations", "receivedAt", "sentAt", "channel", "version", "projectId", "writeKey",
     "_metadata",
 })  # fmt: skip
-_OWN_ID: Final = re.compile(r"[0-9a-f]{32}")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,9})?")
 _REFUSED: Final = frozenset({ERASED, WITHDRAWN, "Segment Entered"})  # only the middleware says these
 
@@ -183,14 +182,14 @@ def _ids(rest: dict[str, Any]) -> dict[str, str]:
 def _visitor(ids: Mapping[str, str]) -> str:
     """The id that the event stands under: the browser's own, else the user's, else the first other."""
     kind = next((k for k in ("anonymous_id", "user_id") if k in ids), next(iter(ids)))
-    if kind == "anonymous_id" and "user_id" in ids and not _OWN_ID.fullmatch(ids[kind]):
+    if kind == "anonymous_id" and "user_id" in ids and not OWN_ID.fullmatch(ids[kind]):
         kind = "user_id"
     return _named(kind, ids[kind])
 
 
 def _named(kind: str, value: str) -> str:
     if kind == "anonymous_id":
-        return value if _OWN_ID.fullmatch(value) else f"a:{value}"
+        return value if OWN_ID.fullmatch(value) else f"a:{value}"
     return f"u:{value}" if kind == "user_id" else f"{kind}:{value}"
 
 

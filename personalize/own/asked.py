@@ -13,7 +13,6 @@ from __future__ import annotations
 import hmac
 import json
 import os
-import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +31,7 @@ from ..events.orders import write_keys
 from ..events.script import matches
 from ..events.tidy import tidy_id, tidy_text
 from ..explain import HEADER, explain, explain_as
-from ..model import PURPOSES, Choice, Consent, Event, Fill, Profile, Request, Visitor
+from ..model import OWN_ID, PURPOSES, Choice, Consent, Event, Fill, Profile, Request, Visitor
 from ..patience import Patience
 from ..profiles import first_party
 from ..visit import read_request
@@ -40,7 +39,6 @@ from ..visitor.bots import is_bot
 from .ofrep import bulk, flags, part_of, problem
 
 _FLAGS: Final = "/ofrep/v1/evaluate/flags"
-_OWN_ID: Final = re.compile(r"[0-9a-f]{32}")
 _Headers = tuple[tuple[bytes, bytes], ...]
 
 
@@ -230,7 +228,7 @@ def _visitor(engine: Engine, page: Request, told: Mapping[str, Any]) -> Visitor:
     user, anonymous = (_id(told.get(key)) for key in ("userId", "anonymousId"))
     if not (user or anonymous):
         raise CollectError(400, "no_visitor", "who is it? give a userId or anonymousId")
-    name = f"u:{user}" if user else anonymous if _OWN_ID.fullmatch(anonymous) else f"a:{anonymous}"
+    name = f"u:{user}" if user else anonymous if OWN_ID.fullmatch(anonymous) else f"a:{anonymous}"
     consent = _consent(engine, told.get("consent"))
     if is_bot(page.headers.get(b"user-agent", b"")):
         return Visitor(None, consent, bot=True)

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from ..terminal import FILE, CommandObserver, known_segments, progress, reading
-from .single import export_person
+from .single import as_kept, export_person
 
 if TYPE_CHECKING:
     from ..protocols import Store
@@ -118,7 +118,7 @@ async def _identity(file: Path, unlink: str | None, merge: tuple[str, str] | Non
         events = []
         await _known(store, unlink, merge)
         if unlink:
-            unlink = _as_kept(unlink)
+            unlink = as_kept(unlink)
             properties: dict[str, Any] = {"$via": "operator", "id": unlink}
             events.append(Event(uuid.uuid4().hex, "Identity Unlinked", time.time(), unlink, properties))
         if merge:
@@ -131,15 +131,6 @@ async def _identity(file: Path, unlink: str | None, merge: tuple[str, str] | Non
         await store.close()
 
 
-def _as_kept(id_: str) -> str:
-    """An id as the log has it: of an e-mail address, and of a long id, the hash."""
-    from ..events.tidy import tidy_id
-    from ..profiles import external_id
-
-    kind, colon, value = id_.partition(":")
-    return external_id(kind, tidy_id(value)) if colon else id_
-
-
 async def _known(store: Store, unlink: str | None, merge: tuple[str, str] | None) -> None:
     """Raises click.BadParameter for an id that the log never told of: it was misspelt."""
     from ..profiles import Identity
@@ -150,7 +141,7 @@ async def _known(store: Store, unlink: str | None, merge: tuple[str, str] | None
     asked = [("--unlink", unlink)] if unlink else []
     asked += [("--merge", f"u:{user.removeprefix('u:')}") for user in merge or ()]
     for option, name in asked:
-        id_ = _as_kept(name)
+        id_ = as_kept(name)
         if id_ not in there and identity.person(id_) == id_:
             raise click.BadParameter(f'the log knows no "{name}"', param_hint=option)
 

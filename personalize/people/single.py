@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..model import ERASED, PURPOSES, Consent, Event, Request, Visitor
+from ..model import ERASED, OWN_ID, PURPOSES, Consent, Event, Request, Visitor
 from ..terminal import FILE, CommandObserver, reading
 
 if TYPE_CHECKING:
     from ..config import Config
     from ..engine import Engine
 
-_BROWSER: Final = re.compile(r"[0-9a-f]{32}")
 ID = click.argument("name", metavar="ID")
 
 
@@ -63,16 +61,18 @@ def erase(name: str, file: Path, yes: bool) -> None:
     click.echo(f"{known['visitor']} is erased, with {events:,} events.")
 
 
-def _id(name: str) -> str:
-    """The id that is meant, as the log keeps it."""
+def as_kept(id_: str) -> str:
+    """An id as the log has it: of an e-mail address, and of a long id, the hash."""
     from ..events.tidy import tidy_id
+    from ..profiles import external_id
 
-    kind, colon, value = name.partition(":")
-    if colon:
-        from ..profiles import external_id
+    kind, colon, value = id_.partition(":")
+    return external_id(kind, tidy_id(value)) if colon else id_
 
-        return external_id(kind, tidy_id(value))
-    return name if _BROWSER.fullmatch(name) else f"u:{tidy_id(name)}"
+
+def _id(name: str) -> str:
+    """The id that is meant, as the log has it: without a kind it is a browser's, or else a user's."""
+    return as_kept(name if ":" in name or OWN_ID.fullmatch(name) else f"u:{name}")
 
 
 async def _known(file: Path, name: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..model import ERASED, Event
+from ..model import ERASED, OWN_ID, Event
 
 SIGNED_OUT: Final = "Signed Out"
 UNLINKED: Final = "Identity Unlinked"
@@ -20,7 +20,6 @@ OF_THE_PAST: Final = "erasure"  # the `$via` of a tombstone of what was done bef
 CUT: Final = "\0"  # in no id: between an id and the number of the part of its timeline
 _TELLING: Final = frozenset({ERASED, SIGNED_OUT, UNLINKED, "User Identified"})  # without `$ids`, too
 LONGEST: Final = 400  # characters of an id that can be somebody else's too; a told one is cut to half of it
-_OWN_ID: Final = re.compile(r"[0-9a-f]{32}")  # as a browser's cookie holds it
 _KIND: Final = re.compile(r"[a-z][a-z0-9_]{0,29}")
 
 
@@ -58,7 +57,7 @@ def is_of_the_past(tombstone: Event) -> bool:
 
 
 def is_device(id_: str) -> bool:
-    return id_.startswith(("a:", "device:")) or _OWN_ID.fullmatch(id_) is not None
+    return id_.startswith(("a:", "device:")) or OWN_ID.fullmatch(id_) is not None
 
 
 def is_trusted(event: Event) -> bool:
@@ -81,7 +80,7 @@ def told_ids(event: Event) -> list[str]:
         if kind == "user_id":
             ids.append(f"u:{text}")
         elif kind in ("anonymous_id", "previous_id"):
-            ids.append(text if _OWN_ID.fullmatch(text) else f"a:{text}")
+            ids.append(text if OWN_ID.fullmatch(text) else f"a:{text}")
         elif _KIND.fullmatch(kind) and kind not in ("u", "a"):
             ids.append(external_id(kind, text))
     traits = event.properties.get("traits") if event.name == "User Identified" else None
