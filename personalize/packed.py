@@ -58,6 +58,7 @@ class Packed:
             self.trim()
 
     def discard(self, key: str) -> None:
+        """Forget a key, if it is there."""
         before = self._values.pop(key, None)
         if before is not None:
             self.size -= len(before) + _PLACE

@@ -79,6 +79,7 @@ class Timer:
             self._ended()
 
     def cancel(self) -> None:
+        """From now on `ended` is not called."""
         self._handle.cancel()
 
 

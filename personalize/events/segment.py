@@ -284,6 +284,7 @@ def is_of_preview(raw: Any) -> bool:
 
 
 def name_of(value: object) -> str:
+    """An event's name as it was told, at most 200 characters; "" where there is none."""
     return tidy_text(value).strip()[:_LONGEST_NAME] if isinstance(value, str) else ""
 
 

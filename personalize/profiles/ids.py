@@ -57,10 +57,12 @@ def is_of_the_past(tombstone: Event) -> bool:
 
 
 def is_device(id_: str) -> bool:
+    """Is it of a browser or a device, at which several people may sit one after the other?"""
     return id_.startswith(("a:", "device:")) or OWN_ID.fullmatch(id_) is not None
 
 
 def is_trusted(event: Event) -> bool:
+    """Did a server, an import or an operator tell it, and no browser?"""
     return event.properties.get("$via") not in (None, "browser")
 
 
@@ -100,6 +102,7 @@ def external_id(kind: str, value: str) -> str:
 
 
 def id_text(value: Any) -> str:
+    """A told id as text that every store can keep, at most 200 characters; "" for what is none."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str):
