@@ -104,6 +104,7 @@ async def test_a_visitor_more_is_no_memory_more(
     monkeypatch.setattr("personalize.history.history.Profiles", partial(kind, room=50_000, ready=10))
     monkeypatch.setattr("personalize.history.history.open_hot_state", lambda *_: MemoryHotState(20_000))
     monkeypatch.setattr("personalize.recommend.embedded._ROOM", 20_000)
+    monkeypatch.setattr("personalize.recommend.embedded._ROOM_OF_BUYERS", 20_000)
     monkeypatch.setattr("personalize.recommend.proof._ROOM", 20_000)
     monkeypatch.setattr("personalize.profiles.people._REMEMBERED", 50)
     monkeypatch.setattr("personalize.bandits.ledger._MOST", 50)
