@@ -227,7 +227,7 @@ def _visitor(engine: Engine, page: Request, told: Mapping[str, Any]) -> Visitor:
     """Rule 1. Ids as the collector takes them: the site's `userId`, or an `anonymousId`."""
     user, anonymous = (_id(told.get(key)) for key in ("userId", "anonymousId"))
     if not (user or anonymous):
-        raise CollectError(400, "no_visitor", "who is it? give a userId or anonymousId")
+        raise CollectError(400, "no_visitor", "who is it? give a userId (OpenFeature: targetingKey) or anonymousId")
     name = f"u:{user}" if user else anonymous if OWN_ID.fullmatch(anonymous) else f"a:{anonymous}"
     consent = _consent(engine, told.get("consent"))
     if is_bot(page.headers.get(b"user-agent", b"")):

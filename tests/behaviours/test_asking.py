@@ -216,6 +216,7 @@ async def test_b40_flags_are_slots_experiences_and_experiments(app: Any) -> None
     assert (status, missing["errorCode"], missing["key"]) == (404, "FLAG_NOT_FOUND", "colour")
     status, nobody = await server(app, "/ofrep/v1/evaluate/flags/colours", {"context": {}})
     assert (status, nobody["errorCode"]) == (400, "TARGETING_KEY_MISSING")
+    assert "targetingKey" in nobody["errorDetails"], "in OpenFeature's own word"
 
 
 async def test_b40_all_flags_carry_a_tag_that_saves_the_second_answer(app: Any) -> None:
