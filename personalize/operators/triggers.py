@@ -134,23 +134,25 @@ def triggers_command(file: Path, as_json: bool) -> None:
     from ..config import load_config
 
     config = load_config(file, products=False)
+    events: list[Event] | None = None
     try:
         events = asyncio.run(operators_events(config))
     except StoreError as error:
-        events = []
-        click.echo(f"What went live when is not told: {error}", err=True)
+        click.echo(f"What is paused or promoted, and what went live when, is not told: {error}", err=True)
     pauses, promotions = Pauses(), Promotions()
     for held in (pauses, promotions):
-        held.recall(events)
-    library, weeks = triggers(config, pauses, promotions), shipped(events, config)
+        held.recall(events or ())
+    library = triggers(config, pauses, promotions)
+    weeks = None if events is None else shipped(events, config)
     if as_json:
-        told = {"triggers": [asdict(one) for one in library], "shipped": [asdict(one) for one in weeks]}
+        brought = None if weeks is None else [asdict(one) for one in weeks]
+        told = {"triggers": [asdict(one) for one in library], "shipped": brought}
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:
         _draw(library, weeks)
 
 
-def _draw(library: Sequence[Trigger], weeks: Sequence[Shipped]) -> None:
+def _draw(library: Sequence[Trigger], weeks: Sequence[Shipped] | None) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -162,6 +164,8 @@ def _draw(library: Sequence[Trigger], weeks: Sequence[Shipped]) -> None:
         status = f"{one.status}, {one.promoted} promoted" if one.promoted else one.status
         table.add_row(*map(escape, (f"{one.slot}/{one.experience}", *cut, one.owner or "nobody", status)))
     screen.print(table if library else "there is no experience yet")
+    if weeks is None:
+        return
     kept = sorted({one.week for one in weeks}, reverse=True)[:_WEEKS]
     counts = Table("week", "owner", "went live", "changed", "promoted", box=None, header_style="bold")
     for told in weeks:

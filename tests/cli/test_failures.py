@@ -202,6 +202,17 @@ def test_the_config_of_the_folder_is_taken_where_none_is_named() -> None:
         assert said in result.output and result.exit_code == (1 if line == "demote k" else 0), result.output
 
 
+def test_triggers_without_a_log_say_nothing_in_its_name() -> None:
+    """What went live is not known, which is not the same as nothing; nor is it known what is paused."""
+    result = run("triggers personalize.yaml")
+    assert "the log says" not in result.stdout and "winter" in result.stdout
+    assert result.stderr.startswith("What is paused or promoted, and what went live when, is not told: there is no log")
+    assert json.loads(run("triggers personalize.yaml --json").stdout)["shipped"] is None
+    run("pause winter")
+    assert json.loads(run("triggers personalize.yaml --json").stdout)["shipped"] == []
+    assert "the log says of no config that it went live" in run("triggers personalize.yaml").stdout
+
+
 READ = ("report", "bandit", "history", "triggers", "identity", "export", "replay", "resume")
 
 
