@@ -61,10 +61,10 @@ class Payoff:
         """What the reader has to know about the figures."""
         told = []
         if self.open_:
-            told.append(f"the window of {self.open_:,} visitors is still open: what they bring later is not in yet")
+            told.append(f"visitors whose window is still open: {self.open_:,}; what they bring later is not in yet")
         missing = sum(row.propensity is None for row in self.logged)
         if missing:
-            told.append(f"{missing:,} visitors were drawn without a logged probability")
+            told.append(f"visitors who were drawn without a logged probability: {missing:,}")
         if len(self.policies) > 1:
             told.append(f"the intervals of these {len(self.policies)} policies hold together with {_LEVEL:.0%}")
             told.append("a policy that is picked for what this log shows looks better than it is")

@@ -99,7 +99,7 @@ def _refused(all_: int, told: int, effective: float, rewarded: float) -> str:
     if told < (1 - MOST_MISSING) * all_:
         return f"{all_ - told:,} of {all_:,} visitors have no propensity in the log"
     if effective < LEAST_VISITORS:
-        return f"an effective sample of {effective:,.0f} visitors is too small; it takes {LEAST_VISITORS:,.0f}"
+        return f"an effective sample of {effective:,.0f} is too small; it takes {LEAST_VISITORS:,.0f} visitors"
     if rewarded < LEAST_REWARDED:
         return f"an effective sample of {rewarded:,.0f} rewards is too small; it takes {LEAST_REWARDED:,.0f}"
     return ""

@@ -145,7 +145,7 @@ def test_nothing_is_concluded_where_probabilities_are_missing(tmp_path: Path) ->
     outside = sum(seen["context"] == "" for event in log_of(2_000) for seen in event.exposures)
     assert report["visitors"] == 300 + outside
     assert all("have no propensity in the log" in policy["refused"] for policy in report["policies"])
-    assert "300 visitors were drawn without a logged probability" in report["notes"]
+    assert "visitors who were drawn without a logged probability: 300" in report["notes"]
 
 
 def test_a_log_that_is_told_again_says_the_same(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_a_table_and_a_picture_say_the_same(tmp_path: Path) -> None:
         "loud",
         "always plain",
         "equal shares",
-        "the window of 2,000 visitors is still open",
+        "visitors whose window is still open: 2,000",
     ):
         assert said in done.output
     root = ElementTree.parse(tmp_path / "b.svg").getroot()

@@ -209,7 +209,7 @@ def test_nothing_is_concluded_from_too_few() -> None:
     """No visitor, hardly one of the policy's arm, or hardly a reward."""
     assert told([]).refused == "nobody was drawn yet"
     few = told(fixed(Random(1), 300))
-    assert few.refused == f"an effective sample of {few.effective:,.0f} visitors is too small; it takes 200"
+    assert few.refused == f"an effective sample of {few.effective:,.0f} is too small; it takes 200 visitors"
     poor = [row._replace(reward=float(place % 200 == 0)) for place, row in enumerate(fixed(Random(1), 4_000))]
     assert "rewards is too small" in told(poor).refused
     gone = told(fixed(Random(1), 4_000), lambda context: {"gone": 1.0})
