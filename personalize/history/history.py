@@ -16,7 +16,7 @@ from ..operators.complaints import Complaints
 from ..operators.pauses import Pauses
 from ..operators.promoter import Promoter
 from ..operators.promotions import Promotions
-from ..profiles import Member, Profiles, Underway, alone, is_unsure, tombstones, with_just_shown
+from ..profiles import Member, Profiles, Underway, is_unsure, tombstones, with_just_shown
 from ..protocols import Fold, ForgettingStore, HotState, Observer, SavedFold, Store
 from ..recommend import Embedded, ProofCounts
 from ..stores import MemoryHotState, MemoryStore, beside, merged, open_hot_state, open_store
@@ -132,6 +132,15 @@ class History:
     def record(self, event: Event) -> None:
         self.log.record(event)
 
+    async def write(self, events: Sequence[Event]) -> None:
+        """Record what somebody waits for; returns when it is in the log and in the folds. Raises StoreError where it is
+        not, or not all of it."""
+        waiting = self.log.waiting
+        self.log.record_all(events)
+        if self.log.waiting - waiting < len(events) or not await self.log.written():
+            raise StoreError("the log could not be written")
+        await self.log.flush()
+
     def profile(self, visitor: str) -> Profile | None:
         """The visitor's profile if it is in memory."""
         return self.profiles.get(visitor)
@@ -178,15 +187,10 @@ class History:
     async def erase(self, tombstone: Event) -> bool:
         """Begin the profile of this "Visitor Erased" event's person anew, under each id that is theirs now, on every
         worker and in every replay, and remove the lines before it where the store can. False (and said) where the lines
-        stay. Of a browser that was signed out since, only what was the person's goes: what came after is another's."""
-        try:
-            person = await self.profiles.people.of(tombstone.visitor)
-        except StoreError as error:
-            self.observer.failed("erase", error)
-            person = alone(tombstone.visitor)
-        for one in tombstones(tombstone, person.members):
-            self.record(one)
-        await self.log.flush()
+        stay. Of a browser that was signed out since, only what was the person's goes: what came after is another's.
+        Raises StoreError where it is not known who that is, or it could not be written down: then nothing is gone."""
+        person = await self.profiles.people.of(tombstone.visitor)
+        await self.write(list(tombstones(tombstone, person.members)))
         try:
             await self.profiles.people.settle()
             await self.profiles.forget([person.name, tombstone.visitor, *person.live])

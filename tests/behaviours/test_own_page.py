@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urljoin
 
 import pytest
 
+from personalize.errors import StoreError
 from personalize.model import Event
 from personalize.profiles import Profiles
 from personalize.testing import Response, call
@@ -220,6 +221,31 @@ async def test_b55_one_click_turns_personalization_off(app: Any) -> None:
     assert "Personalization is off" in (await ann.get("/_personalize/me")).body.decode()
     await ann.submit("on")
     assert b"Hello again" in (await ann.get("/")).body
+
+
+@pytest.mark.parametrize(
+    ("do", "fields"), [("erase", {"sure": "yes"}), ("remove", {"trait": "tier"}), ("correct", {"trait": "tier"})]
+)
+async def test_b45_what_could_not_be_written_down_is_not_said_to_be_done(
+    app: Any, monkeypatch: Any, do: str, fields: dict[str, str]
+) -> None:
+    """A log that takes nothing: the visitor is told so, keeps their cookie, and can do it again when it is well."""
+    ann = Person(app)
+    await ann.get("/")
+    await told(app, ann.is_told(tier="gold"))
+    name, history = ann.id, app.watcher.history
+
+    async def failing(events: Any) -> Any:
+        raise StoreError("no space left")
+
+    monkeypatch.setattr(history.log, "_patience", 0.0)
+    monkeypatch.setattr(history.store, "append", failing)
+    refused = await ann.submit(do, **fields)
+    assert refused.status == 503 and b"nothing was changed" in refused.body and b"no space" not in refused.body
+    assert ann.id == name and (await history.profiles.load(name)).traits == {"tier": "gold"}
+    monkeypatch.undo()
+    assert (await ann.submit(do, **fields)).status == 303
+    assert (await history.profiles.load(name)).traits.get("tier") != "gold"
 
 
 async def test_b49_a_page_is_shown_to_its_own_visitor_only(app: Any) -> None:

@@ -62,7 +62,7 @@ async def answer(
             reply = one.plain(405 if known else 404, "not_proven")
     except StoreError as error:
         engine.observer.failed("me", error)
-        reply = one.plain(503, "unreadable")
+        reply = one.plain(503, "undone" if method == "POST" else "unreadable")
     status, headers, body = reply
     headers = [*_HEADERS, (b"content-length", b"%d" % len(body)), *headers]
     await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -180,8 +180,7 @@ class _Answer:
             return
         said = {"allowed": [name]} if do == "allow" else {"traits": {name: value}}
         properties = {**said, "provenance": {"party": "first", "source": "visitor"}}
-        history.record(Event(uuid.uuid4().hex, "User Identified", self.now, visitor, properties))
-        await history.log.flush()
+        await history.write([Event(uuid.uuid4().hex, "User Identified", self.now, visitor, properties)])
 
     async def _erase(self, visitor: str, form: Form) -> Reply:
         if form.get("sure") != ["yes"]:

@@ -64,6 +64,7 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "done_on": "Personalization is on, if you have agreed to it.",
         "refused_form": "This form has expired or did not come from this page. Nothing was changed; please try again.",
         "unsure": "Tick the box to confirm, then erase.",
+        "undone": "This cannot be done at the moment: nothing was changed. Please try again later.",
         "unreadable": "What is known cannot be read at the moment. Please try again later.",
         "not_proven": "Nothing can be shown: this browser does not prove who you are.",
         "back": "Back to the page",
@@ -125,6 +126,7 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "refused_form": "Bu formun süresi doldu ya da form bu sayfadan gelmedi. Hiçbir şey değişmedi; lütfen yeniden "
         "deneyin.",
         "unsure": "Onaylamak için kutuyu işaretleyin, sonra silin.",
+        "undone": "Bu şu anda yapılamıyor: hiçbir şey değişmedi. Lütfen daha sonra yeniden deneyin.",
         "unreadable": "Bilinenler şu anda okunamıyor. Lütfen daha sonra yeniden deneyin.",
         "not_proven": "Hiçbir şey gösterilemez: bu tarayıcı kim olduğunuzu kanıtlamıyor.",
         "back": "Sayfaya dön",
@@ -185,6 +187,7 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "done_on": "اگر موافقت کرده باشید، شخصی‌سازی روشن است.",
         "refused_form": "زمان این فرم گذشته یا از این صفحه نیامده است. چیزی تغییر نکرد؛ لطفاً دوباره تلاش کنید.",
         "unsure": "برای تأیید، خانه را علامت بزنید و سپس پاک کنید.",
+        "undone": "اکنون این کار شدنی نیست: چیزی تغییر نکرد. لطفاً بعداً دوباره تلاش کنید.",
         "unreadable": "اکنون نمی‌توان دانسته‌ها را خواند. لطفاً بعداً دوباره تلاش کنید.",
         "not_proven": "چیزی برای نشان دادن نیست: این مرورگر هویت شما را ثابت نمی‌کند.",
         "back": "بازگشت به صفحه",
