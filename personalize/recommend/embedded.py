@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from heapq import nlargest, nsmallest
 from itertools import islice
 from math import log
-from operator import itemgetter
 from typing import Any, Final
 
 from ..config.vocabulary import STRATEGIES
@@ -39,7 +38,6 @@ _OF_POPULAR: Final = 0.1  # and how wanted it is
 _NEW: Final = -4.0  # in a next basket something new stands where a purchase of long ago does
 _OF_NEW: Final = 0.35  # and moves by so much of its own score
 _SPARE: Final = 20  # items ranked beyond twice what is asked for: some are out of stock
-_SCORE: Final = itemgetter(1)
 _OF_A_PIECE: Final = 500  # visitors of a saved piece
 _PARTS: Final = ("_popularity", "_viewed", "_together", "_bought")
 _TABLES: Final = ("_visits", "_buyers")
@@ -270,8 +268,11 @@ class Embedded:
         is; with it what is new to them, as likely as something that was bought long ago."""
         own = dict(seeds)
         found: dict[str, float] = {}
-        for item, score in nlargest(limit, self._new(seeds[:_HINTS], limit, barred | own.keys()).items(), key=_SCORE):
-            found[item] = _NEW + _OF_NEW * score
+        new = self._new(seeds[:_HINTS], limit, barred | own.keys())
+        least = min(nlargest(limit + _SPARE, new.values()), default=0.0)  # of equals all, which are then ranked by name
+        for item, score in new.items():
+            if score >= least:
+                found[item] = _NEW + _OF_NEW * score
         for item, weight in seeds:
             orders, buyers = self._together.units(item), self._bought.units(item)
             repeats = (max(0, orders - buyers) + 0.5) / (buyers + 1.0)

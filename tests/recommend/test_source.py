@@ -240,6 +240,22 @@ def test_the_next_basket_is_ones_own_products_by_how_often_and_how_lately() -> N
     assert ids(shown, ask(None, strategy="next_basket", limit=1)) == ["a"]
 
 
+@pytest.mark.parametrize("orders", [(("a", "c"), ("a", "b")), (("a", "b"), ("a", "c"))])
+def test_what_is_new_and_equally_likely_comes_by_name(orders: tuple[tuple[str, ...], ...]) -> None:
+    """Whichever was bought first, also where there is room for one."""
+    asked = ask(visitor(orders=[(NOW, 1.0, ("a",))]), strategy="next_basket", limit=1, exclude=("bought",))
+    assert ids(source(*orders), asked) == ["b"]
+
+
+def test_what_is_sold_out_takes_no_place_from_what_is_likely_next() -> None:
+    """Where the likeliest can't be had, it is the next likeliest, and not what everybody gets."""
+    products = {name: Product(name, name) for name in ITEMS}
+    products["b"] = Product("b", "b", availability="out_of_stock")
+    shown = source(*[("a", "b")] * 9, *[("a", "c")] * 6, *[("d",)] * 8, products=products)
+    asked = ask(visitor(orders=[(NOW, 1.0, ("a",))]), strategy="next_basket", limit=1, exclude=("bought",))
+    assert ids(shown, asked) == ["c"]
+
+
 @pytest.mark.parametrize(
     ("days", "text"),
     [
