@@ -151,13 +151,12 @@ async def _slot(
     if not isinstance(fill, Fill):
         in_time = await Patience(engine.config.site.budget).wait(fill)
         fill = fill.result() if in_time else engine.contents.fallback(ask, "late")
-    paused = choice.experience is None and engine.history.pauses.on(choice.slot) is not None  # else a preview shows it
     took = share + (time.perf_counter() - began) * 1e6
     return SlotExplanation(
         slot=choice.slot,
         experience=choice.experience,
         variant=choice.variant,
-        reason="paused" if paused else choice.reason,
+        reason=_reason(engine, choice),
         held=choice.held,
         why=choice.why,
         state=fill.state,
@@ -189,9 +188,9 @@ def _said(switch: Pause | Promotion, zone: ZoneInfo) -> str:
     return f"by {switch.by} on {when}{f': {switch.why}' if switch.why else ''}"
 
 
-def explained(send: Send, plan: Plan, warnings: Sequence[str] = ()) -> Send:
+def explained(send: Send, engine: Engine, plan: Plan, warnings: Sequence[str] = ()) -> Send:
     """The response's headers say what each slot shows, and why; and what is known to be wrong with the pages there."""
-    header = (HEADER, told(plan, warnings))
+    header = (HEADER, told(engine, plan, warnings))
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -201,14 +200,15 @@ def explained(send: Send, plan: Plan, warnings: Sequence[str] = ()) -> Send:
     return sending
 
 
-def told(plan: Plan, warnings: Sequence[str] = ()) -> bytes:
+def told(engine: Engine, plan: Plan, warnings: Sequence[str] = ()) -> bytes:
     """A plan as JSON in ASCII, short enough for a header: the slots that do not fit are counted under "more"."""
     slots: list[dict[str, Any]] = []
     also: dict[str, Any] = {"warnings": list(warnings)} if warnings else {}
     size = len(json.dumps(also))
     for choice in plan.choices:
-        names = ("slot", "experience", "variant", "reason")
-        said = {name: value for name in names if (value := getattr(choice, name)) is not None}
+        names = ("slot", "experience", "variant")
+        said: dict[str, Any] = {name: value for name in names if (value := getattr(choice, name)) is not None}
+        said["reason"] = _reason(engine, choice)
         said |= {"held": True} if choice.held else {}
         size += len(json.dumps(said)) + 1
         if size > _LONGEST_HEADER:
@@ -217,6 +217,12 @@ def told(plan: Plan, warnings: Sequence[str] = ()) -> bytes:
     more = len(plan.choices) - len(slots)
     also |= {"more": more} if more else {}
     return json.dumps({"slots": slots} | also, separators=(",", ":")).encode("ascii")
+
+
+def _reason(engine: Engine, choice: Choice) -> str:
+    """A choice's own, or "paused" where the whole slot is, and no preview shows it all the same."""
+    paused = choice.experience is None and engine.history.pauses.on(choice.slot) is not None
+    return "paused" if paused else choice.reason
 
 
 def where(engine: Engine, choice: Choice) -> Mark:

@@ -122,7 +122,7 @@ class Visit:
 
         route = self.match.route
         warnings = self.engine.client_apps.warnings(route.slots) if route else ()
-        return explained(send, decision.plan, (UNREAD, *warnings) if self.unread else warnings)
+        return explained(send, self.engine, decision.plan, (UNREAD, *warnings) if self.unread else warnings)
 
     def record_page(self, exchange: Exchange) -> None:
         """The page view, and an exposure for each experience that was really sent or held back."""

@@ -171,7 +171,7 @@ def begin(
     visitor, moment = visitor_of(preview, request), now if preview.at is None else preview.at
     route = route_of(engine, match.route.slots, preview)
     decision = engine.decide(route, request, visitor, None, moment, None, frozenset(preview.segments))
-    send = explained(send, decision.plan, engine.client_apps.warnings(route.slots))
+    send = explained(send, engine, decision.plan, engine.client_apps.warnings(route.slots))
     return Exchange(engine, route, request, visitor, None, decision, moment, send, lambda ended: None)
 
 

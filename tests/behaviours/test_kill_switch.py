@@ -151,7 +151,7 @@ async def test_b30_while_all_is_paused_an_editor_still_sees_why(site: Any, brows
     await command("pause", file, "everything", "--by", "ann")
     assert await untouched(app, browser)
     asked = await browser(app).get(headers=((b"x-personalize-explain", token.encode()),))
-    assert json.loads(asked.header("x-personalize-explain"))["slots"][0]["slot"] == "hero"
+    assert json.loads(asked.header("x-personalize-explain"))["slots"][0] == {"slot": "hero", "reason": "paused"}
     told = await explain(app.engine, read_url("/", cookies=["consent=granted"]), 1_790_000_000.0)
     assert told.slots[0].steps.inner[0].saw.startswith("paused by ann on ")
 
