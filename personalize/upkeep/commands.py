@@ -66,18 +66,27 @@ def rebuild(file: Path, verify: bool, from_what_is_left: bool) -> None:
         )
     if len(runs) > 1:
         _compare(runs[0], runs[1], "not a function of the log alone")
-        _compare(runs[0], runs[2], "kept otherwise than the log says")
-        click.echo("Two rebuilds came to the same; so would a start, by what is kept. Nothing was written.")
+        alike = _compare(runs[0], runs[2], "kept otherwise than the log says")
+        start = "so would a start" if alike else "a start would too, but for that"
+        click.echo(f"Two rebuilds came to the same; {start}, by what is kept. Nothing was written.")
     else:
         click.echo("This is kept: a worker that starts takes it up.")
 
 
-def _compare(one: Rebuilt, other: Rebuilt, what: str) -> None:
+def _compare(one: Rebuilt, other: Rebuilt, what: str) -> bool:
+    """Whether both are the same. Raises click.ClickException where they may not differ."""
     unlike = [fold for fold, state in one.states.items() if state != other.states[fold]]
-    if unlike and one.lines_left and "Profiles" not in unlike:
-        click.echo(f"{', '.join(unlike)}: what is kept knows of lines that left the log")
-    elif unlike:
-        raise click.ClickException(f"{what}: {', '.join(unlike)}")
+    names = ", ".join(map(_called, unlike))
+    if unlike and not (one.lines_left and "Profiles" not in unlike):
+        raise click.ClickException(f"{what}: {names}")
+    if unlike:
+        click.echo(f"{names}: what is kept knows of lines that left the log")
+    return not unlike
+
+
+def _called(fold: str) -> str:
+    """A fold's name as the docs have it."""
+    return {"Embedded": "Recommendations", "ProofCounts": "Social proof", "Identity": "Links"}.get(fold, fold)
 
 
 async def _copy(source: Store, target: Store) -> Copied:
@@ -167,4 +176,4 @@ def _draw(rebuilt: Rebuilt) -> None:
     if rebuilt.unreadable:
         screen.print(f"{rebuilt.unreadable:,} lines hold no readable properties")
     for fold, state in rebuilt.states.items():
-        screen.print(f"{fold}: state {state}")
+        screen.print(f"{_called(fold)}: state {state}")
